@@ -9,7 +9,7 @@ class RadbenchError(Exception):
 
 
 class UsageError(RadbenchError):
-    """Bad input: one sentence that says what was found, what was expected and how to mend it (exit code 2)."""
+    """Bad input, in one sentence: what was found, what was expected, how to mend it (exit code 2)."""
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:

@@ -1,0 +1,103 @@
+"""Where the declared files are: shifts, models under test, report templates, the embedded bundle, the cache.
+
+In a checkout they are the top-level folders; in an installed wheel they lie in ``radbench/_declared/``. No
+other module builds such a path.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from radbench.errors import UsageError, did_you_mean
+
+_PACKAGE = Path(__file__).resolve().parent
+_SUFFIXES = (".yaml", ".yml")
+
+
+def _declared_dir(name: str) -> Path:
+    checkout = _PACKAGE.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir():
+        return checkout / name
+    return _PACKAGE / "_declared" / name
+
+
+def shifts_dir() -> Path:
+    """Return the folder of the declared shifts, one YAML file each."""
+    return _declared_dir("shifts")
+
+
+def models_dir() -> Path:
+    """Return the folder of the declared models under test, one YAML file each."""
+    return _declared_dir("models_under_test")
+
+
+def reports_dir() -> Path:
+    """Return the folder of the report's templates and stylesheet."""
+    return _declared_dir("reports")
+
+
+def bundle_dir() -> Path:
+    """Return the folder of the embedded diffusion bundle, in the ordinary diffusers layout."""
+    return _PACKAGE / "phantom" / "bundle"
+
+
+def cache_dir() -> Path:
+    """Return the cache's folder: ``$RADBENCH_CACHE``, or the platform's user cache folder.
+
+    The folder need not exist yet.
+    """
+    chosen = os.environ.get("RADBENCH_CACHE", "").strip()
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("radbench", appauthor=False))
+
+
+def shift_path(name_or_path: str | Path) -> Path:
+    """Return the YAML file of a shift.
+
+    Args:
+        name_or_path: A bare name (sought in ``./shifts``, then among the shifts that radbench ships) or the
+            path of a YAML file.
+
+    Raises:
+        UsageError: There is no such file; the sentence gives the nearest name.
+    """
+    return _find(name_or_path, "shift", (Path("shifts"), shifts_dir()))
+
+
+def model_path(name_or_path: str | Path) -> Path:
+    """Return the YAML file of a model under test.
+
+    Args:
+        name_or_path: A bare name (sought in ``./models_under_test``, then among the models that radbench
+            ships) or the path of a YAML file.
+
+    Raises:
+        UsageError: There is no such file; the sentence gives the nearest name.
+    """
+    return _find(name_or_path, "model", (Path("models_under_test"), models_dir()))
+
+
+def names_in(folders: Iterable[Path]) -> list[str]:
+    """Return the sorted, distinct names declared in ``folders`` (file names without ``.yaml``)."""
+    files = (file for folder in folders if folder.is_dir() for file in folder.iterdir())
+    return sorted({file.stem for file in files if file.suffix in _SUFFIXES})
+
+
+def _find(name_or_path: str | Path, kind: str, folders: tuple[Path, ...]) -> Path:
+    text = str(name_or_path)
+    if text.endswith(_SUFFIXES) or os.sep in text or "/" in text:
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise UsageError(f"The {kind} file '{text}' does not exist; expected the path of a YAML file.")
+        return path
+    for folder in folders:
+        for suffix in _SUFFIXES:
+            if (folder / f"{text}{suffix}").is_file():
+                return folder / f"{text}{suffix}"
+    names = names_in(folders)
+    known = ", ".join(names) or "none"
+    hint = did_you_mean(text, names)
+    raise UsageError(f"There is no {kind} named '{text}'.{hint} Declared {kind}s: {known}.")
