@@ -1,0 +1,42 @@
+"""What a user declares: shifts, models under test, bundles; read from YAML with errors that name the line."""
+
+from pathlib import Path
+
+from radbench.specs.base import Base
+from radbench.specs.bundle import BundleSpec, ComponentRef
+from radbench.specs.loading import load_yaml
+from radbench.specs.model import InputContract, ModelSpec
+from radbench.specs.shift import EditorSpec, MaskRule, PasteBack, Scenario, ShiftSpec, SourceSpec
+
+__all__ = [
+    "Base",
+    "BundleSpec",
+    "ComponentRef",
+    "EditorSpec",
+    "InputContract",
+    "MaskRule",
+    "ModelSpec",
+    "PasteBack",
+    "Scenario",
+    "ShiftSpec",
+    "SourceSpec",
+    "load_bundle_spec",
+    "load_model",
+    "load_shift",
+    "load_yaml",
+]
+
+
+def load_shift(path: str | Path) -> ShiftSpec:
+    """Read a shift's YAML file; see ``load_yaml`` for the errors."""
+    return load_yaml(path, ShiftSpec)
+
+
+def load_model(path: str | Path) -> ModelSpec:
+    """Read the YAML file of a model under test; see ``load_yaml`` for the errors."""
+    return load_yaml(path, ModelSpec)
+
+
+def load_bundle_spec(path: str | Path) -> BundleSpec:
+    """Read the YAML file of a diffusion bundle's assembly; see ``load_yaml`` for the errors."""
+    return load_yaml(path, BundleSpec)
