@@ -1,4 +1,4 @@
-"""What a cohort is: studies with labels and attributes, their pixels, their masks and, if known, the truth."""
+"""What a cohort is: studies, their pixels and masks, and the true counterfactuals where they are known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
