@@ -74,8 +74,8 @@ class FolderCohort:
         if values.shape != (height, width):
             raise UsageError(
                 f"{self.manifest}, row {entry.row}: the mask {path} has "
-                f"{values.shape[0]} x {values.shape[1]} pixels (height x width) and its image {entry.image} has {height} x {width}; "
-                "make them the same size."
+                f"{values.shape[0]} x {values.shape[1]} pixels (height x width) "
+                f"and its image {entry.image} has {height} x {width}; make them the same size."
             )
         return Geometry(height, width, self.image_size).mask(values)
 
