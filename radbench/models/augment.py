@@ -1,0 +1,60 @@
+"""Mild, seeded augmentation of a batch: what differs between two honest exposures of one patient."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Widest changes; each is drawn anew for every image.
+
+    Attributes:
+        rotation: degrees to either side.
+        shift: fraction of the image's side, to either side.
+        scale: fraction by which the image grows or shrinks.
+        gamma: the exponent is drawn from exp(-gamma) to exp(gamma).
+        noise: standard deviation of additive Gaussian noise, drawn from 0 to this (grey range = 1).
+    """
+
+    rotation: float = 5.0
+    shift: float = 0.04
+    scale: float = 0.05
+    gamma: float = 0.2
+    noise: float = 0.02
+
+
+def augment(images: "torch.Tensor", settings: Augmentation, generator: "torch.Generator") -> "torch.Tensor":
+    """Return a changed copy of ``images``.
+
+    Args:
+        images: float32 [N, 1, H, W] in [0, 1].
+        settings: the widest changes.
+        generator: source of all randomness (a CPU generator; images may lie elsewhere).
+
+    Returns:
+        float32 [N, 1, H, W] in [0, 1].
+    """
+    import torch
+    from torch.nn import functional as F
+
+    count = images.shape[0]
+
+    def draw(width: float) -> torch.Tensor:
+        return (torch.rand(count, generator=generator) * 2 - 1) * width
+
+    angle = torch.deg2rad(draw(settings.rotation))
+    zoom = 1 + draw(settings.scale)
+    cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    # grid_sample's coordinates span 2 over a side, hence the factor of the shift
+    row_x = torch.stack([cosine, -sine, 2 * draw(settings.shift)], dim=1)
+    row_y = torch.stack([sine, cosine, 2 * draw(settings.shift)], dim=1)
+    theta = torch.stack([row_x, row_y], dim=1).to(images.device)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False).clamp(0, 1)
+    exponent = torch.exp(draw(settings.gamma))[:, None, None, None].to(images.device)
+    sigma = (torch.rand(count, generator=generator) * settings.noise)[:, None, None, None]
+    noise = torch.randn(images.shape, generator=generator) * sigma
+    return (moved**exponent + noise.to(images.device)).clamp(0, 1)

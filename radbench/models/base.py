@@ -1,0 +1,63 @@
+"""The contract between the harness and a model under test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.specs import ModelSpec
+
+Image: TypeAlias = NDArray[np.uint8]
+"""Grayscale, uint8 [H, W], 0 to 255."""
+
+Kind = Literal["probabilities", "labels", "masks"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model said about N images.
+
+    Attributes:
+        kind: "probabilities" (values float64 [N] in [0, 1]), "labels" (values int64 [N], 0 or 1, from a
+            model that gives no score) or "masks" (values bool [N, H, W]).
+        values: one entry an image, in the order of the images.
+    """
+
+    kind: Kind
+    values: NDArray[np.generic]
+
+    def decisions(self, operating_point: float) -> NDArray[np.int64]:
+        """Return int64 [N], 1 where the score is at least ``operating_point`` (or the label is 1).
+
+        Raises:
+            ValueError: masks hold no decision.
+        """
+        if self.kind == "probabilities":
+            return (self.values.astype(np.float64) >= operating_point).astype(np.int64)
+        if self.kind == "labels":
+            return self.values.astype(np.int64)
+        raise ValueError("A segmentation has masks and no decision.")
+
+    def scores(self) -> NDArray[np.float64] | None:
+        """Return float64 [N] in [0, 1], or None for a model that gives no score."""
+        return self.values.astype(np.float64) if self.kind == "probabilities" else None
+
+
+class ModelUnderTest(Protocol):
+    """A model behind its declared contract."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What its vendor declared."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides its predictions except the image and the input contract."""
+        ...
+
+    def predict(self, images: Sequence[Image]) -> Prediction:
+        """Return the prediction for uint8 [H, W] images; never dependent on how they are grouped."""
+        ...
