@@ -1,0 +1,109 @@
+"""Pixels of the report: the stamp, the mask overlay, the difference map, and PNG data URIs.
+
+Every function is pure and its bytes depend on its arguments only, so reports can be compared byte by byte.
+"""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+Gray = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+EDIT_RGB = (230, 159, 0)
+"""Colour of the edit mask (orange of the Okabe-Ito palette, told apart by colour-blind readers too)."""
+KEEP_RGB = (86, 180, 233)
+"""Colour of the keep mask (sky blue of the same palette)."""
+DIFFERENCE_SPAN = 64
+"""Grey levels at which the difference map is fully coloured."""
+
+_SMALLEST, _LARGEST = 112, 256
+_BRIGHTER, _DARKER, _SAME = (255, 150, 40), (60, 150, 255), (16, 18, 22)
+
+
+def fit(image: Gray) -> Gray:
+    """Bring an image ``uint8 [H, W]`` to the report's size: long side at most 256, short side at least 112.
+
+    Large images are reduced by area, small ones repeated by a whole factor, so no pixel is invented.
+    """
+    height, width = image.shape
+    if max(height, width) > _LARGEST:
+        scale = _LARGEST / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), dtype=np.uint8)
+    factor = -(-_SMALLEST // min(height, width))
+    return image.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else image
+
+
+def stamp(image: Gray, word: str = "SYNTHETIC") -> Gray:
+    """Burn ``word`` into a darkened band along the lower edge of an image ``uint8 [H, W]``; returns a copy.
+
+    The letters are Pillow's built-in bitmap font enlarged by a whole factor: the same pixels everywhere.
+    """
+    font = ImageFont.load_default_imagefont()
+    left, top, right, bottom = (int(v) for v in font.getbbox(word))
+    letters = Image.new("L", (right - left + 6, bottom - top), 0)
+    ImageDraw.Draw(letters).text((3, 0), word, fill=255, font=font)
+    factor = max(1, min(image.shape) // 128)
+    text = np.asarray(letters).repeat(factor, axis=0).repeat(factor, axis=1)
+    out = image.copy()
+    height, width = min(text.shape[0], out.shape[0]), min(text.shape[1], out.shape[1])
+    out[-height:] = (out[-height:] * 0.3).astype(np.uint8)
+    band = out[-height:, :width]
+    band[text[:height, :width] > 127] = 245
+    return out
+
+
+def overlay(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray[np.uint8]:
+    """Colour the masks over an image; returns ``uint8 [H, W, 3]``.
+
+    The edit mask is orange, the keep mask blue and on top (it wins where both are set, as in the editor).
+    """
+    out = np.repeat(image[..., None], 3, axis=2).astype(np.float32)
+    layers: list[tuple[Mask, tuple[int, int, int], float]] = [(edit_mask, EDIT_RGB, 0.45)]
+    if keep_mask is not None:
+        layers.append((keep_mask, KEEP_RGB, 0.75))
+    for mask, colour, weight in layers:
+        out[mask] = (1 - weight) * out[mask] + weight * np.asarray(colour, np.float32)
+        out[_outline(mask)] = colour
+    return np.rint(out).astype(np.uint8)
+
+
+def _outline(mask: Mask) -> Mask:
+    """Return the mask's own pixels that touch a pixel outside it (4-neighbourhood)."""
+    padded = np.pad(mask, 1, mode="edge")
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    outline: Mask = mask & ~inner
+    return outline
+
+
+def difference(before: Gray, after: Gray) -> Image.Image:
+    """Draw ``after - before`` (both ``uint8 [H, W]``) as a palette image: orange is brighter, blue darker.
+
+    The colour is full at 64 grey levels, on one fixed scale for every case.
+    """
+    delta = after.astype(np.int16) - before.astype(np.int16)
+    index = np.clip(np.rint(delta * (127 / DIFFERENCE_SPAN)), -127, 127) + 127
+    paletted = Image.frombytes("P", delta.shape[::-1], index.astype(np.uint8).tobytes())
+    paletted.putpalette(_difference_palette())
+    return paletted
+
+
+def _difference_palette() -> list[int]:
+    steps = np.linspace(-1, 1, 255)[:, None]
+    ends = np.where(steps >= 0, np.asarray(_BRIGHTER), np.asarray(_DARKER))
+    weight = np.abs(steps) ** 0.8
+    colours = np.rint((1 - weight) * np.asarray(_SAME) + weight * ends).astype(int)
+    return [*colours.ravel().tolist(), *_BRIGHTER]
+
+
+def data_uri(picture: npt.NDArray[np.uint8] | Image.Image) -> str:
+    """Return a PNG data URI of ``uint8 [H, W]``, ``uint8 [H, W, 3]`` or a Pillow image, without metadata."""
+    image: Any = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,111 @@
+"""Everything that decided the numbers, as named lists of facts: versions, digests, seeds, settings."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from radbench.audit.result import AuditResult, ModelResult, ScenarioSummary
+from radbench.reporting.words import plain
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line; ``code`` says that the value is an identifier or a digest rather than words."""
+
+    name: str
+    value: str
+    code: bool
+
+
+@dataclass(frozen=True)
+class FactGroup:
+    """Facts that belong together, under one heading."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+def provenance(result: AuditResult) -> list[FactGroup]:
+    """Return the groups in reading order: shift, editor, data, test set, models, statistics, tool."""
+    shift, cohort, testset = result.shift, result.cohort, result.testset
+    about: dict[str, JsonValue] = {
+        "name": shift.name,
+        "kind": shift.kind,
+        "target": shift.target,
+        "diffusion bundle": shift.bundle,
+    }
+    data: dict[str, JsonValue] = {
+        "name": cohort.name,
+        "digest": cohort.digest,
+        "studies": cohort.studies,
+        "patients": cohort.patients,
+        f"with {plain(shift.target)}": cohort.positives,
+    }
+    interval = result.intervals
+    statistics: dict[str, JsonValue] = {
+        "interval": f"{100 * interval.confidence:g} %, {interval.method}, {interval.replicates} replicates",
+        "seed": result.seed,
+        "largest drop allowed": f"{100 * result.max_drop:g} points",
+        "gate": "decides the exit code"
+        if result.gate
+        else "not asked for (the exit code does not depend on it)",
+    }
+    groups = [
+        _group("Shift", about),
+        *(_group(f"Scenario {scenario.name}", _scenario(scenario)) for scenario in shift.scenarios),
+        _group("Editor", shift.editor),
+        _group("Real test set", data),
+        _group("Synthetic test set", {"key": testset.key, **testset.provenance}),
+        *(_group(f"Model {model.name}", _model(model)) for model in result.models),
+        _group("Statistics", statistics),
+        _group("Software", {"result schema": result.schema_version, **result.tool}),
+    ]
+    return [group for group in groups if group.facts]
+
+
+def _scenario(scenario: ScenarioSummary) -> dict[str, JsonValue]:
+    values: dict[str, JsonValue] = scenario.model_dump(exclude={"name"})
+    values["invert_prompt"] = scenario.invert_prompt or "(empty)"
+    values["keep_mask"] = values["keep_mask"] or "none"
+    return values
+
+
+def _model(model: ModelResult) -> dict[str, JsonValue]:
+    return {
+        "architecture": model.architecture or "not declared",
+        "digest": model.digest,
+        "target": model.target,
+        "operating point": f"{model.operating_point:g}, {model.operating_point_source}",
+    }
+
+
+def _group(title: str, values: Mapping[str, JsonValue]) -> FactGroup:
+    return FactGroup(title, tuple(_flatten("", values)))
+
+
+def _flatten(prefix: str, values: Mapping[str, JsonValue]) -> list[Fact]:
+    facts: list[Fact] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            facts += _flatten(f"{prefix}{plain(name)}, ", value)
+        else:
+            facts.append(Fact(f"{prefix}{plain(name)}", _text(value), _is_code(value)))
+    return facts
+
+
+def _text(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ({}, []):
+        return "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(
+            part if isinstance(part, str) else json.dumps(part, sort_keys=True) for part in value
+        )
+    return str(value)
+
+
+def _is_code(value: JsonValue) -> bool:
+    return isinstance(value, str) and len(value) >= 32 and " " not in value
