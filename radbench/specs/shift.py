@@ -91,7 +91,8 @@ class SourceSpec(Base):
     """The cohort whose images are edited and whose test split is the real set.
 
     Attributes:
-        cohort: ``phantom/<name>`` for an embedded cohort, or ``folder:<path>`` for a folder with a manifest.
+        cohort: ``phantom/<name>`` for an embedded cohort, or ``folder:<path>`` for a folder with a
+            manifest (relative to the YAML file).
         split: The split that is drawn.
         size: Number of studies.
         seed: Seed of the draw.
@@ -100,7 +101,7 @@ class SourceSpec(Base):
     cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|folder:.+)$")]
     split: Name = "test"
     size: int = Field(ge=1, le=10_000_000)
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**31)
 
 
 class ShiftSpec(Base):
