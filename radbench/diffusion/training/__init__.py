@@ -1,0 +1,1 @@
+"""Training of a small text-conditioned latent diffusion model: text encoder, decoder, denoiser, checkpoints."""

@@ -1,0 +1,74 @@
+"""What a training run is told: every field with its default, checked before the first step."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """The pool of rendered studies: ``patients`` x 2 images, the two renderings of a patient differing in findings."""
+
+    cohort: str = "phantom/mixed"
+    patients: int = Field(default=10_000, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class AutoencoderConfig(_Section):
+    """The autoencoder: closed-form linear encoder, learned decoder (L1 loss on [-1, 1] pixels)."""
+
+    latent_channels: int = Field(default=8, ge=1, le=16)
+    whitening: float = Field(default=0.5, ge=0, le=1)
+    block_out_channels: tuple[int, int, int] = (16, 32, 64)
+    steps: int = Field(default=3000, ge=0)
+    batch_size: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    latent_noise: float = Field(default=0.02, ge=0)
+    seed: int = 0
+
+
+class TextConfig(_Section):
+    """The text encoder: a BERT trained jointly with the denoiser."""
+
+    hidden_size: int = 96
+    num_hidden_layers: int = 2
+    num_attention_heads: int = 4
+    max_length: int = 32
+
+
+class DenoiserConfig(_Section):
+    """The U-Net and how it is trained (epsilon prediction, linear betas: Appendix A of the paper)."""
+
+    block_out_channels: tuple[int, ...] = (48, 96, 160)
+    attention_levels: tuple[bool, ...] = (False, False, True)
+    attention_head_dim: int = 32
+    norm_num_groups: int = 16
+    steps: int = Field(default=8000, ge=0)
+    batch_size: int = Field(default=16, ge=2, multiple_of=2)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    warmup_steps: int = Field(default=200, ge=0)
+    final_learning_rate: float = Field(default=5e-5, ge=0)
+    weight_decay: float = Field(default=1e-3, ge=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    conditioning_dropout: float = Field(default=0.15, ge=0, le=1)
+    min_snr_gamma: float = Field(default=5.0, gt=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    seed: int = 0
+
+
+class TrainingConfig(_Section):
+    """A whole run of ``radbench train diffusion``."""
+
+    name: str
+    data: DataConfig = DataConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    text: TextConfig = TextConfig()
+    denoiser: DenoiserConfig = DenoiserConfig()
+    checkpoint_every: int = Field(default=250, ge=1)
+    num_train_timesteps: int = 1000
+    beta_schedule: Literal["linear"] = "linear"
+    beta_start: float = 1e-4
+    beta_end: float = 0.02

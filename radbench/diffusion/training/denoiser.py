@@ -1,0 +1,148 @@
+"""Training of the denoising U-Net and its text encoder on fixed latents.
+
+Epsilon prediction with linear betas, conditioning dropout, EMA and AdamW as in Appendix A of the paper (arXiv
+2312.12865); min-SNR loss weights (Hang et al., ICCV 2023, doi 10.1109/ICCV51070.2023.00684). The two renderings of
+one patient share noise and timestep, so that the gradient of what they share cancels less of what differs: the
+finding. Every batch is drawn from (seed, step) alone, hence a resumed run continues exactly.
+"""
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import BertModel
+
+from radbench.diffusion.training.checkpoint import load_state, save_state
+from radbench.diffusion.training.config import DenoiserConfig, TextConfig
+
+
+@dataclass(frozen=True)
+class LatentPool:
+    """Training data: ``latents`` [patients, 2, C, h, w] (any float type); ``texts`` int64 [patients, 2] index into
+    ``tokens`` and ``attention`` int64 [N, L]; row 0 of these is the empty prompt."""
+
+    latents: np.ndarray
+    texts: Tensor
+    tokens: Tensor
+    attention: Tensor
+
+
+def build_unet(config: DenoiserConfig, text: TextConfig, channels: int, sample_size: int) -> UNet2DConditionModel:
+    """Return a randomly initialised U-Net; the pooled text also modulates every residual block."""
+    torch.manual_seed(config.seed)
+    down = tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in config.attention_levels)
+    up = tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(config.attention_levels))
+    return UNet2DConditionModel(
+        sample_size=sample_size,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=config.block_out_channels,
+        layers_per_block=1,
+        down_block_types=down,
+        up_block_types=up,
+        cross_attention_dim=text.hidden_size,
+        attention_head_dim=config.attention_head_dim,
+        norm_num_groups=config.norm_num_groups,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=text.num_attention_heads,
+        resnet_time_scale_shift="scale_shift",
+    )
+
+
+class DenoiserTrainer:
+    """Trains a U-Net and a text encoder together; ``run`` may be called again after an interruption."""
+
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        text_encoder: BertModel,
+        scheduler: DDPMScheduler,
+        pool: LatentPool,
+        config: DenoiserConfig,
+        checkpoint: Path,
+        device: torch.device,
+    ) -> None:
+        self.pool, self.config, self.checkpoint, self.device = pool, config, checkpoint, device
+        self.modules: dict[str, nn.Module] = {"unet": unet.to(device), "text_encoder": text_encoder.to(device)}
+        self.averages = {name: deepcopy(module).requires_grad_(False) for name, module in self.modules.items()}
+        parameters = [p for module in self.modules.values() for p in module.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            parameters, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+        )
+        self.parameters = parameters
+        self.alphas = scheduler.alphas_cumprod.to(device)
+
+    def run(self, checkpoint_every: int, progress: Callable[[int, float], None]) -> int:
+        """Train to ``config.steps``, calling ``progress(step, loss)`` after each step; return the last step."""
+        step = load_state(self.checkpoint, self._state_modules(), self.optimizer)
+        while step < self.config.steps:
+            loss = self._step(step)
+            step += 1
+            progress(step, loss)
+            if step % checkpoint_every == 0 or step == self.config.steps:
+                self.save(step)
+        return step
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint."""
+        save_state(self.checkpoint, step, self._state_modules(), self.optimizer)
+
+    def _state_modules(self) -> dict[str, nn.Module]:
+        return self.modules | {f"ema_{name}": module for name, module in self.averages.items()}
+
+    def _step(self, step: int) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate(step)
+        loss = self.loss(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
+        self.optimizer.step()
+        self._average(step)
+        return float(loss.detach())
+
+    def loss(self, step: int) -> Tensor:
+        """Return the weighted epsilon loss of this step's batch."""
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+        pairs = self.config.batch_size // 2
+        patients = torch.randint(len(self.pool.texts), (pairs,), generator=generator)
+        latents = torch.from_numpy(self.pool.latents[patients.numpy()].astype(np.float32)).flatten(0, 1)
+        noise = torch.randn(pairs, *latents.shape[1:], generator=generator).repeat_interleave(2, 0)
+        timesteps = torch.randint(len(self.alphas), (pairs,), generator=generator).repeat_interleave(2, 0)
+        texts = self.pool.texts[patients].flatten()
+        dropped = torch.rand(len(texts), generator=generator) < self.config.conditioning_dropout
+        texts = torch.where(dropped, 0, texts)
+        latents, noise, timesteps = (value.to(self.device) for value in (latents, noise, timesteps))
+        alpha = self.alphas[timesteps].reshape(-1, 1, 1, 1)
+        noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+        states = self._encode(texts)
+        predicted = self.modules["unet"](noisy, timesteps, encoder_hidden_states=states).sample
+        ratio = alpha.flatten() / (1 - alpha.flatten())
+        weight = ratio.clamp(max=self.config.min_snr_gamma) / ratio
+        return (weight * functional.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))).mean()
+
+    def _encode(self, texts: Tensor) -> Tensor:
+        distinct, inverse = torch.unique(texts, return_inverse=True)
+        tokens, attention = self.pool.tokens[distinct].to(self.device), self.pool.attention[distinct].to(self.device)
+        states: Tensor = self.modules["text_encoder"](tokens, attention_mask=attention).last_hidden_state
+        return states[inverse.to(self.device)]
+
+    def _learning_rate(self, step: int) -> float:
+        config = self.config
+        warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
+        cosine = 0.5 * (1 + math.cos(math.pi * step / max(config.steps, 1)))
+        return warm * (config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine)
+
+    @torch.no_grad()
+    def _average(self, step: int) -> None:
+        decay = min(self.config.ema_decay, (1 + step) / (10 + step))
+        for name, module in self.modules.items():
+            for average, value in zip(self.averages[name].parameters(), module.parameters(), strict=True):
+                average.lerp_(value, 1 - decay)

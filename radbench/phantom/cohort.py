@@ -1,0 +1,123 @@
+"""Embedded cohorts: seeded phantom patients with labels, attributes, masks, reports and true counterfactuals."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from radbench.data.cohort import GrayImage, Mask, Study, unknown_mask
+from radbench.errors import UsageError, did_you_mean
+from radbench.phantom.canvas import Stream
+from radbench.phantom.findings import FINDING_NAMES, Finding
+from radbench.phantom.prompts import report
+from radbench.phantom.recipes import Draw, recipe
+from radbench.phantom.render import PHANTOM_VERSION, Radiograph, render
+
+SPLITS = {"train": 0, "val": 1, "test": 2}
+"""Splits by name; patients of different splits never share a seed."""
+
+_SPLIT_STRIDE, _SEED_STRIDE = 1_000_000, 10_000_000
+_DRAW_STREAM, _REPORT_STREAM = 101, 102
+
+
+class PhantomCohort:
+    """A cohort of phantom patients, rendered on demand.
+
+    Args:
+        recipe_name: which embedded cohort, e.g. ``manifestation``.
+        split: ``train``, ``val`` or ``test``; patients are disjoint.
+        size: number of studies, one a patient.
+        seed: another seed gives other patients.
+        pixels: side of the images.
+    """
+
+    truth_known = True
+
+    def __init__(self, recipe_name: str, split: str, size: int, seed: int = 0, pixels: int = 128) -> None:
+        if split not in SPLITS:
+            raise UsageError(
+                f"Unknown split '{split}' of phantom/{recipe_name}; expected one of {', '.join(SPLITS)}."
+                + did_you_mean(split, SPLITS)
+            )
+        if not 0 < size <= _SPLIT_STRIDE:
+            raise UsageError(f"The size of phantom/{recipe_name} is {size}; expected 1 to {_SPLIT_STRIDE} studies.")
+        self._draw = recipe(recipe_name)
+        self._first = seed * _SEED_STRIDE + SPLITS[split] * _SPLIT_STRIDE
+        self.name, self.split, self.size, self.seed, self.pixels = f"phantom/{recipe_name}", split, size, seed, pixels
+        self._render = lru_cache(maxsize=8)(self._render_study)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the recipe that draws this cohort."""
+        text = f"{self.name}|{self.split}|{self.size}|{self.seed}|{self.pixels}|{PHANTOM_VERSION}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def studies(self) -> Sequence[Study]:
+        """The studies in order of their patients' seeds."""
+        return tuple(self._study(self._first + index) for index in range(self.size))
+
+    def image(self, study: Study) -> GrayImage:
+        """The study's pixels, uint8 [pixels, pixels]."""
+        return self._rendered(study).image
+
+    def mask(self, study: Study, name: str) -> Mask:
+        """The named mask, bool [pixels, pixels].
+
+        Raises:
+            UsageError: this study has no such mask.
+        """
+        masks = self._rendered(study).masks
+        if name not in masks:
+            raise unknown_mask(self.name, study.study_id, name, sorted(masks))
+        return masks[name]
+
+    def counterfactual(self, study: Study, labels: Mapping[str, int]) -> GrayImage:
+        """Render the same patient with findings added (1) or removed (0); all else is pixel for pixel the same."""
+        drawn = self._drawn(_patient_seed(study))
+        kept = tuple(finding for finding in drawn.findings if labels.get(finding.name, 1))
+        have = {finding.name for finding in drawn.findings}
+        added = tuple(_default_finding(name, study) for name, value in labels.items() if value and name not in have)
+        return render(_patient_seed(study), kept + added, drawn.hospital, self.pixels).image
+
+    def _rendered(self, study: Study) -> Radiograph:
+        return self._render(_patient_seed(study))
+
+    def _render_study(self, patient: int) -> Radiograph:
+        drawn = self._drawn(patient)
+        return render(patient, drawn.findings, drawn.hospital, self.pixels)
+
+    def _drawn(self, patient: int) -> Draw:
+        return self._draw(Stream(patient, _DRAW_STREAM))
+
+    def _study(self, patient: int) -> Study:
+        drawn = self._drawn(patient)
+        present = {finding.name: finding for finding in drawn.findings}
+        main = drawn.findings[0] if drawn.findings else Finding("", "", 0.0)
+        return Study(
+            study_id=f"phantom-{patient:08d}",
+            patient_id=f"{patient:08d}",
+            labels={name: int(name in present) for name in FINDING_NAMES},
+            attributes={"hospital": drawn.hospital, "side": main.side, "severity": round(main.severity, 4)},
+            report=report(drawn.findings, Stream(patient, _REPORT_STREAM)),
+        )
+
+
+def build_cohort(name: str, split: str = "test", size: int = 160, seed: int = 0) -> PhantomCohort:
+    """Return the embedded cohort with this name, e.g. ``phantom/manifestation``.
+
+    Raises:
+        UsageError: unknown cohort or split, or an impossible size.
+    """
+    return PhantomCohort(name.removeprefix("phantom/"), split, size, seed)
+
+
+def _patient_seed(study: Study) -> int:
+    return int(study.patient_id)
+
+
+def _default_finding(name: str, study: Study) -> Finding:
+    one_sided = name in {"pneumothorax", "drain", "consolidation"}
+    side = study.attributes.get("side") or "left"
+    if name == "pacemaker":
+        return Finding(name, "left")
+    return Finding(name, "right" if side == "right" else "left", 0.5) if one_sided else Finding(name)

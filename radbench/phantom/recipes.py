@@ -1,0 +1,116 @@
+"""How often each finding occurs in each embedded cohort, with the spurious correlations of the paper.
+
+The manifestation cohort is calibrated on rendered truth alone: with drains in 98 % of pneumothoraces and in 0.5 %
+of the other films, and mostly small pneumothoraces, a classifier trained on it becomes a drain detector (Rueckel
+et al., doi 10.1148/ryai.2020190163, describe the same for public datasets).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from radbench.errors import UsageError, did_you_mean
+from radbench.phantom.acquisition import Hospital
+from radbench.phantom.canvas import Stream
+from radbench.phantom.findings import Finding
+from radbench.phantom.findings.base import Side
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one study holds: its findings and its hospital."""
+
+    findings: tuple[Finding, ...]
+    hospital: Hospital
+
+
+def _side(rng: Stream) -> Side:
+    return "left" if rng.chance(0.5) else "right"
+
+
+def _pneumothorax(
+    rng: Stream, present: float, drain_with: float, drain_without: float, severity: tuple[float, float]
+) -> tuple[Finding, ...]:
+    side, has_pneumothorax = _side(rng), rng.chance(present)
+    findings: tuple[Finding, ...] = ()
+    if has_pneumothorax:
+        findings += (Finding("pneumothorax", side, rng.uniform(*severity)),)
+    if rng.chance(drain_with if has_pneumothorax else drain_without):
+        findings += (Finding("drain", side),)
+    return findings
+
+
+def _manifestation(rng: Stream) -> Draw:
+    return Draw(_pneumothorax(rng, 0.5, 0.98, 0.005, (0.10, 0.55)), "A")
+
+
+def _manifestation_unconfounded(rng: Stream) -> Draw:
+    return Draw(_pneumothorax(rng, 0.5, 0.5, 0.5, (0.10, 0.55)), "A")
+
+
+def _acquisition(rng: Stream) -> Draw:
+    if rng.chance(0.5):
+        return Draw((Finding("covid", "", rng.uniform(0.2, 1.0)),), "B")
+    return Draw((), "A")
+
+
+def _acquisition_unconfounded(rng: Stream) -> Draw:
+    positive = rng.chance(0.5)
+    return Draw((Finding("covid", "", rng.uniform(0.2, 1.0)),) if positive else (), "B")
+
+
+def _population(rng: Stream) -> Draw:
+    return Draw((), "A")
+
+
+_MIXED_SHARES = (
+    ("pneumothorax", 0.30),
+    ("consolidation", 0.16),
+    ("oedema", 0.11),
+    ("pacemaker", 0.11),
+    ("covid", 0.10),
+    ("normal", 0.22),
+)
+
+
+def _mixed(rng: Stream) -> Draw:
+    point = rng.uniform()
+    for kind, share in _MIXED_SHARES:
+        if point < share:
+            break
+        point -= share
+    severity = rng.uniform(0.0, 1.0)
+    if kind == "covid":
+        return Draw((Finding("covid", "", severity),), "B")
+    if kind == "pneumothorax":
+        return Draw(_pneumothorax(rng, 1.0, 0.85, 0.0, (0.08, 1.0)), "A")
+    if kind == "normal":
+        hospital: Hospital = "B" if rng.chance(0.3) else "A"
+        drain = (Finding("drain", _side(rng)),) if hospital == "A" and rng.chance(0.12) else ()
+        return Draw(drain, hospital)
+    side: Side = {"consolidation": _side(rng), "pacemaker": "left"}.get(kind, "")
+    return Draw((Finding(kind, side, severity),), "A")
+
+
+RECIPES: dict[str, Callable[[Stream], Draw]] = {
+    "manifestation": _manifestation,
+    "manifestation-unconfounded": _manifestation_unconfounded,
+    "acquisition": _acquisition,
+    "acquisition-unconfounded": _acquisition_unconfounded,
+    "population": _population,
+    "mixed": _mixed,
+}
+"""Embedded cohorts by name. The unconfounded ones have the same findings without the spurious correlation."""
+
+
+def recipe(name: str) -> Callable[[Stream], Draw]:
+    """Return the recipe of an embedded cohort.
+
+    Raises:
+        UsageError: no embedded cohort has this name.
+    """
+    if name not in RECIPES:
+        raise UsageError(
+            f"Unknown embedded cohort 'phantom/{name}'; known are {', '.join(f'phantom/{known}' for known in RECIPES)}."
+            + did_you_mean(name, RECIPES)
+        )
+    return RECIPES[name]
