@@ -1,0 +1,129 @@
+"""The test set's folder: what anyone can read without radbench, checked and put in place in one piece."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from radbench.runtime import canonical_json, sha256_bytes
+from radbench.testsets.plan import Plan
+from radbench.testsets.records import Record, to_parquet
+from radbench.testsets.storage import Workshop, storing, sync_folder, write_synced
+from radbench.testsets.store import LAYOUT_VERSION, DamagedError, Item, ItemStore, check_file
+
+SUMS = "SHA256SUMS"
+DATASHEET = "datasheet.json"
+TABLE = "records.parquet"
+
+_NOTICE = (
+    "Every picture in images/ is synthetic: a real or rendered radiograph edited by a diffusion model. "
+    "For testing models only; never for care, nor as evidence about a patient."
+)
+_CONTENTS = {
+    "images/": "edited images, 8-bit gray PNG",
+    "reconstructions/": "the unedited source after the autoencoder alone, 8-bit gray PNG",
+    "masks/": "0 or 255; *_edit.png where the prompt acted, *_keep.png where nothing may change",
+    TABLE: "one row a task: status, reason, paths, digests, labels after the edit, measures",
+    SUMS: "check every file with: sha256sum --check SHA256SUMS",
+}
+
+
+def datasheet(plan: Plan, records: Sequence[Record], items: Mapping[str, Item]) -> dict[str, Any]:
+    """Where the test set comes from; the same run gives the same content."""
+    first = plan.tasks[0]
+    made_with = {canonical_json(dict(item.made_with)): dict(item.made_with) for item in items.values()}
+    return {
+        "layout": LAYOUT_VERSION,
+        "notice": _NOTICE,
+        "contents": _CONTENTS,
+        "set_key": plan.set_key,
+        "shift": {
+            "name": plan.shift.name,
+            "sha256": plan.shift_digest,
+            "declared": plan.shift.model_dump(mode="json"),
+        },
+        "cohort": {"name": plan.cohort_name, "sha256": plan.cohort_digest},
+        "editor": {
+            "name": first.editor,
+            "algorithm": first.algorithm,
+            "dtype": first.dtype,
+            "settings": dict(first.settings),
+        },
+        "weights": dict(first.weights),
+        "seed": plan.seed,
+        "attrition": attrition(plan, records),
+        "made_with": [made_with[key] for key in sorted(made_with)],
+    }
+
+
+def attrition(plan: Plan, records: Sequence[Record]) -> dict[str, int]:
+    """The plan's funnel, then what became of the tasks, then each reason of rejection."""
+    status = Counter(record.status for record in records)
+    reasons = Counter(record.reason for record in records if record.status == "rejected")
+    ends = {name: status[name] for name in ("ok", "rejected", "failed")}
+    return {**plan.attrition, **ends, **{f"rejected: {why}": reasons[why] for why in sorted(reasons)}}
+
+
+def place(
+    folder: Path,
+    sheet: Mapping[str, Any],
+    records: Sequence[Record],
+    items: Mapping[str, Item],
+    store: ItemStore,
+    workshop: Workshop,
+) -> list[str]:
+    """Make ``folder`` hold exactly this test set; return its files that were found damaged.
+
+    Nothing is written where the folder is already whole. The new folder is put in place by one rename.
+    """
+    written = {
+        DATASHEET: json.dumps(sheet, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n",
+        TABLE: to_parquet(records),
+    }
+    digests = {file.path: file.sha256 for record in records for file in record.files.values()}
+    digests |= {name: sha256_bytes(data) for name, data in written.items()}
+    sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode()
+    is_there = folder.exists()
+    damaged = find_damaged(folder) if is_there else []
+    if is_there and not damaged and (folder / SUMS).read_bytes() == sums:
+        return []
+    with storing(store.cache):
+        temporary = workshop.folder()
+        for part in sorted({str(PurePosixPath(name).parent) for name in digests}):
+            (temporary / part).mkdir(exist_ok=True)
+        for record in records:
+            for file in record.files.values():
+                if not (temporary / file.path).exists():
+                    store.link(items[record.key], file.item_name, temporary / file.path)
+        for name, data in {**written, SUMS: sums}.items():
+            write_synced(temporary / name, data)
+        _swap(temporary, folder, workshop)
+    return damaged
+
+
+def find_damaged(folder: Path) -> list[str]:
+    """The files of a test set that are missing or have other bytes than ``SHA256SUMS`` says."""
+    try:
+        lines = (folder / SUMS).read_bytes().decode().splitlines()
+        expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except (OSError, ValueError):
+        return [SUMS]
+    damaged = []
+    for name, digest in expected.items():
+        try:
+            check_file(folder / name, digest)
+        except DamagedError:
+            damaged.append(name)
+    return damaged
+
+
+def _swap(temporary: Path, folder: Path, workshop: Workshop) -> None:
+    for path in (*temporary.iterdir(), temporary):
+        if path.is_dir():
+            sync_folder(path)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        workshop.discard(folder)
+    temporary.rename(folder)
+    sync_folder(folder.parent)

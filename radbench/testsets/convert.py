@@ -1,0 +1,33 @@
+"""From what is declared to what the editors take; nothing below this floor knows both."""
+
+from typing import TYPE_CHECKING, Any
+
+from radbench.specs.shift import EditorSpec
+from radbench.testsets.task import EditTask, Setting
+
+if TYPE_CHECKING:
+    from radbench.diffusion.editors.base import EditSettings
+
+
+def edit_settings(editor: EditorSpec) -> dict[str, Setting]:
+    """The settings that decide pixels, by the names of ``EditSettings``.
+
+    A feather without a paste-back decides nothing and is written as 0.
+    """
+    paste = editor.paste_back
+    return {
+        "num_inference_steps": editor.num_inference_steps,
+        "guidance_scale": float(editor.guidance_scale),
+        "skip_ratio": float(editor.skip_ratio),
+        "mask_threshold": float(editor.mask_threshold),
+        "paste_back": paste.enabled,
+        "feather": float(paste.feather) if paste.enabled else 0.0,
+    }
+
+
+def as_edit_settings(task: EditTask) -> "EditSettings":
+    """The editor's own settings object for a task."""
+    from radbench.diffusion.editors.base import EditSettings
+
+    values: dict[str, Any] = dict(task.settings)
+    return EditSettings(**values)

@@ -1,0 +1,141 @@
+"""Run the editor over the tasks that are not stored yet; an image that it cannot edit does not stop the others."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from radbench.data.cohort import Cohort
+from radbench.data.images import array_digest, encode_png
+from radbench.errors import UsageError
+from radbench.testsets.convert import as_edit_settings
+from radbench.testsets.inputs import edit_inputs
+from radbench.testsets.plan import Plan
+from radbench.testsets.store import EDIT_MASK, EDITED, KEEP_MASK, RECONSTRUCTION
+from radbench.testsets.task import EditTask
+
+if TYPE_CHECKING:
+    from radbench.diffusion.editors.base import EditRequest, EditResult
+
+CHUNK = 4
+"""Batches whose images are in memory at once."""
+
+
+class Editor(Protocol):
+    """What is asked of an editor: results in any order, as its batches finish."""
+
+    def edit(
+        self, bundle: Any, requests: Sequence[Any], settings: Any, *, batch_size: int
+    ) -> "Iterator[EditResult]":
+        """Yield one result a request, by its key."""
+        ...
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A finished edit, ready to be stored: PNG files by name, and what the editor measured."""
+
+    task: EditTask
+    files: Mapping[str, bytes]
+    measures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An edit that raised, or returned what is no edit."""
+
+    task: EditTask
+    reason: str
+
+
+def edit_tasks(
+    plan: Plan, cohort: Cohort, tasks: Sequence[EditTask], editor: Editor, bundle: Any, batch_size: int
+) -> Iterator[Edited | Failed]:
+    """Edit ``tasks`` and yield each outcome as soon as it is there.
+
+    Raises:
+        UsageError: bad input that no retry mends, such as a prompt that is too long, or an image that changed
+            since it was planned.
+    """
+    step = batch_size * CHUNK
+    for start in range(0, len(tasks), step):
+        chunk = {task.key: task for task in tasks[start : start + step]}
+        requests = {key: _request(plan, cohort, task) for key, task in chunk.items()}
+        for key, result in _run(editor, bundle, list(requests.values()), chunk, batch_size):
+            yield _outcome(chunk[key], requests[key], result)
+
+
+def _request(plan: Plan, cohort: Cohort, task: EditTask) -> "EditRequest":
+    from radbench.diffusion.editors.base import EditRequest
+
+    scenario = next(scenario for scenario in plan.shift.scenarios if scenario.name == task.scenario)
+    study = next(study for study in cohort.studies if study.study_id == task.study_id)
+    inputs = edit_inputs(cohort, scenario, study)
+    if (
+        array_digest(inputs.image) != task.source_sha256
+        or array_digest(inputs.edit_mask) != task.edit_mask_sha256
+    ):
+        raise UsageError(f"The pixels of study {task.study_id!r} changed since they were planned; run again.")
+    return EditRequest(
+        key=task.key,
+        image=inputs.image,
+        edit_mask=inputs.edit_mask,
+        keep_mask=inputs.keep_mask,
+        prompt=task.prompt,
+        invert_prompt=task.invert_prompt,
+        seed=task.rng_seed,
+    )
+
+
+def _run(
+    editor: Editor,
+    bundle: Any,
+    requests: "Sequence[EditRequest]",
+    chunk: Mapping[str, EditTask],
+    batch_size: int,
+) -> "Iterator[tuple[str, EditResult | str]]":
+    """A result or a reason for every request. After an error, those without a result are tried one by one."""
+    pending = {request.key: request for request in requests}
+    settings = as_edit_settings(chunk[requests[0].key])
+    try:
+        for result in editor.edit(bundle, requests, settings, batch_size=batch_size):
+            if pending.pop(result.key, None) is not None:
+                yield result.key, result
+    except (UsageError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever an editor raises becomes this image's reason
+        if len(requests) == 1:
+            yield requests[0].key, _reason(error)
+            return
+        for request in pending.values():
+            yield from _run(editor, bundle, [request], chunk, batch_size)
+        return
+    for key in pending:
+        yield key, "the editor returned no image"
+
+
+def _reason(error: Exception) -> str:
+    first_line = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first_line}"[:300]
+
+
+def _outcome(task: EditTask, request: "EditRequest", result: "EditResult | str") -> Edited | Failed:
+    if isinstance(result, str):
+        return Failed(task, result)
+    for name, image in (("image", result.image), ("reconstruction", result.reconstruction)):
+        if image.dtype != np.uint8 or image.shape != request.image.shape:
+            return Failed(task, f"the editor returned {name} as {image.dtype} {list(image.shape)}")
+    measures = {name: float(value) for name, value in result.measures.items()}
+    wrong = [name for name, value in measures.items() if not math.isfinite(value)]
+    if wrong:
+        return Failed(task, f"the editor's measure {wrong[0]} is not finite")
+    files = {
+        EDITED: encode_png(result.image),
+        RECONSTRUCTION: encode_png(result.reconstruction),
+        EDIT_MASK: encode_png(request.edit_mask),
+    }
+    if request.keep_mask is not None:
+        files[KEEP_MASK] = encode_png(request.keep_mask)
+    return Edited(task, files, measures)

@@ -1,0 +1,57 @@
+"""Who a scenario edits and in which order; what each clause removes is counted."""
+
+from collections.abc import Sequence
+
+from radbench.data.cohort import Cohort, Study
+from radbench.errors import UsageError, did_you_mean
+from radbench.runtime import canonical_json, sha256_bytes
+from radbench.specs.shift import Scenario
+
+
+def select(scenario: Scenario, cohort: Cohort) -> tuple[list[Study], dict[str, int]]:
+    """The studies that every clause leaves, and how many each clause removes of those before it.
+
+    Raises:
+        UsageError: a clause names what no study has, or no study is left.
+    """
+    left = list(cohort.studies)
+    removed: dict[str, int] = {}
+    for name, wanted in scenario.select.items():
+        _check_known(scenario, cohort, name)
+        kept = [study for study in left if _value(study, name) == wanted]
+        removed[f"{name} = {wanted}"] = len(left) - len(kept)
+        left = kept
+    if not left:
+        clauses = ", ".join(f"{clause} removes {count}" for clause, count in removed.items())
+        raise UsageError(
+            f"Scenario {scenario.name!r} leaves none of the {len(cohort.studies)} studies of cohort "
+            f"{cohort.name!r}{': ' if clauses else ''}{clauses}; relax its select or take another cohort."
+        )
+    return left, removed
+
+
+def in_order(studies: Sequence[Study], seed: int) -> list[Study]:
+    """Shuffle by a hash of seed and id, every patient's first study before any patient's second.
+
+    A study's place does not depend on how many are taken, nor on the cohort's order.
+    """
+    shuffled = sorted(studies, key=lambda study: sha256_bytes(canonical_json([seed, study.study_id])))
+    seen: dict[str, int] = {}
+    rank = {}
+    for study in shuffled:
+        rank[study.study_id] = seen.get(study.patient_id, 0)
+        seen[study.patient_id] = rank[study.study_id] + 1
+    return sorted(shuffled, key=lambda study: rank[study.study_id])
+
+
+def _check_known(scenario: Scenario, cohort: Cohort, name: str) -> None:
+    known = {key for study in cohort.studies for key in (*study.labels, *study.attributes)}
+    if cohort.studies and name not in known:
+        raise UsageError(
+            f"Scenario {scenario.name!r} selects on {name!r}, which no study of cohort {cohort.name!r} has; "
+            f"it has {', '.join(sorted(known)) or 'nothing'}.{did_you_mean(name, known)}"
+        )
+
+
+def _value(study: Study, name: str) -> str | int | float | None:
+    return study.labels[name] if name in study.labels else study.attributes.get(name)
