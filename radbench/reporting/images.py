@@ -5,11 +5,11 @@ Every function is pure and its bytes depend on its arguments only, so reports ca
 
 import base64
 import io
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 Gray = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -22,6 +22,18 @@ DIFFERENCE_SPAN = 64
 """Grey levels at which the difference map is fully coloured."""
 
 _SMALLEST, _LARGEST = 112, 256
+_GLYPHS = {  # five by seven pixels a letter, one row of bits a number, for the words that are stamped
+    "C": (14, 17, 16, 16, 16, 17, 14),
+    "D": (30, 17, 17, 17, 17, 17, 30),
+    "E": (31, 16, 16, 30, 16, 16, 31),
+    "H": (17, 17, 17, 31, 17, 17, 17),
+    "I": (14, 4, 4, 4, 4, 4, 14),
+    "N": (17, 25, 21, 19, 17, 17, 17),
+    "R": (30, 17, 17, 30, 20, 18, 17),
+    "S": (15, 16, 16, 14, 1, 1, 30),
+    "T": (31, 4, 4, 4, 4, 4, 4),
+    "Y": (17, 17, 10, 4, 4, 4, 4),
+}
 _BRIGHTER, _DARKER, _SAME = (255, 150, 40), (60, 150, 255), (16, 18, 22)
 
 
@@ -39,23 +51,25 @@ def fit(image: Gray) -> Gray:
     return image.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else image
 
 
-def stamp(image: Gray, word: str = "SYNTHETIC") -> Gray:
+def stamp(image: Gray, word: Literal["SYNTHETIC", "RENDERED"] = "SYNTHETIC") -> Gray:
     """Burn ``word`` into a darkened band along the lower edge of an image ``uint8 [H, W]``; returns a copy.
 
-    The letters are Pillow's built-in bitmap font enlarged by a whole factor: the same pixels everywhere.
+    The letters are the house's own pixels, enlarged by a whole factor: the same on every machine. The image
+    must be as large as ``fit`` makes it.
     """
-    font = ImageFont.load_default_imagefont()
-    left, top, right, bottom = (int(v) for v in font.getbbox(word))
-    letters = Image.new("L", (right - left + 6, bottom - top), 0)
-    ImageDraw.Draw(letters).text((3, 0), word, fill=255, font=font)
     factor = max(1, min(image.shape) // 128)
-    text = np.asarray(letters).repeat(factor, axis=0).repeat(factor, axis=1)
+    text = _letters(word).repeat(factor, axis=0).repeat(factor, axis=1)
+    height, width = text.shape
     out = image.copy()
-    height, width = min(text.shape[0], out.shape[0]), min(text.shape[1], out.shape[1])
     out[-height:] = (out[-height:] * 0.3).astype(np.uint8)
-    band = out[-height:, :width]
-    band[text[:height, :width] > 127] = 245
+    out[-height:, :width][text] = 245
     return out
+
+
+def _letters(word: str) -> Mask:
+    rows = np.array([_GLYPHS[letter] for letter in word], dtype=np.uint8)
+    bits = np.unpackbits(rows[..., None], axis=-1)[..., 2:].astype(bool)  # six columns: the first is the gap
+    return np.pad(np.concatenate(list(bits), axis=1), ((2, 2), (2, 3)))
 
 
 def overlay(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray[np.uint8]:

@@ -19,8 +19,8 @@ _SIGNS = {
 _ARMS: tuple[tuple[Arm, str, str], ...] = (
     ("real", "Real", "the whole real test set"),
     ("stress", "Synthetic", "the edited images: the shift"),
-    ("reconstruction", "Reconstruction", "control: the same studies, encoded and decoded, not edited"),
-    ("truth", "True counterfactual", "control: the same studies rendered as the edit wants them, no editor"),
+    ("reconstruction", "Reconstruction", "control: encoded and decoded, not edited"),
+    ("truth", "True counterfactual", "control: rendered, without any editor"),
 )
 _NOT_RUN = "the model was not run"
 

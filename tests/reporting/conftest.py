@@ -33,7 +33,11 @@ def estimate(value, half=0.03, n=64, note=""):
 
 
 def arm(accuracy, n, positives, *, single):
-    metrics = {"accuracy": estimate(accuracy, n=n), "specificity": estimate(accuracy, n=n - positives)}
+    half = min(0.03, accuracy, 1 - accuracy)
+    metrics = {
+        "accuracy": estimate(accuracy, half, n),
+        "specificity": estimate(accuracy, half, n - positives),
+    }
     for name in ("sensitivity", "auroc"):
         metrics[name] = estimate(None, n=n, note=ONE_CLASS) if single else estimate(0.98, 0.02, n)
     return ArmResult(n=n, patients=n, positives=positives, metrics=metrics)
@@ -55,7 +59,7 @@ def model(name, verdict, stress, drop, scenario=SCENARIO, n=64):
         "real": arm(0.975, 160, 80, single=False),
         "reconstruction": arm(0.985, n, n, single=False),
         "stress": arm(stress, n, 0, single=True),
-        "truth": arm(max(stress - 0.016, 0.0), n, 0, single=True),
+        "truth": arm(stress - 0.016, n, 0, single=True),
     }
     pairs = {"stress": paired(stress, -stress * 0.9, drop, n)}
     limit = "above" if verdict is Verdict.FAIL else "at or below"
@@ -102,7 +106,9 @@ def case_rows(names, scenario, n, rng):
     ]
 
 
-def make_result(*, names=MODELS, title="Manifestation shift: drains without pneumothorax", scenario=SCENARIO, n=64):
+def make_result(
+    *, names=MODELS, title="Manifestation shift: drains without pneumothorax", scenario=SCENARIO, n=64
+):
     verdicts = ((Verdict.FAIL, 0.03, 0.945), (Verdict.PASS, 0.95, 0.025))
     prompt = ScenarioSummary(
         name=scenario,
@@ -118,16 +124,25 @@ def make_result(*, names=MODELS, title="Manifestation shift: drains without pneu
         shift=ShiftSummary(
             name="manifestation",
             title=title,
-            description="Chest drains are placed to treat a pneumothorax. A model may learn to see the drain instead. "
-            "Here the pneumothorax is removed and the drain is left.",
+            description="Chest drains are placed to treat a pneumothorax. A model may learn to see the drain "
+            "instead. Here the pneumothorax is removed and the drain is left.",
             kind="manifestation",
             target="pneumothorax",
             bundle="phantom",
-            editor={"name": "radedit", "num_inference_steps": 30, "paste_back": {"enabled": True, "feather": 1.0}},
+            editor={
+                "name": "radedit",
+                "num_inference_steps": 30,
+                "paste_back": {"enabled": True, "feather": 1.0},
+            },
             scenarios=[prompt],
         ),
         cohort=CohortSummary(
-            name="phantom/manifestation", digest="cd" * 32, truth_known=True, studies=160, patients=160, positives=80
+            name="phantom/manifestation",
+            digest="cd" * 32,
+            truth_known=True,
+            studies=160,
+            patients=160,
+            positives=80,
         ),
         testset=TestSetSummary(
             key="ef" * 32,
@@ -139,7 +154,9 @@ def make_result(*, names=MODELS, title="Manifestation shift: drains without pneu
             provenance={"weights": {"unet": "01" * 32, "vae": "23" * 32}, "algorithm": 1, "device": "cpu"},
         ),
         seed=0,
-        intervals=IntervalSummary(replicates=2000, method="paired percentile bootstrap, clustered by patient"),
+        intervals=IntervalSummary(
+            replicates=2000, method="paired percentile bootstrap, clustered by patient"
+        ),
         gate=True,
         max_drop=0.1,
         verdict=Verdict.FAIL,
@@ -180,7 +197,9 @@ def draw(index, size=128):
     keep = curve & (x * side > 0.3)
     clean = np.where(keep, 225, clean)
     sick = np.where(edit & ~keep, 18, clean)
-    edited = np.where(edit & ~keep, clean + rng.normal(0, 9, clean.shape), clean + rng.normal(0, 1, clean.shape))
+    edited = np.where(
+        edit & ~keep, clean + rng.normal(0, 9, clean.shape), clean + rng.normal(0, 1, clean.shape)
+    )
     planes = [np.clip(plane, 0, 255).astype(np.uint8) for plane in (sick, edited, clean)]
     return *planes, edit, keep
 
