@@ -1,4 +1,4 @@
-"""Run the editor over the tasks that are not stored yet; an image that it cannot edit does not stop the others."""
+"""Run the editor over what is not stored yet; an image that it cannot edit does not stop the others."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from radbench.data.cohort import Cohort
 from radbench.data.images import array_digest, encode_png
 from radbench.errors import UsageError
 from radbench.testsets.convert import as_edit_settings
-from radbench.testsets.inputs import edit_inputs
+from radbench.testsets.inputs import EditInputs, edit_inputs
 from radbench.testsets.plan import Plan
 from radbench.testsets.store import EDIT_MASK, EDITED, KEEP_MASK, RECONSTRUCTION
 from radbench.testsets.task import EditTask
@@ -59,24 +59,25 @@ def edit_tasks(
         UsageError: bad input that no retry mends, such as a prompt that is too long, or an image that changed
             since it was planned.
     """
+    studies = {study.study_id: study for study in cohort.studies}
+    scenarios = {scenario.name: scenario for scenario in plan.shift.scenarios}
     step = batch_size * CHUNK
     for start in range(0, len(tasks), step):
         chunk = {task.key: task for task in tasks[start : start + step]}
-        requests = {key: _request(plan, cohort, task) for key, task in chunk.items()}
+        requests = {
+            key: _request(task, edit_inputs(cohort, scenarios[task.scenario], studies[task.study_id]))
+            for key, task in chunk.items()
+        }
         for key, result in _run(editor, bundle, list(requests.values()), chunk, batch_size):
             yield _outcome(chunk[key], requests[key], result)
 
 
-def _request(plan: Plan, cohort: Cohort, task: EditTask) -> "EditRequest":
+def _request(task: EditTask, inputs: EditInputs) -> "EditRequest":
     from radbench.diffusion.editors.base import EditRequest
 
-    scenario = next(scenario for scenario in plan.shift.scenarios if scenario.name == task.scenario)
-    study = next(study for study in cohort.studies if study.study_id == task.study_id)
-    inputs = edit_inputs(cohort, scenario, study)
-    if (
-        array_digest(inputs.image) != task.source_sha256
-        or array_digest(inputs.edit_mask) != task.edit_mask_sha256
-    ):
+    parts = (inputs.image, inputs.edit_mask, inputs.keep_mask)
+    found = [None if part is None else array_digest(part) for part in parts]
+    if found != [task.source_sha256, task.edit_mask_sha256, task.keep_mask_sha256]:
         raise UsageError(f"The pixels of study {task.study_id!r} changed since they were planned; run again.")
     return EditRequest(
         key=task.key,

@@ -102,8 +102,9 @@ def _slug(text: str) -> str:
 def to_parquet(records: Sequence[Record]) -> bytes:
     """The table as Parquet; the same records give the same bytes.
 
-    Columns: key, study_id, patient_id, scenario, status, reason, prompt, invert_prompt, source_sha256; a path and
-    a ``<role>_sha256`` for each role (empty where there is no file); ``label_after_<label>``; ``measure_<name>``.
+    Columns: key, study_id, patient_id, scenario, status, reason, prompt, invert_prompt, source_sha256; a path
+    and a ``<role>_sha256`` for each role (empty where there is no file); ``label_after_<label>``;
+    ``measure_<name>``.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -48,7 +48,7 @@ class Item:
 
 
 class ItemStore:
-    """``<cache>/edits/<first two digits of the key>/<key>/``: PNG files and ``record.json`` with their digests."""
+    """``<cache>/edits/<key[:2]>/<key>/``: PNG files, and ``record.json`` with their digests."""
 
     def __init__(self, cache: Path, workshop: Workshop) -> None:
         self.cache = cache
