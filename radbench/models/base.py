@@ -7,12 +7,17 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from radbench.errors import RadbenchError
 from radbench.specs import ModelSpec
 
 Image: TypeAlias = NDArray[np.uint8]
 """Grayscale, uint8 [H, W], 0 to 255."""
 
 Kind = Literal["probabilities", "labels", "masks"]
+
+
+class ModelFailureError(RadbenchError):
+    """A model under test could not answer, or answered what its declaration rules out."""
 
 
 @dataclass(frozen=True)

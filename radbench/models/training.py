@@ -186,7 +186,7 @@ class _Run:
         where = "classifier training"
         network = build_network(self.config.architecture, self.config.architecture_args, where=where)
         # channels last: 1.6 to 2 times faster on a CPU for small convolutional networks, same mathematics
-        self.network = network.to(self.device, memory_format=torch.channels_last).train()
+        self.network = network.to(self.device).to(memory_format=torch.channels_last).train()
         groups = _decay_groups(network, self.config.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
 
