@@ -12,7 +12,7 @@ from radbench.errors import UsageError, did_you_mean
 from radbench.specs.base import Base
 from radbench.specs.yaml_source import Location, describe, read_yaml
 
-SpecT = TypeVar("SpecT", bound=Base)
+SpecT = TypeVar("SpecT", bound=BaseModel)
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -39,10 +39,10 @@ def load_yaml(path: str | Path, model_class: type[SpecT]) -> SpecT:
 
     Args:
         path: The file.
-        model_class: What it declares.
+        model_class: What it declares, any pydantic model.
 
     Returns:
-        The declared thing; ``origin`` is the file, to which its relative paths refer.
+        The declared thing; the ``origin`` of a ``Base`` is the file, to which its relative paths refer.
 
     Raises:
         UsageError: The file cannot be read, is not YAML, or declares something else; one sentence with file,
@@ -54,11 +54,15 @@ def load_yaml(path: str | Path, model_class: type[SpecT]) -> SpecT:
         spec = model_class.model_validate(values)
     except ValidationError as error:
         raise UsageError(_sentence(file, model_class, values, lines, error)) from error
-    return spec.read_from(file)
+    return spec.read_from(file) if isinstance(spec, Base) else spec
 
 
 def _sentence(
-    file: Path, model_class: type[Base], values: object, lines: dict[Location, int], error: ValidationError
+    file: Path,
+    model_class: type[BaseModel],
+    values: object,
+    lines: dict[Location, int],
+    error: ValidationError,
 ) -> str:
     problems = []
     for details in error.errors(include_url=False):
@@ -74,7 +78,7 @@ def _sentence(
     return f"{file}, line {line}: {_problem(model_class, where, details)}{more}"
 
 
-def _problem(model_class: type[Base], where: Location, details: ErrorDetails) -> str:
+def _problem(model_class: type[BaseModel], where: Location, details: ErrorDetails) -> str:
     kind, context = details["type"], details.get("ctx", {})
     field = _dotted(where)
     if kind == "extra_forbidden":

@@ -1,0 +1,112 @@
+"""The commands and their options; each imports what it needs when it is called."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radbench import __version__
+from radbench.cli.guard import INTERRUPTED, guarded, say
+
+
+class Device(StrEnum):
+    """Where networks run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+app = typer.Typer(
+    name="radbench",
+    help="Stress tests for radiology AI: declared dataset shifts, RadEdit test sets, robustness reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: rich alone would cost a third of the time that --help may take
+    pretty_exceptions_enable=False,
+)
+
+DeviceOption = Annotated[Device, typer.Option(help="Where networks run; auto takes a GPU if there is one.")]
+ConfigOption = Annotated[
+    str, typer.Option("--config", help="Name or YAML file of the training configuration.")
+]
+
+
+def main() -> None:
+    """Run the command line and exit with its code: 0 pass, 1 internal error, 2 usage, 3 gate failed,
+    4 inconclusive or not run, 130 interrupted.
+    """  # noqa: D205
+    try:
+        app()
+    except KeyboardInterrupt:
+        say("Interrupted before any work began.")
+        sys.exit(INTERRUPTED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"radbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Stress tests for radiology AI: declared dataset shifts, RadEdit test sets, robustness reports."""
+    context.obj = debug
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    shift: Annotated[str, typer.Option(help="Name of a declared shift, or its YAML file.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name or YAML file of a model under test; repeatable. Default: those of the shift."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the report, result.json and metrics.csv. [default: radbench-out/SHIFT]"
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Edit at most this many images.")] = None,
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the edits and the intervals.")] = 0,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Gate: largest accepted drop of accuracy; sets the exit code."),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Images edited at once; bounds the memory, never changes a pixel.")
+    ] = 8,
+    bundle: Annotated[
+        str | None, typer.Option(help="Diffusion bundle to use instead of the shift's: folder or YAML file.")
+    ] = None,
+) -> None:
+    """Build a shift's test set, run the models on it and write the report."""
+    with guarded(debug=context.obj):
+        from radbench.cli.run import RunOptions, run_shift
+
+        options = RunOptions(
+            shift=shift,
+            models=tuple(model or ()),
+            out=out,
+            limit=limit,
+            device=device.value,
+            seed=seed,
+            max_drop=max_drop,
+            batch_size=batch_size,
+            bundle=bundle,
+        )
+        raise typer.Exit(run_shift(options))

@@ -1,0 +1,26 @@
+"""The cohort that a shift names: an embedded one, or a folder."""
+
+from radbench.data.cohort import Cohort
+from radbench.specs import ShiftSpec
+
+_FOLDER = "folder:"
+
+
+def load_cohort(shift: ShiftSpec) -> Cohort:
+    """Return the cohort of a shift.
+
+    Args:
+        shift: The shift; a relative ``folder:`` path refers to its YAML file's folder.
+
+    Raises:
+        UsageError: There is no such cohort, or its folder cannot be read.
+    """
+    source = shift.source
+    if source.cohort.startswith(_FOLDER):
+        from radbench.data.folder import open_folder_cohort
+
+        folder = shift.resolve(source.cohort.removeprefix(_FOLDER))
+        return open_folder_cohort(folder, split=source.split, size=source.size, seed=source.seed)
+    from radbench.phantom.cohort import build_cohort
+
+    return build_cohort(source.cohort, split=source.split, size=source.size, seed=source.seed)
