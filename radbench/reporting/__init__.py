@@ -5,3 +5,8 @@ result into a ``view`` (numbers as ``words``), draws the ``cases`` of the ``gall
 score ``figures``, and fills the templates of the declared ``reports/`` folder in the order of
 ``report.yaml``. Nothing here computes a metric.
 """
+
+from radbench.reporting.gallery import GalleryItem
+from radbench.reporting.outputs import check_writable, write_outputs
+
+__all__ = ["GalleryItem", "check_writable", "write_outputs"]

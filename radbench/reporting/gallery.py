@@ -94,7 +94,7 @@ def panels(item: GalleryItem) -> list[Panel]:
         _difference(item, case),
     ]
     if item.truth is not None:
-        alt = f"True counterfactual of {case}, rendered, stamped RENDERED"
+        alt = f"The truth: {case} rendered as the edit wants it, stamped RENDERED"
         drawn.append(_gray("truth", "Truth", alt, stamp(fit(item.truth), "RENDERED")))
     return drawn
 

@@ -38,17 +38,21 @@ _BRIGHTER, _DARKER, _SAME = (255, 150, 40), (60, 150, 255), (16, 18, 22)
 
 
 def fit(image: Gray) -> Gray:
-    """Bring an image ``uint8 [H, W]`` to the report's size: long side at most 256, short side at least 112.
+    """Bring an image ``uint8 [H, W]`` to the report's size: both sides from 112 to 256 pixels.
 
-    Large images are reduced by area, small ones repeated by a whole factor, so no pixel is invented.
+    Large images are reduced by area, small ones repeated by a whole factor, so no pixel is invented; what is
+    still too narrow is centred on black.
     """
     height, width = image.shape
-    if max(height, width) > _LARGEST:
-        scale = _LARGEST / max(height, width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), dtype=np.uint8)
-    factor = -(-_SMALLEST // min(height, width))
-    return image.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else image
+    longest = max(height, width)
+    if longest > _LARGEST:
+        size = (max(1, width * _LARGEST // longest), max(1, height * _LARGEST // longest))
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), dtype=np.uint8)
+    else:
+        factor = max(1, min(-(-_SMALLEST // min(height, width)), _LARGEST // longest))
+        image = image.repeat(factor, axis=0).repeat(factor, axis=1)
+    missing = [max(0, _SMALLEST - side) for side in image.shape]
+    return np.pad(image, [(lack // 2, lack - lack // 2) for lack in missing])
 
 
 def stamp(image: Gray, word: Literal["SYNTHETIC", "RENDERED"] = "SYNTHETIC") -> Gray:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from radbench.audit.result import AuditResult
@@ -36,7 +36,7 @@ def check_writable(out_dir: Path | str) -> None:
         )
 
 
-def write_outputs(result: AuditResult, gallery: Sequence[GalleryItem], out_dir: Path | str) -> Path:
+def write_outputs(result: AuditResult, gallery: Iterable[GalleryItem], out_dir: Path | str) -> Path:
     """Write ``result.json``, ``metrics.csv`` and ``report.html`` into ``out_dir`` (made if missing).
 
     All bytes are made in memory first, then written to a hidden folder inside ``out_dir``, synced, and only
@@ -51,7 +51,8 @@ def write_outputs(result: AuditResult, gallery: Sequence[GalleryItem], out_dir: 
     from radbench.reporting.page import render_page
     from radbench.reporting.tables import metrics_csv
 
-    files = {RESULT: result.to_json(), METRICS: metrics_csv(result), REPORT: render_page(result, gallery)}
+    page = render_page(result, list(gallery))
+    files = {RESULT: result.to_json(), METRICS: metrics_csv(result), REPORT: page}
     folder = Path(out_dir)
     ground = _existing_ground(folder)
     _refuse_occupied(folder)

@@ -11,6 +11,7 @@ from radbench.reporting.cases import gallery_cases
 from radbench.reporting.config import SUFFIX, load_report_spec
 from radbench.reporting.gallery import GalleryItem
 from radbench.reporting.provenance import provenance
+from radbench.reporting.road import rejections, road
 from radbench.reporting.view import badge, expected_flips, headline, model_view, reference_metric
 from radbench.reporting.words import count, grey_levels, plain
 
@@ -90,5 +91,7 @@ def _context(result: AuditResult) -> dict[str, Any]:
         "limit": f"{100 * result.max_drop:g}",
         "confidence": f"{100 * result.intervals.confidence:g}",
         "phantom": result.cohort.name.startswith("phantom"),
+        "road": road(result),
+        "rejections": rejections(result),
         "facts": provenance(result),
     }

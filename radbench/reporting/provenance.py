@@ -9,6 +9,9 @@ from pydantic import JsonValue
 from radbench.audit.result import AuditResult, ModelResult, ScenarioSummary
 from radbench.reporting.words import plain
 
+_TOLD_ELSEWHERE = {"set_key", "shift", "cohort", "editor", "attrition", "seed"}
+"""Parts of a test set's datasheet that the page shows under other headings."""
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -52,12 +55,13 @@ def provenance(result: AuditResult) -> list[FactGroup]:
         if result.gate
         else "not asked for (the exit code does not depend on it)",
     }
+    made = {name: value for name, value in testset.provenance.items() if name not in _TOLD_ELSEWHERE}
     groups = [
         _group("Shift", about),
         *(_group(f"Scenario {scenario.name}", _scenario(scenario)) for scenario in shift.scenarios),
         _group("Editor", shift.editor),
         _group("Real test set", data),
-        _group("Synthetic test set", {"key": testset.key, **testset.provenance}),
+        _group("Synthetic test set", {"key": testset.key, **made}),
         *(_group(f"Model {model.name}", _model(model)) for model in result.models),
         _group("Statistics", statistics),
         _group("Software", {"result schema": result.schema_version, **result.tool}),

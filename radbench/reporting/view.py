@@ -54,6 +54,15 @@ class MetricLine:
 
 
 @dataclass(frozen=True)
+class ScenarioRow:
+    """One scenario of several: accuracy and flip rate on its edited images."""
+
+    scenario: str
+    accuracy: Shown
+    flip_rate: Shown
+
+
+@dataclass(frozen=True)
 class ModelView:
     """One model as the page shows it."""
 
@@ -74,6 +83,7 @@ class ModelView:
     beyond_reconstruction: Shown
     truth_gap: Shown
     metrics: tuple[MetricLine, ...]
+    scenarios: tuple[ScenarioRow, ...]
     figure: Figure | None
 
 
@@ -146,6 +156,7 @@ def model_view(result: AuditResult, model: ModelResult) -> ModelView:
         beyond_reconstruction=show(found.get("beyond_reconstruction"), "points", missing),
         truth_gap=show(model.truth_gap, "points", "the true counterfactuals are not known"),
         metrics=_metric_lines(model),
+        scenarios=_scenario_rows(model),
         figure=_figure(result, model),
     )
 
@@ -166,6 +177,16 @@ def _metric_lines(model: ModelResult) -> tuple[MetricLine, ...]:
         if arm in model.arms
         for name, found in model.arms[arm].metrics.items()
     )
+
+
+def _scenario_rows(model: ModelResult) -> tuple[ScenarioRow, ...]:
+    rows = []
+    for name, found in model.scenarios.items():
+        arm, pair = found.arms.get("stress"), found.paired.get("stress")
+        accuracy = None if arm is None else arm.metrics.get("accuracy")
+        flips = None if pair is None else pair.flip_rate
+        rows.append(ScenarioRow(plain(name), show(accuracy), show(flips)))
+    return tuple(rows)
 
 
 def _figure(result: AuditResult, model: ModelResult) -> Figure | None:

@@ -22,7 +22,7 @@ from radbench.audit.result import (
 from radbench.reporting.gallery import GalleryItem
 
 SCENARIO = "remove_pneumothorax"
-ONE_CLASS = "undefined: all images of this arm are negatives"
+ONE_CLASS = "all images of this arm are negatives"
 MODELS = ("pneumothorax-biased", "pneumothorax-robust")
 
 
@@ -150,7 +150,18 @@ def make_result(
             ok=n,
             rejected=1,
             failed=1,
-            attrition={"eligible": 76, "over the limit": 10},
+            attrition={
+                "cohort": 160,
+                "without pneumothorax = 1": 80,
+                "without drain = 1": 4,
+                "eligible": 76,
+                "beyond the limit": 10,
+                "tasks": 66,
+                "ok": n,
+                "rejected": 1,
+                "failed": 1,
+                "rejected: the edit mask is empty": 1,
+            },
             provenance={"weights": {"unet": "01" * 32, "vae": "23" * 32}, "algorithm": 1, "device": "cpu"},
         ),
         seed=0,
@@ -212,11 +223,21 @@ def make_gallery(n=64, size=128, scenario=SCENARIO):
     return items
 
 
-@pytest.fixture
+@pytest.fixture(name="make_result")
+def result_maker():
+    return make_result
+
+
+@pytest.fixture(name="make_gallery")
+def gallery_maker():
+    return make_gallery
+
+
+@pytest.fixture(scope="session")
 def result():
     return make_result()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def gallery():
-    return make_gallery(n=16)
+    return make_gallery(n=5)

@@ -1,0 +1,103 @@
+"""Which cases are shown, and what is burned into their pixels."""
+
+import base64
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from radbench.errors import RadbenchError
+from radbench.reporting.gallery import GalleryItem, badness, choose, panels
+from radbench.reporting.images import difference, fit, overlay, stamp
+
+
+def item(index, after, label=0):
+    plane = np.zeros((8, 8), np.uint8)
+    scores = {"model": (0.9, after)}
+    return GalleryItem(f"s{index:03d}", "a", plane, plane, plane > 0, scores=scores, label_after=label)
+
+
+def pixels(uri):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=30), st.integers(0, 14), st.integers(0, 14), st.randoms())
+def test_the_choice_is_the_worst_first_then_a_spread_and_knows_no_order(scores, cases, worst, random):
+    items = [item(index, score) for index, score in enumerate(scores)]
+    chosen = choose(items, cases, worst)
+    shuffled = list(items)
+    random.shuffle(shuffled)
+    assert [c.study_id for c in choose(shuffled, cases, worst)] == [c.study_id for c in chosen]
+    assert len(chosen) == min(len(items), cases) == len({c.study_id for c in chosen})
+    badnesses = [badness(c) for c in chosen]
+    assert badnesses == sorted(badnesses, reverse=True)
+    first = min(worst, cases)
+    assert badnesses[:first] == sorted(map(badness, items), reverse=True)[:first]
+
+
+def test_badness_is_the_distance_from_the_label_or_the_change():
+    assert badness(item(0, 0.8)) == pytest.approx(0.8)
+    assert badness(item(0, 0.8, label=1)) == pytest.approx(0.2)
+    assert badness(item(0, 0.8, label=None)) == pytest.approx(0.1)
+    assert badness(replace(item(0, 0.8), scores={"labels only": (None, None)})) == 0
+
+
+@pytest.mark.parametrize("size", [32, 128, 300])
+def test_edited_images_carry_the_stamp_in_their_pixels(make_gallery, size):
+    case = make_gallery(1, size=size)[0]
+    drawn = {panel.kind: panel for panel in panels(case)}
+    assert list(drawn) == ["original", "masks", "edited", "difference", "truth"]
+    edited, plain = pixels(drawn["edited"].uri), fit(case.edited)
+    assert edited.shape == plain.shape == (drawn["edited"].height, drawn["edited"].width)
+    assert not np.array_equal(edited, plain)
+    rows = np.flatnonzero((edited != plain).any(axis=1))
+    assert rows.min() >= 0.85 * len(plain)
+    assert np.array_equal(pixels(drawn["original"].uri), fit(case.original))
+    assert "SYNTHETIC" in drawn["edited"].alt
+
+
+def test_the_stamp_does_not_touch_its_argument_and_says_different_words():
+    image = np.full((128, 128), 100, np.uint8)
+    first, second = stamp(image), stamp(image, "RENDERED")
+    assert (image == 100).all()
+    assert (first == 245).sum() > 80
+    assert not np.array_equal(first, second)
+
+
+def test_the_stamp_fits_every_shape_that_fit_makes():
+    for shape in ((8, 8), (1, 1), (40, 3000), (3000, 40), (40, 250), (112, 112), (700, 256)):
+        fitted = fit(np.zeros(shape, np.uint8))
+        assert 112 <= min(fitted.shape) <= max(fitted.shape) <= 256
+        assert stamp(fitted).max() == 245
+
+
+def test_the_keep_mask_wins_and_the_rest_stays_gray():
+    image = np.full((16, 16), 80, np.uint8)
+    edit, keep = np.zeros((2, 16, 16), bool)
+    edit[4:12, 4:12] = True
+    keep[8:10, :] = True
+    drawn = overlay(image, edit, keep)
+    assert (drawn[9, 8] == drawn[9, 1]).all()
+    assert (drawn[0, 0] == 80).all()
+    assert drawn[6, 6, 0] > drawn[6, 6, 2]
+
+
+def test_no_change_is_one_dark_colour_and_signs_have_their_own():
+    before = np.full((4, 4), 100, np.uint8)
+    after = before.copy()
+    after[0, 0], after[1, 1] = 200, 0
+    drawn = np.asarray(difference(before, after).convert("RGB")).astype(int)
+    assert (drawn[2:] == drawn[3, 3]).all()
+    assert drawn[3, 3].max() < 40
+    assert drawn[0, 0, 0] > drawn[0, 0, 2]
+    assert drawn[1, 1, 2] > drawn[1, 1, 0]
+
+
+def test_planes_of_different_shapes_are_refused():
+    with pytest.raises(RadbenchError, match=r"edited is \(4, 4\)"):
+        GalleryItem("s", "a", np.zeros((8, 8), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((8, 8), bool))

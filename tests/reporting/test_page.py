@@ -1,0 +1,201 @@
+"""The page: self-contained, escaped, well formed, accessible, and the same bytes every time."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+import radbench.reporting.page as page_module
+from radbench.audit.result import AuditResult, Verdict
+from radbench.declared import reports_dir
+from radbench.errors import UsageError
+from radbench.reporting.page import render_page
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+FETCHING = {"src", "srcset", "href", "xlink:href", "action", "data", "poster", "background", "formaction"}
+HOSTILE = "<script>alert(1)</script>\"'><img src=http://evil.example/x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask of a page and checks that its elements nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.refs, self.fetches, self.headings, self.open = [], [], [], [], [], []
+        self.words = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        self._note(tag, dict(attrs))
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._note(tag, dict(attrs))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def _note(self, tag, attrs):
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.refs += attrs.get("aria-labelledby", "").split()
+        self.fetches += [value for name, value in attrs.items() if name in FETCHING]
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+    def of(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def text(result, gallery):
+    return render_page(result, gallery).decode()
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_nothing_outside_is_asked_for(text, page):
+    assert all(value.startswith(("data:", "#")) for value in page.fetches)
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert page.of("script") == page.of("iframe") == page.of("object") == []
+    assert not [attrs for _, attrs in page.tags if any(name[:2] == "on" or name == "style" for name in attrs)]
+
+
+def test_the_policy_allows_only_the_page_s_own_style(text, page):
+    import base64
+    import hashlib
+
+    policy = next(m["content"] for m in page.of("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'")
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_page_is_well_formed_and_accessible(text, page):
+    assert text.startswith("<!DOCTYPE html>\n")
+    assert page.of("html") == [{"lang": "en"}]
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.refs) <= set(page.ids)
+    assert page.headings[0] == 1
+    assert page.headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
+    assert all(image["alt"] and image["width"] and image["height"] for image in page.of("img"))
+    assert len(page.of("caption")) == len(page.of("table"))
+    assert all("scope" in cell for cell in page.of("th"))
+
+
+def test_the_same_result_gives_the_same_bytes(make_result, make_gallery):
+    first = render_page(make_result(), make_gallery(14))
+    assert first == render_page(make_result(), make_gallery(14))
+    assert first == render_page(make_result(), make_gallery(14)[::-1])
+    assert first == render_page(AuditResult.from_json(make_result().to_json()), make_gallery(14))
+
+
+def test_the_page_stays_small(make_result, make_gallery):
+    assert len(render_page(make_result(), make_gallery(64))) < 3_000_000
+
+
+def test_hostile_names_stay_text(make_result, make_gallery):
+    made = make_result(names=(HOSTILE, HOSTILE + "2"), title=HOSTILE, scenario=HOSTILE)
+    items = [replace(item, study_id=HOSTILE) for item in make_gallery(2, scenario=HOSTILE)]
+    text = render_page(made, items).decode()
+    page = Page(text)
+    assert page.of("script") == []
+    assert all(value.startswith(("data:", "#")) for value in page.fetches)
+    assert "<script>alert" not in text
+    assert "alert(1)" in "".join(page.words)
+
+
+def test_undefined_metrics_say_why(page):
+    words = " ".join(" ".join(page.words).split())
+    assert "undefined all images of this arm are negatives" in words
+    assert "nan" not in words.lower().split()
+
+
+def test_the_table_holds_each_model_on_each_set(page):
+    words = " ".join(" ".join(page.words).split())
+    for word in ("Real", "Synthetic", "Reconstruction", "True counterfactual", "97.5 %", "(95.0 to 100.0 %)"):
+        assert word in words
+    assert "FAIL : 1 of 2 models fails under this shift" in words.replace("FAIL:", "FAIL :")
+    assert "A phantom is not a patient." in words
+
+
+def test_truth_and_phantom_are_named_only_where_they_are(result, gallery):
+    cohort = result.cohort.model_copy(update={"truth_known": False, "name": "folder:candid"})
+    models = [
+        m.model_copy(update={"arms": {name: arm for name, arm in m.arms.items() if name != "truth"}})
+        for m in result.models
+    ]
+    items = [replace(item, truth=None) for item in gallery[:1]]
+    text = render_page(result.model_copy(update={"cohort": cohort, "models": models}), items).decode()
+    assert "RENDERED" not in text
+    assert "True counterfactual" not in text
+    assert "phantom is not a patient" not in text
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_and_an_empty_model_have_a_page(result, verdict):
+    broken = result.models[0].model_copy(
+        update={
+            "verdict": verdict, "error": "the weights file is damaged", "arms": {}, "paired": {},
+            "scenarios": {}, "truth_gap": None,
+        }
+    )  # fmt: skip
+    changed = result.model_copy(
+        update={"verdict": verdict, "models": [broken], "cases": [], "edit_quality": [], "gate": False}
+    )
+    page = Page(render_page(changed, []).decode())
+    assert "the weights file is damaged" in "".join(page.words)
+    assert page.of("img") == []
+    Page(render_page(changed.model_copy(update={"models": []}), []).decode())
+
+
+def test_several_scenarios_are_also_shown_one_by_one(result, gallery):
+    second = result.shift.scenarios[0].model_copy(update={"name": "second_scenario"})
+    shift = result.shift.model_copy(update={"scenarios": [*result.shift.scenarios, second]})
+    models = []
+    for model in result.models:
+        (only,) = model.scenarios.values()
+        models.append(model.model_copy(update={"scenarios": {s.name: only for s in shift.scenarios}}))
+    page = Page(render_page(result.model_copy(update={"shift": shift, "models": models}), gallery).decode())
+    assert "by-scenario" in page.ids
+
+
+def test_decisions_without_scores_are_shown_as_answers(result, gallery):
+    cases = [case.model_copy(update={"score": None}) for case in result.cases]
+    text = render_page(result.model_copy(update={"cases": cases}), gallery).decode()
+    assert "yes → yes" in text
+    assert "This model gives no scores" in text
+
+
+def test_a_section_without_a_template_is_named(result, tmp_path):
+    for name in ("style.css", "report.html.j2", "macros.html.j2"):
+        (tmp_path / name).write_bytes((reports_dir() / name).read_bytes())
+    (tmp_path / "sections").mkdir()
+    (tmp_path / "sections" / "verdict.html.j2").write_text("<p>{{ shift.name }}</p>")
+    (tmp_path / "report.yaml").write_text("sections: [verdct]\n")
+    with pytest.raises(UsageError, match=r"report\.yaml: section 'verdct'.*Did you mean 'verdict'"):
+        render_page(result, [], tmp_path)
+    (tmp_path / "report.yaml").write_text("sections: [verdict]\n")
+    assert b"<p>manifestation</p>" in render_page(result, [], tmp_path)
+
+
+def test_templates_cannot_name_what_does_not_exist(result, tmp_path):
+    import jinja2
+
+    environment = page_module._environment(tmp_path)
+    with pytest.raises(jinja2.UndefinedError):
+        environment.from_string("{{ nothing }}").render()

@@ -1,0 +1,103 @@
+"""Numbers in words, the score figure's geometry, and the sentences of the view."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radbench.audit.result import Estimate, Verdict
+from radbench.reporting.figures import BINS, score_figure
+from radbench.reporting.provenance import provenance
+from radbench.reporting.road import rejections, road
+from radbench.reporting.view import expected_flips, headline, model_view, reference_metric
+from radbench.reporting.words import count, grey_levels, show
+
+
+def test_estimates_in_words():
+    shown = show(Estimate(value=0.9753, low=0.95, high=1.0, n=160))
+    assert (shown.text, shown.interval) == ("97.5 %", "95.0 to 100.0 %")
+    assert show(Estimate(value=-0.016, n=3), "points").text == "−1.6 points"
+    assert show(Estimate(value=-0.0001, n=3), "score").text == "0.000"
+    assert show(Estimate(value=0.25, n=3), "score").text == "+0.250"
+
+
+def test_undefined_is_said_with_its_reason():
+    shown = show(Estimate(value=None, n=64, note="one class only"))
+    assert (shown.text, shown.defined, shown.note, shown.n) == ("undefined", False, "one class only", 64)
+    assert show(None, missing="not run").note == "not run"
+    assert show(Estimate(value=None, n=0)).note
+
+
+@given(st.floats(-1, 1))
+def test_no_number_reads_as_minus_zero(value):
+    for unit in ("share", "points", "score"):
+        text = show(Estimate(value=value, n=1), unit).text
+        assert "−0.0 " not in text + " "
+        assert "−0.000" not in text
+
+
+def test_small_words():
+    assert (count(1, "model"), count(2, "model")) == ("1 model", "2 models")
+    assert (grey_levels(None), grey_levels(0.5)) == ("not known", "127.5")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
+def test_bars_count_every_image_and_stay_inside(scores):
+    figure = score_figure([("stress", "Synthetic", scores), ("real", "none", [])], 0.5)
+    (strip,) = figure.strips
+    assert sum(int(bar.title.split()[0]) for bar in strip.bars) == len(scores)
+    assert len(strip.bars) <= BINS
+    for bar in strip.bars:
+        assert 0 <= bar.x < bar.x + bar.width <= figure.width
+        assert figure.top <= bar.y < bar.y + bar.height <= figure.bottom + 0.01
+    share = np.mean(np.asarray(scores) >= 0.5)
+    assert f"{share:.0%} at or above the operating point" in figure.description
+
+
+def test_no_scores_no_figure():
+    assert score_figure([("stress", "Synthetic", [])], 0.5) is None
+
+
+def test_a_set_of_one_class_is_held_against_its_own_class(result):
+    assert reference_metric(result) == "specificity"
+    positive = [c.model_copy(update={"label": 1}) if c.arm == "stress" else c for c in result.cases]
+    assert reference_metric(result.model_copy(update={"cases": positive})) == "sensitivity"
+    assert reference_metric(result.model_copy(update={"cases": []})) is None
+
+
+def test_the_faultless_flip_rate_follows_from_the_labels(result):
+    assert expected_flips(result) == 1.0
+    kept = [c.model_copy(update={"label": 1}) if c.arm == "stress" else c for c in result.cases]
+    assert expected_flips(result.model_copy(update={"cases": kept})) == 0.0
+    assert expected_flips(result.model_copy(update={"cases": []})) is None
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_a_headline(result, verdict):
+    models = [model.model_copy(update={"verdict": verdict}) for model in result.models]
+    line = headline(result.model_copy(update={"verdict": verdict, "models": models}))
+    assert line
+    assert "1 of" not in line
+
+
+def test_each_arm_has_its_line(result):
+    view = model_view(result, result.models[0])
+    assert [row.arm for row in view.rows] == ["real", "stress", "reconstruction", "truth"]
+    assert view.stress.text == "3.0 %"
+    assert view.reference.text == "97.5 %"
+
+
+def test_the_road_ends_at_the_judged_images(result):
+    steps = road(result)
+    assert [(step.number, step.kind) for step in steps] == [
+        (160, "count"), (80, "loss"), (4, "loss"), (76, "count"), (10, "loss"), (66, "count"),
+        (1, "loss"), (1, "loss"), (64, "kept"),
+    ]  # fmt: skip
+    assert [step.words for step in rejections(result)] == ["the edit mask is empty"]
+
+
+def test_provenance_holds_every_digest(result):
+    facts = {fact.value for group in provenance(result) for fact in group.facts}
+    digests = {result.cohort.digest, result.testset.key, "01" * 32, "23" * 32, result.models[0].digest}
+    assert digests <= facts
+    assert "No acute cardiopulmonary process" in facts
