@@ -1,7 +1,6 @@
 """The commands and their options; each imports what it needs when it is called."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,15 +8,8 @@ import typer
 
 from radbench import __version__
 from radbench.cli.guard import INTERRUPTED, guarded, say
-
-
-class Device(StrEnum):
-    """Where networks run."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
+from radbench.cli.options import Device, DeviceOption
+from radbench.cli.train import train_app
 
 app = typer.Typer(
     name="radbench",
@@ -27,11 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich alone would cost a third of the time that --help may take
     pretty_exceptions_enable=False,
 )
-
-DeviceOption = Annotated[Device, typer.Option(help="Where networks run; auto takes a GPU if there is one.")]
-ConfigOption = Annotated[
-    str, typer.Option("--config", help="Name or YAML file of the training configuration.")
-]
+app.add_typer(train_app, name="train")
 
 
 def main() -> None:

@@ -1,8 +1,10 @@
 """Progress of a long loop: a bar with rate and remaining time; plain lines where there is no terminal."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -11,6 +13,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -19,6 +22,8 @@ from rich.text import Text
 
 Report = Callable[[int, int], None]
 """Called with the number of items done and the number of all items."""
+StageReport = Callable[[str, int, int, float], None]
+"""Called with the stage, the steps done, the steps in all, and the loss (NaN where there is none)."""
 
 _LINE_EVERY_SECONDS = 10.0
 
@@ -29,6 +34,17 @@ class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:.2f}/s", style="progress.data.speed")
+
+
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    _RateColumn(),
+    TimeElapsedColumn(),
+    TextColumn("remaining"),
+    TimeRemainingColumn(),
+)
 
 
 @contextmanager
@@ -43,18 +59,9 @@ def progress(console: Console, label: str) -> Iterator[Report]:
         The function to call after each step.
     """
     if not console.is_terminal:
-        yield _lines(console, label)
+        yield partial(_lines(console), label)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TimeElapsedColumn(),
-        TextColumn("remaining"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
+    with Progress(*_COLUMNS, console=console) as bar:
         task = bar.add_task(label, total=None)
 
         def report(done: int, total: int) -> None:
@@ -63,11 +70,12 @@ def progress(console: Console, label: str) -> Iterator[Report]:
         yield report
 
 
-def _lines(console: Console, label: str) -> Report:
+def _lines(console: Console) -> Callable[[str, int, int], None]:
+    """Return a function that prints a line now and then, and one at the end."""
     started = last = time.monotonic()
     first: int | None = None
 
-    def report(done: int, total: int) -> None:
+    def report(label: str, done: int, total: int) -> None:
         nonlocal last, first
         now = time.monotonic()
         first = done if first is None else first
@@ -79,5 +87,41 @@ def _lines(console: Console, label: str) -> Report:
         if rate > 0 and done < total:
             line += f", {rate:.2f}/s, about {(total - done) / rate:.0f} s remaining"
         console.print(line, highlight=False)
+
+    return report
+
+
+@contextmanager
+def stages(console: Console) -> Iterator[StageReport]:
+    """Show the progress of a work in stages, one bar or one run of lines each.
+
+    Args:
+        console: Where to show it.
+
+    Yields:
+        The function to call after each step.
+    """
+    if not console.is_terminal:
+        yield _stage_lines(console)
+        return
+    columns = (*_COLUMNS, TextColumn("{task.fields[loss]}"))
+    with Progress(*columns, console=console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int, loss: float) -> None:
+            shown = "" if math.isnan(loss) else f"loss {loss:.4f}"
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total, completed=done, loss=shown)
+            bar.update(tasks[stage], completed=done, total=total, loss=shown)
+
+        yield report
+
+
+def _stage_lines(console: Console) -> StageReport:
+    lines: dict[str, Callable[[str, int, int], None]] = {}
+
+    def report(stage: str, done: int, total: int, loss: float) -> None:
+        label = stage if math.isnan(loss) else f"{stage}, loss {loss:.4f},"
+        lines.setdefault(stage, _lines(console))(label, done, total)
 
     return report

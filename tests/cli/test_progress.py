@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from radbench.cli.progress import progress
+from radbench.cli.progress import progress, stages
 
 
 def shown(*, terminal):
@@ -37,3 +37,23 @@ def test_nothing_to_do_is_no_error():
     with progress(Console(file=text, force_terminal=False), "Editing") as report:
         report(0, 0)
     assert "0/0" in text.getvalue()
+
+
+def staged(*, terminal):
+    text = io.StringIO()
+    with stages(Console(file=text, force_terminal=terminal, width=160)) as report:
+        for step in range(4):
+            report("render", step, 3, float("nan"))
+        for step in range(3):
+            report("denoiser", step, 2, 0.25)
+    return text.getvalue()
+
+
+def test_each_stage_has_its_bar_and_its_loss():
+    text = staged(terminal=True)
+    assert "3/3" in text
+    assert "loss 0.2500" in text
+
+
+def test_each_stage_has_its_lines():
+    assert staged(terminal=False) == "render 3/3\ndenoiser, loss 0.2500, 2/2\n"

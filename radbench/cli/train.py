@@ -1,0 +1,46 @@
+"""``radbench train``: make again what the package ships. Repeat a command to go on with it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radbench.cli.guard import guarded
+from radbench.cli.options import Device, DeviceOption
+
+train_app = typer.Typer(
+    help="Train the embedded diffusion model or a reference classifier again; resumable.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+ConfigOption = Annotated[
+    str,
+    typer.Option("--config", help="Name of a training configuration that radbench ships, or a YAML file."),
+]
+
+
+@train_app.command()
+def diffusion(
+    context: typer.Context,
+    config: ConfigOption,
+    work: Annotated[
+        Path | None, typer.Option(help="Folder of pool and checkpoints. [default: runs/CONFIG]")
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render the training images.")] = 2,
+) -> None:
+    """Train the embedded diffusion bundle: render, autoencoder, denoiser, export."""
+    with guarded(debug=context.obj):
+        from radbench.cli.training import train_diffusion
+
+        train_diffusion(config, work=work, device=device.value, workers=workers)
+
+
+@train_app.command()
+def classifier(context: typer.Context, config: ConfigOption) -> None:
+    """Train a reference classifier and bring the digest in its declaration up to date."""
+    with guarded(debug=context.obj):
+        from radbench.cli.training import train_classifier
+
+        train_classifier(config)
