@@ -1,0 +1,165 @@
+"""Make the embedded diffusion bundle: render the pool, fit the encoder, train decoder and denoiser, export.
+
+Each stage keeps its state in the working folder and goes on where it was interrupted. The export is an ordinary
+diffusers folder of safetensors with a ``datasheet.json`` that names the training command, seeds, steps, losses and
+the SHA-256 of every file.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from transformers import BertModel, BertTokenizerFast
+
+from radbench.diffusion.linear_vae import PatchComponents, build_vae, fit_components, linear_encode
+from radbench.diffusion.training.checkpoint import load_state
+from radbench.diffusion.training.config import TrainingConfig
+from radbench.diffusion.training.decoder import train_decoder
+from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, build_unet
+from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
+from radbench.phantom.prompts import every_text
+from radbench.reference.pool import Pool, build_pool
+
+Progress: TypeAlias = Callable[[str, int, int, float], None]
+"""Called with (stage, done, total, loss or nan)."""
+
+_PIXELS = 128
+_COMPONENT_IMAGES = 600
+
+
+@dataclass
+class BundleTraining:
+    """One training run in one working folder; each stage may be called again after an interruption.
+
+    Args:
+        config: what to train.
+        folder: working folder (pool, checkpoints, losses).
+        device: where to train.
+        progress: told about every step.
+        workers: processes that render the pool.
+    """
+
+    config: TrainingConfig
+    folder: Path
+    device: torch.device
+    progress: Progress
+    workers: int = 2
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The rendered pool."""
+        data = self.config.data
+        return build_pool(
+            data.cohort,
+            data.patients,
+            data.seed,
+            self.folder / "pool",
+            self.workers,
+            lambda done, total: self.progress("render", done, total, float("nan")),
+        )
+
+    @cached_property
+    def components(self) -> PatchComponents:
+        """The linear encoder, fitted to the pool's first images."""
+        images = np.asarray(self.pool.images[: _COMPONENT_IMAGES // 2]).reshape(-1, _PIXELS, _PIXELS)
+        settings = self.config.autoencoder
+        return fit_components(images, settings.latent_channels, settings.whitening)
+
+    @cached_property
+    def tokenizer(self) -> BertTokenizerFast:
+        """The tokenizer of the phantom's reports."""
+        return build_tokenizer(every_text(), self.config.text.max_length, self.folder / "tokenizer")
+
+    def scheduler(self) -> DDPMScheduler:
+        """The noise schedule of Appendix A: linear betas, epsilon prediction."""
+        return DDPMScheduler(
+            num_train_timesteps=self.config.num_train_timesteps,
+            beta_schedule=self.config.beta_schedule,
+            beta_start=self.config.beta_start,
+            beta_end=self.config.beta_end,
+            prediction_type="epsilon",
+            clip_sample=False,
+            timestep_spacing="leading",
+        )
+
+    def train_decoder(self) -> AutoencoderKL:
+        """Train the decoder to its configured steps and return the autoencoder."""
+        settings = self.config.autoencoder
+        torch.manual_seed(settings.seed)
+        vae = build_vae(self.components, _PIXELS, settings.block_out_channels)
+        images = self.pool.images.reshape(-1, _PIXELS, _PIXELS)
+        train_decoder(
+            vae,
+            self.components,
+            images,
+            settings,
+            self.folder / "decoder.safetensors",
+            self.device,
+            self._recorder("decoder", settings.steps),
+            self.config.checkpoint_every,
+        )
+        return vae
+
+    def train_denoiser(self) -> DenoiserTrainer:
+        """Train U-Net and text encoder to their configured steps and return the trainer with the averages."""
+        trainer = self._denoiser_trainer(self._latent_pool())
+        trainer.run(self.config.checkpoint_every, self._recorder("denoiser", self.config.denoiser.steps))
+        return trainer
+
+    def averages(self) -> tuple[UNet2DConditionModel, BertModel, int]:
+        """Return the averaged U-Net and text encoder of the last checkpoint, and its step."""
+        tokens, attention = tokenize(self.tokenizer, ["", *every_text()])
+        empty = LatentPool(np.empty((0, 2, 1, 1, 1), np.float32), torch.empty((0, 2)).long(), tokens, attention)
+        trainer = self._denoiser_trainer(empty)
+        averages: dict[str, Any] = trainer.averages
+        named = trainer.modules | {f"ema_{name}": module for name, module in averages.items()}
+        step = load_state(trainer.checkpoint, named, trainer.optimizer)
+        return averages["unet"].eval(), averages["text_encoder"].eval(), step
+
+    def _denoiser_trainer(self, pool: LatentPool) -> DenoiserTrainer:
+        config = self.config
+        unet = build_unet(config.denoiser, config.text, config.autoencoder.latent_channels, _PIXELS // 4)
+        text_encoder = build_text_encoder(len(self.tokenizer), config.text, config.denoiser.seed)
+        checkpoint = self.folder / "denoiser.safetensors"
+        return DenoiserTrainer(unet, text_encoder, self.scheduler(), pool, config.denoiser, checkpoint, self.device)
+
+    def _latent_pool(self) -> LatentPool:
+        pool = self.pool
+        patients, renderings = pool.texts.shape
+        side = _PIXELS // 4
+        channels = self.config.autoencoder.latent_channels
+        latents = np.empty((patients, renderings, channels, side, side), dtype=np.float16)
+        for start in range(0, patients, 250):
+            chunk = np.asarray(pool.images[start : start + 250])
+            codes = linear_encode(self.components, chunk.reshape(-1, _PIXELS, _PIXELS))
+            latents[start : start + 250] = codes.reshape(len(chunk), renderings, channels, side, side).numpy()
+        tokens, attention = tokenize(self.tokenizer, pool.corpus)
+        return LatentPool(latents, torch.from_numpy(np.asarray(pool.texts)), tokens, attention)
+
+    def _recorder(self, stage: str, total: int) -> Callable[[int, float], None]:
+        log = self.folder / f"{stage}-loss.csv"
+        recent: list[float] = []
+
+        def record(step: int, loss: float) -> None:
+            recent.append(loss)
+            if len(recent) == 50 or step == total:
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(f"{step},{sum(recent) / len(recent):.6f}\n")
+                recent.clear()
+            self.progress(stage, step, total, loss)
+
+        return record
+
+
+def last_loss(folder: Path, stage: str) -> float | None:
+    """Return the mean loss over the last 50 steps of a stage, or None if it never ran."""
+    log = folder / f"{stage}-loss.csv"
+    if not log.exists():
+        return None
+    return float(json.loads(log.read_text(encoding="utf-8").splitlines()[-1].split(",")[1]))
