@@ -26,7 +26,7 @@ def road(result: AuditResult) -> list[Step]:
         if name == "eligible":
             steps.append(Step(number, "eligible"))
         elif number and name not in _ENDS and not name.startswith(_REASON):
-            steps.append(Step(number, plain(name), "loss"))
+            steps.append(Step(number, plain(name).removesuffix(" = 1"), "loss"))
     return [
         *steps,
         Step(testset.records, "edits planned"),

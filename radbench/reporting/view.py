@@ -19,7 +19,7 @@ _SIGNS = {
 _ARMS: tuple[tuple[Arm, str, str], ...] = (
     ("real", "Real", "the whole real test set"),
     ("stress", "Synthetic", "the edited images: the shift"),
-    ("reconstruction", "Reconstruction", "control: encoded and decoded, not edited"),
+    ("reconstruction", "Reconstruction", "control: decoded without an edit"),
     ("truth", "True counterfactual", "control: rendered, without any editor"),
 )
 _NOT_RUN = "the model was not run"
