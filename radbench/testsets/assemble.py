@@ -8,7 +8,7 @@ from typing import Any
 
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.testsets.plan import Plan
-from radbench.testsets.records import Record, to_parquet
+from radbench.testsets.records import Record, row, to_parquet
 from radbench.testsets.storage import Workshop, storing, sync_folder, write_synced
 from radbench.testsets.store import LAYOUT_VERSION, DamagedError, Item, ItemStore, check_file
 
@@ -53,6 +53,7 @@ def datasheet(plan: Plan, records: Sequence[Record], items: Mapping[str, Item]) 
         "weights": dict(first.weights),
         "seed": plan.seed,
         "attrition": attrition(plan, records),
+        "rows_sha256": sha256_bytes(canonical_json([row(record) for record in records])),
         "made_with": [made_with[key] for key in sorted(made_with)],
     }
 
@@ -77,17 +78,15 @@ def place(
 
     Nothing is written where the folder is already whole. The new folder is put in place by one rename.
     """
-    written = {
-        DATASHEET: json.dumps(sheet, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n",
-        TABLE: to_parquet(records),
-    }
+    written = {DATASHEET: json.dumps(sheet, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"}
     digests = {file.path: file.sha256 for record in records for file in record.files.values()}
-    digests |= {name: sha256_bytes(data) for name, data in written.items()}
-    sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode()
-    is_there = folder.exists()
-    damaged = find_damaged(folder) if is_there else []
-    if is_there and not damaged and (folder / SUMS).read_bytes() == sums:
+    digests[DATASHEET] = sha256_bytes(written[DATASHEET])
+    if _is_current(folder, digests):
         return []
+    written[TABLE] = to_parquet(records)
+    digests[TABLE] = sha256_bytes(written[TABLE])
+    written[SUMS] = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode()
+    damaged = _blame(folder, digests) if folder.exists() else []
     with storing(store.cache):
         temporary = workshop.folder()
         for part in sorted({str(PurePosixPath(name).parent) for name in digests}):
@@ -96,7 +95,7 @@ def place(
             for file in record.files.values():
                 if not (temporary / file.path).exists():
                     store.link(items[record.key], file.item_name, temporary / file.path)
-        for name, data in {**written, SUMS: sums}.items():
+        for name, data in written.items():
             write_synced(temporary / name, data)
         _swap(temporary, folder, workshop)
     return damaged
@@ -104,18 +103,44 @@ def place(
 
 def find_damaged(folder: Path) -> list[str]:
     """The files of a test set that are missing or have other bytes than ``SHA256SUMS`` says."""
+    listed = _read_sums(folder)
+    if listed is None:
+        return [SUMS]
+    return [name for name, digest in listed.items() if not _is_whole(folder / name, digest)]
+
+
+def _is_current(folder: Path, digests: Mapping[str, str]) -> bool:
+    """Whether the folder is whole and holds these files and the table.
+
+    The table is not written again to see whether it is the same: the datasheet has the digest of its rows.
+    """
+    listed = _read_sums(folder)
+    if listed is None or {**digests, TABLE: listed.get(TABLE, "")} != listed:
+        return False
+    return not find_damaged(folder)
+
+
+def _blame(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """The damaged files; the list itself, where it disowns a file that is as it should be."""
+    named = find_damaged(folder)
+    sound = [name for name in named if name in digests and _is_whole(folder / name, digests[name])]
+    return [name for name in named if name not in sound] + ([SUMS] if sound else [])
+
+
+def _read_sums(folder: Path) -> dict[str, str] | None:
     try:
         lines = (folder / SUMS).read_bytes().decode().splitlines()
-        expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError):
-        return [SUMS]
-    damaged = []
-    for name, digest in expected.items():
-        try:
-            check_file(folder / name, digest)
-        except DamagedError:
-            damaged.append(name)
-    return damaged
+        return None
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    try:
+        check_file(path, digest)
+    except DamagedError:
+        return False
+    return True
 
 
 def _swap(temporary: Path, folder: Path, workshop: Workshop) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from radbench.testsets.plan import Plan
 from radbench.testsets.store import EDIT_MASK, EDITED, KEEP_MASK, RECONSTRUCTION, Item
@@ -12,6 +12,7 @@ from radbench.testsets.task import EditTask
 Status = Literal["ok", "rejected", "failed"]
 
 IMAGE, RECONSTRUCTED, EDITED_WHERE, KEPT_WHERE = "image", "reconstruction", "edit_mask", "keep_mask"
+LABEL, MEASURE = "label_after_", "measure_"
 _PLACES = {
     IMAGE: (EDITED, "images/{}.png"),
     RECONSTRUCTED: (RECONSTRUCTION, "reconstructions/{}.png"),
@@ -99,29 +100,47 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:80] or "study"
 
 
+def row(record: Record) -> dict[str, Any]:
+    """The record as one row of the table, with only the labels and measures that it has."""
+    cells: dict[str, Any] = {
+        "key": record.key,
+        "study_id": record.study_id,
+        "patient_id": record.patient_id,
+        "scenario": record.scenario,
+        "status": record.status,
+        "reason": record.reason,
+        "prompt": record.task.prompt,
+        "invert_prompt": record.task.invert_prompt,
+        "source_sha256": record.task.source_sha256,
+    }
+    for role in _PLACES:
+        stored = record.files.get(role)
+        cells |= {role: stored.path if stored else "", f"{role}_sha256": stored.sha256 if stored else ""}
+    cells |= {f"{LABEL}{name}": record.labels_after[name] for name in sorted(record.labels_after)}
+    return cells | {f"{MEASURE}{name}": record.measures[name] for name in sorted(record.measures)}
+
+
 def to_parquet(records: Sequence[Record]) -> bytes:
     """The table as Parquet; the same records give the same bytes.
 
     Columns: key, study_id, patient_id, scenario, status, reason, prompt, invert_prompt, source_sha256; a path
-    and a ``<role>_sha256`` for each role (empty where there is no file); ``label_after_<label>``;
-    ``measure_<name>``.
+    and a ``<role>_sha256`` for each role (empty where there is no file); ``label_after_<label>`` (int8) and
+    ``measure_<name>`` (float64), null where a row has none.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    plain = ("key", "study_id", "patient_id", "scenario", "status", "reason")
-    columns = {name: pa.array([getattr(record, name) for record in records], pa.string()) for name in plain}
-    for name in ("prompt", "invert_prompt", "source_sha256"):
-        columns[name] = pa.array([getattr(record.task, name) for record in records], pa.string())
-    for role in _PLACES:
-        stored = [record.files.get(role) for record in records]
-        columns[role] = pa.array([file.path if file else "" for file in stored], pa.string())
-        columns[f"{role}_sha256"] = pa.array([file.sha256 if file else "" for file in stored], pa.string())
-    for label in sorted({label for record in records for label in record.labels_after}):
-        columns[f"label_after_{label}"] = pa.array([r.labels_after.get(label) for r in records], pa.int8())
-    for name in sorted({name for record in records for name in record.measures}):
-        columns[f"measure_{name}"] = pa.array([r.measures.get(name) for r in records], pa.float64())
+    rows = [row(record) for record in records]
+    names = list(dict.fromkeys(name for cells in rows for name in cells))
+    plain = [name for name in names if not name.startswith((LABEL, MEASURE))]
+    labels = sorted(name for name in names if name.startswith(LABEL))
+    measures = sorted(name for name in names if name.startswith(MEASURE))
+    types = {name: pa.string() for name in plain}
+    types |= {name: pa.int8() for name in labels} | {name: pa.float64() for name in measures}
+    table = pa.table(
+        {name: pa.array([cells.get(name) for cells in rows], kind) for name, kind in types.items()}
+    )
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data

@@ -1,0 +1,82 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from testset_world import TinyCohort, TinyEditor, bundle, plan_of
+
+from radbench.testsets.build import build_testset
+
+WORLD = Path(__file__).with_name("testset_world.py")
+
+
+def _start(cache, log, count=6, pause=0.0, seed=0):
+    words = [sys.executable, str(WORLD), str(cache), str(log), str(count), str(pause), str(seed)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _end(process):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return json.loads(out)
+
+
+def _edits(log):
+    return log.read_text().split() if log.exists() else []
+
+
+def _tree(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
+def test_a_killed_build_goes_on_where_it_was(cache, tmp_path):
+    log, after = tmp_path / "log", 3
+    process = _start(cache, log, count=8, pause=0.1)
+    while len(_edits(log)) < after and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not list(cache.glob("testsets/*"))
+    stored = len(list(cache.glob("edits/*/*/record.json")))
+    assert after - 1 <= stored < 8
+    started = len(_edits(log))
+    result = _end(_start(cache, log, count=8))
+    assert result["ok"] == 8
+    assert len(_edits(log)) - started == 8 - stored
+    assert not list(cache.glob("tmp/*"))
+    cohort = TinyCohort(16)
+    fresh = build_testset(plan_of(cohort), cohort, bundle, cache=tmp_path / "fresh", editor=TinyEditor())
+    assert _tree(result["path"]) == _tree(fresh.path)
+
+
+def test_two_processes_build_one_set_once_and_a_third_finds_it_whole(cache, tmp_path):
+    log = tmp_path / "log"
+    both = [_start(cache, log, pause=0.05) for _ in range(2)]
+    results = [_end(process) for process in both]
+    assert [result["ok"] for result in results] == [6, 6]
+    assert sorted(_edits(log)) == sorted(set(_edits(log)))
+    assert len(_edits(log)) == 6
+    assert "torch" not in results[0]["heavy"] + results[1]["heavy"]
+    warm = _end(_start(cache, log))
+    assert warm == {"path": results[0]["path"], "ok": 6, "heavy": []}
+
+
+def test_two_processes_with_overlapping_sets_share_one_store(cache, tmp_path):
+    log = tmp_path / "log"
+    both = [_start(cache, log, count=count, pause=0.05) for count in (6, 7)]
+    results = [_end(process) for process in both]
+    assert [result["ok"] for result in results] == [6, 7]
+    assert len(list(cache.glob("edits/*/*/record.json"))) == 7
+    assert not list(cache.glob("tmp/*"))
+
+
+def test_sixty_four_images_are_verified_within_a_second(cache):
+    cohort = TinyCohort(128)
+    plan = plan_of(cohort)
+    build_testset(plan, cohort, bundle, cache=cache, editor=TinyEditor())
+    start = time.process_time()
+    assert len(build_testset(plan, cohort, bundle, cache=cache, editor=TinyEditor()).usable) == 64
+    assert time.process_time() - start < 1
