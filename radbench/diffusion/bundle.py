@@ -1,0 +1,178 @@
+"""The loader: a folder, the embedded bundle or an assembly of parts becomes one ``Bundle``.
+
+Weights are safetensors only, no code from a repository is run, and nothing is fetched unless a part names the
+hub. What edits never knows which of the three it has.
+"""
+
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from radbench.diffusion.assembly import Assembly, ComponentRef, resolve
+from radbench.diffusion.digests import bundle_digests
+from radbench.diffusion.prompts import longest_prompt
+from radbench.errors import RadbenchError, UsageError, did_you_mean
+
+_SCHEDULERS = ("DDIMScheduler", "DDPMScheduler")
+_ENCODERS = {"cxr-bert": "BertModel"}
+_TOKENIZERS = {"cxr-bert": "BertTokenizerFast"}
+"""Model types that transformers has under another name; their repositories bring code, which is not run."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A text-conditioned latent diffusion model, ready to edit.
+
+    Attributes:
+        unet: ``UNet2DConditionModel`` in evaluation mode.
+        vae: ``AutoencoderKL``, float32.
+        text_encoder: transformers encoder.
+        tokenizer: transformers tokenizer.
+        scheduler: DDIM or DDPM scheduler; only its schedule is used.
+        name: name for people.
+        digests: SHA-256 by component (see ``digests``).
+        max_length: longest prompt in tokens.
+    """
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    scheduler: Any
+    name: str
+    digests: Mapping[str, str]
+    max_length: int
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the networks live."""
+        return torch.device(self.unet.device)
+
+
+def load_bundle(ref: str | Path | Assembly = "phantom", device: torch.device | str = "cpu") -> Bundle:
+    """Load and verify a bundle.
+
+    Args:
+        ref: ``"phantom"`` for the embedded one, a folder in diffusers' layout, or an assembly.
+        device: where its networks go.
+
+    Raises:
+        UsageError: a part is missing, damaged, not safetensors, of an unknown class, or differs from the
+            datasheet.
+    """
+    assembly = resolve(ref)
+    digests = bundle_digests(assembly)
+    folders = assembly.folders()
+    with _quiet_libraries():
+        unet = _network("unet", folders["unet"], "UNet2DConditionModel", device)
+        vae = _network("vae", folders["vae"], "AutoencoderKL", device)
+        text_encoder = _text_encoder(folders["text_encoder"], device)
+        tokenizer = _tokenizer(folders["tokenizer"])
+        scheduler = _scheduler(assembly, folders)
+    length = assembly.max_length or longest_prompt(tokenizer, text_encoder)
+    return Bundle(unet, vae, text_encoder, tokenizer, scheduler, assembly.name, digests, length)
+
+
+def _network(name: str, folder: Path, expected: str, device: torch.device | str) -> Any:
+    import diffusers
+
+    found = _config(folder / "config.json").get("_class_name", expected)
+    if found != expected:
+        raise UsageError(f"The {name} in {folder} is a {found}; expected a {expected}.")
+    cls = getattr(diffusers, expected)
+    model = _read(
+        name,
+        folder,
+        lambda: cls.from_pretrained(folder, use_safetensors=True, local_files_only=True, variant=None),
+    )
+    return model.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+
+
+def _text_encoder(folder: Path, device: torch.device | str) -> Any:
+    import transformers
+
+    kind = str(_config(folder / "config.json").get("model_type", ""))
+    cls = getattr(transformers, _ENCODERS.get(kind, "AutoModel"))
+    model = _read(
+        "text_encoder",
+        folder,
+        lambda: cls.from_pretrained(folder, use_safetensors=True, local_files_only=True),
+    )
+    return model.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+
+
+def _tokenizer(folder: Path) -> Any:
+    import transformers
+
+    config = folder / "config.json"
+    kind = str(_config(config).get("model_type", "")) if config.is_file() else ""
+    cls = getattr(transformers, _TOKENIZERS.get(kind, "AutoTokenizer"))
+    return _read("tokenizer", folder, lambda: cls.from_pretrained(folder, local_files_only=True))
+
+
+def _scheduler(assembly: Assembly, folders: Mapping[str, Path]) -> Any:
+    import diffusers
+
+    if isinstance(assembly.scheduler, ComponentRef):
+        place = f"{folders['scheduler'] / 'scheduler_config.json'}"
+        settings = _config(folders["scheduler"] / "scheduler_config.json")
+    else:
+        place, settings = f"assembly '{assembly.name}'", dict(assembly.scheduler)
+    name = str(settings.get("_class_name", "DDIMScheduler"))
+    if name not in _SCHEDULERS:
+        hint = did_you_mean(name, _SCHEDULERS)
+        raise UsageError(
+            f"The scheduler of {place} is {name!r}; expected one of {', '.join(_SCHEDULERS)}.{hint}"
+        )
+    cls = getattr(diffusers, name)
+    known = set(cls().config)
+    unknown = next((key for key in settings if not key.startswith("_") and key not in known), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, known)
+        raise UsageError(f"The scheduler of {place} has an unknown setting {unknown!r}.{hint}")
+    return _read("scheduler", Path(place), lambda: cls.from_config(settings))
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot read the configuration {path}: {error}.") from error
+    if not isinstance(content, dict):
+        raise UsageError(
+            f"The configuration {path} holds a {type(content).__name__}; expected a JSON object."
+        )
+    return content
+
+
+def _read(component: str, place: Path, load: Callable[[], Any]) -> Any:
+    """Call a library's loader; whatever it raises becomes one sentence that names the component."""
+    try:
+        return load()
+    except RadbenchError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:300] or type(error).__name__
+        raise UsageError(
+            f"Cannot load the {component} from {place}; the file is damaged or does not fit: {text}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Hold back the loaders' log lines and bars: what matters to the user is raised."""
+    loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,81 @@
+"""Digests of a bundle's components and their check against its datasheet, without torch.
+
+A component's digest is the SHA-256 of the canonical JSON ``{relative file name: SHA-256 of the file}`` over
+its configuration, vocabulary and weights; it is part of every edit task's key.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from radbench.diffusion.assembly import Assembly, ComponentRef, resolve
+from radbench.errors import UsageError
+from radbench.runtime import canonical_json, sha256_bytes, sha256_file
+
+DATASHEET = "datasheet.json"
+_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+_PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+
+
+def bundle_digests(ref: str | Path | Assembly) -> dict[str, str]:
+    """Return component to SHA-256 for a bundle, verified against its datasheet where it has one.
+
+    Reads every byte of the bundle (about 0.1 s for 40 MB) and imports neither torch nor diffusers.
+
+    Raises:
+        UsageError: a missing folder, weights that are not safetensors, or a file that differs from the
+            datasheet.
+    """
+    assembly = resolve(ref)
+    hashes = {name: _file_hashes(name, folder) for name, folder in assembly.folders().items()}
+    if assembly.root is not None:
+        _verify(assembly.root, hashes)
+    digests = {name: sha256_bytes(canonical_json(files)) for name, files in hashes.items()}
+    if not isinstance(assembly.scheduler, ComponentRef):
+        digests["scheduler"] = sha256_bytes(canonical_json(dict(assembly.scheduler)))
+    return digests
+
+
+def _file_hashes(component: str, folder: Path) -> dict[str, str]:
+    files = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
+    if component in {"unet", "vae", "text_encoder"} and not any(f.suffix == ".safetensors" for f in files):
+        pickled = next((f.name for f in folder.iterdir() if f.suffix in _PICKLES), None)
+        found = f"found {pickled}, which can run code when read" if pickled else "found no weights"
+        raise UsageError(f"The folder {folder} has no .safetensors file for the {component}: {found}.")
+    if not files:
+        raise UsageError(f"The folder {folder} holds no configuration for the {component}.")
+    return {file.name: sha256_file(file) for file in files}
+
+
+def _verify(root: Path, hashes: Mapping[str, Mapping[str, str]]) -> None:
+    """Compare the files of a bundle's folder with ``files`` of its datasheet, if it has one."""
+    sheet = root / DATASHEET
+    if not sheet.is_file():
+        return
+    declared = _declared_files(sheet)
+    found = {
+        f"{component}/{name}": digest for component, files in hashes.items() for name, digest in files.items()
+    }
+    for name, expected in sorted(declared.items()):
+        actual = found.get(name) or sha256_file(root / name)
+        if actual != expected:
+            raise UsageError(
+                f"The file {root / name} has SHA-256 {actual}, expected {expected} by {DATASHEET}; "
+                "the bundle is damaged or was changed, restore it."
+            )
+    unlisted = sorted(name for name in found if name.endswith(".safetensors") and name not in declared)
+    if unlisted:
+        raise UsageError(
+            f"The weights {root / unlisted[0]} are not listed in {sheet}; add their SHA-256 or remove them."
+        )
+
+
+def _declared_files(sheet: Path) -> dict[str, str]:
+    try:
+        content = json.loads(sheet.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot read the datasheet {sheet}: {error}.") from error
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(value, str) for value in files.values()):
+        raise UsageError(f"The datasheet {sheet} has no 'files' that map each file to its SHA-256.")
+    return files

@@ -1,0 +1,126 @@
+"""What every editor takes and gives; no torch here."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from radbench.diffusion.bundle import Bundle
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class EditRequest:
+    """One image to edit.
+
+    Attributes:
+        key: identity of the edit, returned with its result.
+        image: uint8 [H, W].
+        edit_mask: bool [H, W], where the prompt guides (exclusion mask).
+        keep_mask: bool [H, W], what must stay (inclusion mask); None for nothing.
+        prompt: the editing prompt.
+        invert_prompt: the prompt of the inversion, as a rule empty.
+        seed: 0 to 2**63 - 1; decides the noise.
+    """
+
+    key: str
+    image: Image
+    edit_mask: Mask
+    keep_mask: Mask | None
+    prompt: str
+    invert_prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """How to edit, the same for all requests of a call.
+
+    Attributes:
+        num_inference_steps: N, steps of the whole schedule.
+        guidance_scale: classifier-free guidance w inside the edit mask.
+        skip_ratio: share of the noisiest steps that are skipped, 0 to below 1.
+        mask_threshold: share of a latent's area from which a mask covers it, over 0 to 1.
+        paste_back: whether source pixels replace the keep region after decoding.
+        feather: standard deviation, in pixels, of the paste's fall-off outside the keep mask.
+    """
+
+    num_inference_steps: int = 30
+    guidance_scale: float = 15.0
+    skip_ratio: float = 0.2
+    mask_threshold: float = 0.5
+    paste_back: bool = True
+    feather: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class EditResult:
+    """One edited image.
+
+    Attributes:
+        key: the request's key.
+        image: uint8 [H, W], after the paste.
+        reconstruction: uint8 [H, W], the source encoded and decoded without an edit.
+        measures: mean absolute difference from the source as a share of full scale, 0 to 1: ``change_edit``
+            (edit mask without the keep mask), ``change_keep_before_paste``, ``change_keep``,
+            ``change_outside`` (neither mask) and ``reconstruction_error`` (whole image). A region without
+            pixels has no entry.
+    """
+
+    key: str
+    image: Image
+    reconstruction: Image
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Editor(Protocol):
+    """An editing method."""
+
+    name: str
+    algorithm_version: int
+
+    def edit(
+        self,
+        bundle: "Bundle",
+        requests: Sequence[EditRequest],
+        settings: EditSettings,
+        *,
+        batch_size: int = 8,
+        on_item: Callable[[EditResult], None] | None = None,
+    ) -> Iterator[EditResult]:
+        """Yield one result a request, in order, as batches finish.
+
+        Args:
+            bundle: the diffusion model.
+            requests: what to edit.
+            settings: how.
+            batch_size: images edited together; it bounds memory and never changes a pixel.
+            on_item: called with every result before it is yielded.
+        """
+        ...
+
+
+def measure(
+    source: Image, unpasted: Image, image: Image, reconstruction: Image, request: EditRequest
+) -> dict[str, float]:
+    """Return the measures of ``EditResult`` for one edit."""
+    keep = np.zeros_like(request.edit_mask) if request.keep_mask is None else request.keep_mask
+    edit = request.edit_mask & ~keep
+    regions = {
+        "change_edit": (image, edit),
+        "change_keep_before_paste": (unpasted, keep),
+        "change_keep": (image, keep),
+        "change_outside": (image, ~request.edit_mask & ~keep),
+        "reconstruction_error": (reconstruction, np.ones_like(keep)),
+    }
+    return {name: _change(source, other, region) for name, (other, region) in regions.items() if region.any()}
+
+
+def _change(source: Image, other: Image, region: Mask) -> float:
+    difference = np.abs(source[region].astype(np.int64) - other[region].astype(np.int64))
+    return float(difference.sum() / (255 * difference.size))
