@@ -18,7 +18,7 @@ EDIT_RGB = (230, 159, 0)
 """Colour of the edit mask (orange of the Okabe-Ito palette, told apart by colour-blind readers too)."""
 KEEP_RGB = (86, 180, 233)
 """Colour of the keep mask (sky blue of the same palette)."""
-DIFFERENCE_SPAN = 64
+DIFFERENCE_SPAN = 40
 """Grey levels at which the difference map is fully coloured."""
 
 _SMALLEST, _LARGEST = 112, 256
@@ -102,7 +102,7 @@ def _outline(mask: Mask) -> Mask:
 def difference(before: Gray, after: Gray) -> Image.Image:
     """Draw ``after - before`` (both ``uint8 [H, W]``) as a palette image: orange is brighter, blue darker.
 
-    The colour is full at 64 grey levels, on one fixed scale for every case.
+    The colour is full at 40 grey levels, on one fixed scale for every case.
     """
     delta = after.astype(np.int16) - before.astype(np.int16)
     index = np.clip(np.rint(delta * (127 / DIFFERENCE_SPAN)), -127, 127) + 127

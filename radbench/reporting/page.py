@@ -10,6 +10,7 @@ from radbench.audit.result import AuditResult
 from radbench.reporting.cases import gallery_cases
 from radbench.reporting.config import SUFFIX, load_report_spec
 from radbench.reporting.gallery import GalleryItem
+from radbench.reporting.images import DIFFERENCE_SPAN
 from radbench.reporting.provenance import provenance
 from radbench.reporting.road import rejections, road
 from radbench.reporting.view import badge, expected_flips, headline, model_view, reference_metric
@@ -43,6 +44,7 @@ def render_page(result: AuditResult, gallery: Sequence[GalleryItem], folder: Pat
             **_context(result),
             cases=cases,
             gallery_size=len(gallery),
+            difference_span=DIFFERENCE_SPAN,
             sections=[f"sections/{name}{SUFFIX}" for name in spec.sections],
             style=_trusted(style),
             style_digest=base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii"),

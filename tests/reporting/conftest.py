@@ -240,4 +240,4 @@ def result():
 
 @pytest.fixture(scope="session")
 def gallery():
-    return make_gallery(n=5)
+    return make_gallery(n=3)

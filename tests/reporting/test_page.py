@@ -98,10 +98,10 @@ def test_the_page_is_well_formed_and_accessible(text, page):
 
 
 def test_the_same_result_gives_the_same_bytes(make_result, make_gallery):
-    first = render_page(make_result(), make_gallery(14))
-    assert first == render_page(make_result(), make_gallery(14))
-    assert first == render_page(make_result(), make_gallery(14)[::-1])
-    assert first == render_page(AuditResult.from_json(make_result().to_json()), make_gallery(14))
+    items = make_gallery(8)
+    first = render_page(make_result(), items)
+    assert first == render_page(make_result(), make_gallery(8)[::-1])
+    assert first == render_page(AuditResult.from_json(make_result().to_json()), items)
 
 
 def test_the_page_stays_small(make_result, make_gallery):

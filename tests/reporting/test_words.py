@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.audit.result import Estimate, Verdict
@@ -28,6 +28,7 @@ def test_undefined_is_said_with_its_reason():
     assert show(Estimate(value=None, n=0)).note
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(-1, 1))
 def test_no_number_reads_as_minus_zero(value):
     for unit in ("share", "points", "score"):
@@ -41,6 +42,7 @@ def test_small_words():
     assert (grey_levels(None), grey_levels(0.5)) == ("not known", "127.5")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
 def test_bars_count_every_image_and_stay_inside(scores):
     figure = score_figure([("stress", "Synthetic", scores), ("real", "none", [])], 0.5)
