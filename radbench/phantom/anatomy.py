@@ -67,7 +67,12 @@ class Anatomy:
 def draw_anatomy(seed: int, size: int) -> Anatomy:
     """Draw the anatomy of the patient with this seed on a ``size`` x ``size`` grid."""
     rng = Stream(seed, 0)
-    posture = (math.radians(rng.normal(0, 1.5)), rng.uniform(0.93, 1.07), rng.normal(0, 0.022), rng.normal(0, 0.026))
+    posture = (
+        math.radians(rng.normal(0, 1.5)),
+        rng.uniform(0.93, 1.07),
+        rng.normal(0, 0.022),
+        rng.normal(0, 0.026),
+    )
     x, y = _patient_grid(size, posture)
     apex, half_width = rng.uniform(-0.78, -0.66), rng.uniform(0.60, 0.72)
     apex_x, heart_bulge = rng.uniform(0.26, 0.32), rng.uniform(0.17, 0.27)
@@ -95,7 +100,9 @@ def _draw_lung(
     lateral = np.abs(x)
     height = (y - apex) / (base - apex)
     shoulder, inward = np.clip(height / 0.78, 0, 1), np.clip(height / 0.22, 0, 1)
-    outer = apex_x + (width - apex_x) * np.sqrt(1 - (1 - shoulder) ** 2.3) - 0.03 * np.clip(height - 0.8, 0, 1)
+    outer = (
+        apex_x + (width - apex_x) * np.sqrt(1 - (1 - shoulder) ** 2.3) - 0.03 * np.clip(height - 0.8, 0, 1)
+    )
     inner = apex_x - (apex_x - hilum_x) * np.sqrt(1 - (1 - inward) ** 2)
     inner = inner + bulge * np.exp(-np.square((height - 0.86) / 0.22))
     own_x = np.where(np.sign(x) == side, lateral, -1.0)

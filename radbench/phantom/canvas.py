@@ -38,7 +38,9 @@ class Stream:
     def noise(self, size: int, cells: int) -> Field:
         """Return smooth noise, float32 [size, size]: ``cells`` x ``cells`` Gaussian values, bicubically enlarged."""
         coarse = self.generator.standard_normal((cells, cells), dtype=np.float32)
-        return np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)
+        return np.asarray(
+            Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32
+        )
 
     def white(self, size: int) -> Field:
         """Return white Gaussian noise, float32 [size, size]."""
@@ -72,7 +74,9 @@ def ellipse(x: Field, y: Field, centre: Point, radii: Point, softness: float) ->
 def curve(start: Point, middle: Point, end: Point, points: int = 24) -> list[Point]:
     """Return points along a quadratic Bezier curve."""
     t = np.linspace(0, 1, points)
-    x, y = ((1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c for a, b, c in zip(start, middle, end, strict=True))
+    x, y = (
+        (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c for a, b, c in zip(start, middle, end, strict=True)
+    )
     return list(zip(x.tolist(), y.tolist(), strict=True))
 
 

@@ -39,10 +39,18 @@ class PhantomCohort:
                 + did_you_mean(split, SPLITS)
             )
         if not 0 < size <= _SPLIT_STRIDE:
-            raise UsageError(f"The size of phantom/{recipe_name} is {size}; expected 1 to {_SPLIT_STRIDE} studies.")
+            raise UsageError(
+                f"The size of phantom/{recipe_name} is {size}; expected 1 to {_SPLIT_STRIDE} studies."
+            )
         self._draw = recipe(recipe_name)
         self._first = seed * _SEED_STRIDE + SPLITS[split] * _SPLIT_STRIDE
-        self.name, self.split, self.size, self.seed, self.pixels = f"phantom/{recipe_name}", split, size, seed, pixels
+        self.name, self.split, self.size, self.seed, self.pixels = (
+            f"phantom/{recipe_name}",
+            split,
+            size,
+            seed,
+            pixels,
+        )
         self._render = lru_cache(maxsize=8)(self._render_study)
 
     @property
@@ -76,7 +84,9 @@ class PhantomCohort:
         drawn = self._drawn(_patient_seed(study))
         kept = tuple(finding for finding in drawn.findings if labels.get(finding.name, 1))
         have = {finding.name for finding in drawn.findings}
-        added = tuple(_default_finding(name, study) for name, value in labels.items() if value and name not in have)
+        added = tuple(
+            _default_finding(name, study) for name, value in labels.items() if value and name not in have
+        )
         return render(_patient_seed(study), kept + added, drawn.hospital, self.pixels).image
 
     def _rendered(self, study: Study) -> Radiograph:

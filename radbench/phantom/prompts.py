@@ -69,7 +69,9 @@ def report(findings: Sequence[Finding], stream: Stream) -> str:
     key = "drained" if main == "pneumothorax" and "drain" in by_name else main
     templates = _TEMPLATES[key]
     finding = by_name[main]
-    text = templates[stream.integer(0, len(templates))].format(side=finding.side, size=size_word(finding.severity))
+    text = templates[stream.integer(0, len(templates))].format(
+        side=finding.side, size=size_word(finding.severity)
+    )
     return text[0].upper() + text[1:]
 
 

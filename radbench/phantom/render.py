@@ -28,7 +28,9 @@ class Radiograph:
     boxes: dict[str, list[Box]]
 
 
-def render(seed: int, findings: Iterable[Finding] = (), hospital: Hospital = "A", size: int = 128) -> Radiograph:
+def render(
+    seed: int, findings: Iterable[Finding] = (), hospital: Hospital = "A", size: int = 128
+) -> Radiograph:
     """Render the patient with this seed.
 
     The same seed gives the same anatomy, positioning, exposure and film grain, whatever the findings: two calls

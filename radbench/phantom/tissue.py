@@ -28,7 +28,9 @@ def expose(anatomy: Anatomy) -> Film:
     """Return the film of a patient without any finding."""
     rng = anatomy.stream(_TISSUE)
     body = _body(anatomy, rng)
-    base = body * (0.50 + 0.025 * rng.noise(anatomy.size, 9) + 0.06 * anatomy.y + rng.uniform(-0.05, 0.05) * anatomy.x)
+    base = body * (
+        0.50 + 0.025 * rng.noise(anatomy.size, 9) + 0.06 * anatomy.y + rng.uniform(-0.05, 0.05) * anatomy.x
+    )
     base = base - rng.uniform(0.28, 0.36) * _aeration(anatomy)
     base = base + _mediastinum(anatomy, rng, body) + _abdomen(anatomy, rng, body)
     base = base + _bones(anatomy, body) + _breasts(anatomy, rng, body)
@@ -68,14 +70,23 @@ def _mediastinum(anatomy: Anatomy, rng: Stream, body: Field) -> Field:
     heart = ellipse(x, y, centre, radii, 0.055) * soft(anatomy.lungs[LEFT].diaphragm + 0.03 - y, 0.03)
     knuckle = ellipse(x, y, (0.12, -0.24), (0.085, 0.10), 0.10)
     spine_density = spine * (0.030 + 0.028 * discs)
-    return 0.13 * column * body + spine_density - 0.10 * trachea + 0.135 * heart * (1 - 0.25 * column) + 0.07 * knuckle
+    return (
+        0.13 * column * body
+        + spine_density
+        - 0.10 * trachea
+        + 0.135 * heart * (1 - 0.25 * column)
+        + 0.07 * knuckle
+    )
 
 
 def _abdomen(anatomy: Anatomy, rng: Stream, body: Field) -> Field:
     below = soft(anatomy.y - anatomy.both("diaphragm"), 0.02)
     flank = soft(1.1 * anatomy.both("outer") + 0.22 - np.abs(anatomy.x), 0.05)
     density = 0.13 * below * flank * body * np.where(anatomy.x < 0, 1.1, 0.85)
-    has_bubble, centre = rng.chance(0.5), (rng.uniform(0.30, 0.46), anatomy.lungs[LEFT].base + rng.uniform(0.02, 0.07))
+    has_bubble, centre = (
+        rng.chance(0.5),
+        (rng.uniform(0.30, 0.46), anatomy.lungs[LEFT].base + rng.uniform(0.02, 0.07)),
+    )
     if has_bubble:
         density = density - 0.13 * ellipse(anatomy.x, anatomy.y, centre, (0.12, 0.06), 0.25)
     return density
@@ -95,7 +106,9 @@ def _bones(anatomy: Anatomy, body: Field) -> Field:
     density = _ribs(anatomy, rng)
     outer, diaphragm, y = anatomy.both("outer"), anatomy.both("diaphragm"), anatomy.y
     wall = ridge(outer + 0.015 - np.abs(anatomy.x), 0.014)
-    density = density + 0.045 * wall * soft(y - anatomy.apex - 0.05, 0.03) * soft(diaphragm + 0.15 - y, 0.05) * body
+    density = (
+        density + 0.045 * wall * soft(y - anatomy.apex - 0.05, 0.03) * soft(diaphragm + 0.15 - y, 0.05) * body
+    )
     for side in (-1, 1):
         scapula = ellipse(anatomy.x * side, y, (rng.uniform(0.75, 0.83), -0.22), (0.12, 0.34), 0.12)
         density = density + (0.055 * scapula + _clavicle(anatomy, rng, side)) * body
@@ -122,7 +135,9 @@ def _clavicle(anatomy: Anatomy, rng: Stream, side: int) -> Field:
     medial_y, lateral_y, bow = rng.uniform(-0.60, -0.52), rng.uniform(-0.70, -0.60), rng.uniform(0.02, 0.06)
     own_x = anatomy.x * side
     along = np.clip((own_x - 0.08) / 0.67, 0, 1)
-    distance = np.abs(anatomy.y - (medial_y + (lateral_y - medial_y) * along + bow * np.sin(2 * np.pi * along)))
+    distance = np.abs(
+        anatomy.y - (medial_y + (lateral_y - medial_y) * along + bow * np.sin(2 * np.pi * along))
+    )
     width = 0.030 + 0.012 * np.abs(2 * along - 1)
     extent = soft(own_x - 0.07, 0.012) * soft(0.80 - own_x, 0.02)
     return extent * (0.085 * soft(width - distance, 0.010) + 0.05 * ridge(distance - width, 0.011))

@@ -80,6 +80,6 @@ def rendered_samples(cohort: str, size: int, seed: int, target: str, split: str 
 
 def _fill_digest(declaration: Path, digest: str) -> None:
     text = declaration.read_text(encoding="utf-8")
-    filled, count = re.subn(r'(?m)^sha256:.*$', f'sha256: "{digest}"', text)
+    filled, count = re.subn(r"(?m)^sha256:.*$", f'sha256: "{digest}"', text)
     if count == 1 and filled != text:
         atomic_write(declaration, filled.encode())

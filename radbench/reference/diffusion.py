@@ -115,7 +115,9 @@ class BundleTraining:
     def averages(self) -> tuple[UNet2DConditionModel, BertModel, int]:
         """Return the averaged U-Net and text encoder of the last checkpoint, and its step."""
         tokens, attention = tokenize(self.tokenizer, ["", *every_text()])
-        empty = LatentPool(np.empty((0, 2, 1, 1, 1), np.float32), torch.empty((0, 2)).long(), tokens, attention)
+        empty = LatentPool(
+            np.empty((0, 2, 1, 1, 1), np.float32), torch.empty((0, 2)).long(), tokens, attention
+        )
         trainer = self._denoiser_trainer(empty)
         averages: dict[str, Any] = trainer.averages
         named = trainer.modules | {f"ema_{name}": module for name, module in averages.items()}
@@ -127,7 +129,9 @@ class BundleTraining:
         unet = build_unet(config.denoiser, config.text, config.autoencoder.latent_channels, _PIXELS // 4)
         text_encoder = build_text_encoder(len(self.tokenizer), config.text, config.denoiser.seed)
         checkpoint = self.folder / "denoiser.safetensors"
-        return DenoiserTrainer(unet, text_encoder, self.scheduler(), pool, config.denoiser, checkpoint, self.device)
+        return DenoiserTrainer(
+            unet, text_encoder, self.scheduler(), pool, config.denoiser, checkpoint, self.device
+        )
 
     def _latent_pool(self) -> LatentPool:
         pool = self.pool

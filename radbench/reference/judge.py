@@ -45,7 +45,9 @@ _SEED_OFFSET, _CHUNK = 900_000_000, 32
 
 def signs_of(findings: Sequence[Finding]) -> NDArray[np.float32]:
     """Return which signs a study shows, float32 [8] of 0 and 1."""
-    shown = {f"{f.name} {f.side}" if f.name in {"pneumothorax", "consolidation"} else f.name for f in findings}
+    shown = {
+        f"{f.name} {f.side}" if f.name in {"pneumothorax", "consolidation"} else f.name for f in findings
+    }
     return np.array([sign in shown for sign in SIGNS], dtype=np.float32)
 
 
@@ -62,12 +64,18 @@ def rendered(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float
 
 
 def train_judge(
-    path: Path, samples: int = 6000, epochs: int = 5, seed: int = 0, progress: Callable[[int, int, float], None] | None = None
+    path: Path,
+    samples: int = 6000,
+    epochs: int = 5,
+    seed: int = 0,
+    progress: Callable[[int, int, float], None] | None = None,
 ) -> None:
     """Train the judge on rendered images and save its weights as safetensors."""
     images, signs = rendered(samples, seed)
     torch.manual_seed(seed)
-    network = build_network(_ARCHITECTURE, _ARGUMENTS, where="the judge").to(memory_format=torch.channels_last)
+    network = build_network(_ARCHITECTURE, _ARGUMENTS, where="the judge").to(
+        memory_format=torch.channels_last
+    )
     steps = epochs * (samples // _CHUNK)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
@@ -97,7 +105,10 @@ class Judge:
     @torch.no_grad()
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability of each sign, float32 [N, 8], for uint8 [N, 128, 128] images."""
-        parts = [torch.sigmoid(self._network(_inputs(images[i : i + _CHUNK]))) for i in range(0, len(images), _CHUNK)]
+        parts = [
+            torch.sigmoid(self._network(_inputs(images[i : i + _CHUNK])))
+            for i in range(0, len(images), _CHUNK)
+        ]
         return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
 
 

@@ -25,13 +25,17 @@ def sample(
 ) -> NDArray[np.uint8]:
     """Draw one image for each prompt with DDIM and classifier-free guidance; uint8 [N, H, W]."""
     images = [
-        _sample_batch(bundle, prompts[start : start + batch_size], seed + start, num_inference_steps, guidance_scale)
+        _sample_batch(
+            bundle, prompts[start : start + batch_size], seed + start, num_inference_steps, guidance_scale
+        )
         for start in range(0, len(prompts), batch_size)
     ]
     return np.concatenate(images)
 
 
-def _sample_batch(bundle: Bundle, prompts: Sequence[str], seed: int, steps: int, scale: float) -> NDArray[np.uint8]:
+def _sample_batch(
+    bundle: Bundle, prompts: Sequence[str], seed: int, steps: int, scale: float
+) -> NDArray[np.uint8]:
     config: Any = bundle.unet.config
     scheduler = DDIMScheduler.from_config(bundle.scheduler.config)
     scheduler.set_timesteps(steps)

@@ -9,7 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 
-def save_state(path: Path, step: int, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
+def save_state(
+    path: Path, step: int, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+) -> None:
     """Write modules, optimizer moments and step; an interruption leaves the previous file whole."""
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():

@@ -50,7 +50,7 @@ class DenoiserConfig(_Section):
     batch_size: int = Field(default=16, ge=2, multiple_of=2)
     learning_rate: float = Field(default=5e-4, gt=0)
     warmup_steps: int = Field(default=200, ge=0)
-    final_learning_rate: float = Field(default=5e-5, ge=0)
+    cooldown_steps: int = Field(default=1000, ge=0)
     weight_decay: float = Field(default=1e-3, ge=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     conditioning_dropout: float = Field(default=0.15, ge=0, le=1)

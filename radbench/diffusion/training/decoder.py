@@ -32,7 +32,9 @@ def train_decoder(
     """
     vae.to(device)
     decoder = vae.decoder
-    optimizer = torch.optim.AdamW(decoder.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(
+        decoder.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+    )
     step = load_state(checkpoint, {"decoder": decoder}, optimizer)
     while step < config.steps:
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)

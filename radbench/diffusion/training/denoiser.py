@@ -6,7 +6,6 @@ one patient share noise and timestep, so that the gradient of what they share ca
 finding. Every batch is drawn from (seed, step) alone, hence a resumed run continues exactly.
 """
 
-import math
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -26,7 +25,8 @@ from radbench.diffusion.training.config import DenoiserConfig, TextConfig
 @dataclass(frozen=True)
 class LatentPool:
     """Training data: ``latents`` [patients, 2, C, h, w] (any float type); ``texts`` int64 [patients, 2] index into
-    ``tokens`` and ``attention`` int64 [N, L]; row 0 of these is the empty prompt."""
+    ``tokens`` and ``attention`` int64 [N, L]; row 0 of these is the empty prompt.
+    """
 
     latents: np.ndarray
     texts: Tensor
@@ -34,7 +34,9 @@ class LatentPool:
     attention: Tensor
 
 
-def build_unet(config: DenoiserConfig, text: TextConfig, channels: int, sample_size: int) -> UNet2DConditionModel:
+def build_unet(
+    config: DenoiserConfig, text: TextConfig, channels: int, sample_size: int
+) -> UNet2DConditionModel:
     """Return a randomly initialised U-Net; the pooled text also modulates every residual block."""
     torch.manual_seed(config.seed)
     down = tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in config.attention_levels)
@@ -70,8 +72,13 @@ class DenoiserTrainer:
         device: torch.device,
     ) -> None:
         self.pool, self.config, self.checkpoint, self.device = pool, config, checkpoint, device
-        self.modules: dict[str, nn.Module] = {"unet": unet.to(device), "text_encoder": text_encoder.to(device)}
-        self.averages = {name: deepcopy(module).requires_grad_(False) for name, module in self.modules.items()}
+        self.modules: dict[str, nn.Module] = {
+            "unet": unet.to(device),
+            "text_encoder": text_encoder.to(device),
+        }
+        self.averages = {
+            name: deepcopy(module).requires_grad_(False) for name, module in self.modules.items()
+        }
         parameters = [p for module in self.modules.values() for p in module.parameters()]
         self.optimizer = torch.optim.AdamW(
             parameters, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
@@ -130,15 +137,19 @@ class DenoiserTrainer:
 
     def _encode(self, texts: Tensor) -> Tensor:
         distinct, inverse = torch.unique(texts, return_inverse=True)
-        tokens, attention = self.pool.tokens[distinct].to(self.device), self.pool.attention[distinct].to(self.device)
+        tokens, attention = (
+            self.pool.tokens[distinct].to(self.device),
+            self.pool.attention[distinct].to(self.device),
+        )
         states: Tensor = self.modules["text_encoder"](tokens, attention_mask=attention).last_hidden_state
         return states[inverse.to(self.device)]
 
     def _learning_rate(self, step: int) -> float:
+        """Warm-up, then constant, then a linear cooldown over the last steps."""
         config = self.config
-        warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
-        cosine = 0.5 * (1 + math.cos(math.pi * step / max(config.steps, 1)))
-        return warm * (config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine)
+        warm = (step + 1) / max(config.warmup_steps, 1)
+        cool = (config.steps - step) / max(config.cooldown_steps, 1)
+        return config.learning_rate * min(1.0, warm, cool)
 
     @torch.no_grad()
     def _average(self, step: int) -> None:

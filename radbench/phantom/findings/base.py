@@ -39,5 +39,3 @@ def lung_of(anatomy: Anatomy, finding: Finding) -> Lung:
 def composite(density: Field, alpha: Field, value: Field | float) -> Field:
     """Lay an opaque structure over a film: ``alpha`` in [0, 1] is its opacity."""
     return (density * (1 - alpha) + alpha * value).astype(np.float32)
-
-

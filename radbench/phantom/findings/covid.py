@@ -20,12 +20,15 @@ def draw(film: Film, anatomy: Anatomy, finding: Finding) -> Drawn:
             centre = (rng.uniform(0.45, 0.82), rng.uniform(0.12, 0.32))
             radii = (rng.uniform(0.10, 0.19), rng.uniform(0.16, 0.30))
             distance = np.sqrt(
-                np.square((lung.height - centre[0]) / radii[0]) + np.square((lung.medial - centre[1]) / radii[1])
+                np.square((lung.height - centre[0]) / radii[0])
+                + np.square((lung.medial - centre[1]) / radii[1])
             )
             patch = soft(1 - distance + 0.22 * edge, 0.16) * lung.mask
             opacity = np.maximum(opacity, patch)
             boxes += _box(np.asarray(patch > 0.25))
-    film.base = (film.base + (0.15 + 0.11 * finding.severity) * opacity * (1 + 0.18 * fine)).astype(np.float32)
+    film.base = (film.base + (0.15 + 0.11 * finding.severity) * opacity * (1 + 0.18 * fine)).astype(
+        np.float32
+    )
     film.vessels = film.vessels * (1 - 0.4 * opacity)
     return Drawn({"covid": np.asarray(opacity > 0.3), "covid_boxes": _fill(boxes, size)}, boxes)
 

@@ -15,9 +15,14 @@ def draw(density: Field, anatomy: Anatomy, finding: Finding) -> tuple[Field, Dra
     """Lay generator and leads over the film; ``pacemaker`` is both, ``pacemaker_box`` the generator alone."""
     rng = anatomy.stream(_STREAM)
     centre = (rng.uniform(0.50, 0.60), rng.uniform(-0.46, -0.34))
-    box = _generator(anatomy, centre, rng.uniform(-0.5, 0.5), (rng.uniform(0.085, 0.11), rng.uniform(0.095, 0.12)))
+    box = _generator(
+        anatomy, centre, rng.uniform(-0.5, 0.5), (rng.uniform(0.085, 0.11), rng.uniform(0.095, 0.12))
+    )
     inlet = rng.uniform(0.02, 0.10)
-    ventricle, atrium = (rng.uniform(0.12, 0.26), rng.uniform(0.40, 0.50)), (inlet - 0.10, rng.uniform(0.12, 0.22))
+    ventricle, atrium = (
+        (rng.uniform(0.12, 0.26), rng.uniform(0.40, 0.50)),
+        (inlet - 0.10, rng.uniform(0.12, 0.22)),
+    )
     strokes = Strokes(anatomy.size, anatomy.place)
     for offset, tip, sag in ((0.06, ventricle, (inlet - 0.16, 0.18)), (0.02, atrium, (inlet - 0.10, 0.10))):
         start = (centre[0] - 0.05, centre[1] - offset)
@@ -29,7 +34,9 @@ def draw(density: Field, anatomy: Anatomy, finding: Finding) -> tuple[Field, Dra
     return density, Drawn(masks)
 
 
-def _generator(anatomy: Anatomy, centre: tuple[float, float], angle: float, half: tuple[float, float]) -> Field:
+def _generator(
+    anatomy: Anatomy, centre: tuple[float, float], angle: float, half: tuple[float, float]
+) -> Field:
     x, y = anatomy.x - centre[0], anatomy.y - centre[1]
     across = np.abs(x * math.cos(angle) + y * math.sin(angle)) / half[0]
     along = np.abs(y * math.cos(angle) - x * math.sin(angle)) / half[1]

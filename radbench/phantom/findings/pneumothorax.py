@@ -23,4 +23,5 @@ def draw(film: Film, anatomy: Anatomy, finding: Finding) -> Drawn:
     film.vessels = film.vessels * (1 - air)
     film.texture = film.texture * (1 - air)
     film.base = (film.base - (0.100 + 0.03 * severity) * air + 0.115 * line).astype(np.float32)
-    return Drawn({"pneumothorax": (air > 0.4) | ((line > 0.4) & (lung.depth > 0))})
+    pleural_line = np.asarray((line > 0.4) & (lung.depth > 0))
+    return Drawn({"pneumothorax": (air > 0.4) | pleural_line, "pleural_line": pleural_line})

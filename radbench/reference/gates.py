@@ -1,0 +1,221 @@
+"""What a bundle must be able to do before it ships, measured on the phantom and written into its datasheet.
+
+Reconstruction: the autoencoder's error, and how much contrast drains and pleural lines keep. Likeness: power
+spectrum and grey values of images drawn from pure noise against rendered ones. Prompts: the judge, which knows
+rendered images only, finds in a drawn image what its prompt asked for, on the right side. Placebo: the same edit
+where the finding is absent must change little.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from radbench.data.masks import dilate
+from radbench.diffusion.bundle import Bundle
+from radbench.diffusion.editors import EditRequest, EditSettings, get_editor
+from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
+from radbench.phantom.canvas import Stream
+from radbench.phantom.cohort import PhantomCohort
+from radbench.phantom.findings import Finding
+from radbench.phantom.prompts import CONSOLIDATION_PROMPTS, NO_FINDING_PROMPT, OEDEMA_PROMPT, PACEMAKER_PROMPT
+from radbench.phantom.recipes import recipe
+from radbench.phantom.render import render
+from radbench.reference.judge import SIGNS, Judge
+from radbench.reference.sampling import sample
+
+PROMPTS: dict[str, str] = {
+    "normal": NO_FINDING_PROMPT,
+    "pneumothorax left": "Large left pneumothorax.",
+    "pneumothorax right": "Large right pneumothorax.",
+    "consolidation left": CONSOLIDATION_PROMPTS["left"],
+    "consolidation right": CONSOLIDATION_PROMPTS["right"],
+    "oedema": OEDEMA_PROMPT,
+    "pacemaker": PACEMAKER_PROMPT,
+    "covid": "Bilateral peripheral opacities.",
+}
+"""What each sign is asked for with; the paper's prompts where it has one."""
+
+_OPPOSITE = {
+    "pneumothorax left": "pneumothorax right",
+    "pneumothorax right": "pneumothorax left",
+    "consolidation left": "consolidation right",
+    "consolidation right": "consolidation left",
+}
+_PATIENTS = 950_000_000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One measured figure against its limit; ``sense`` says on which side of the limit it must lie."""
+
+    name: str
+    value: float
+    limit: float
+    sense: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure lies on the right side of the limit."""
+        return self.value <= self.limit if self.sense == "at most" else self.value >= self.limit
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the gate as plain data, rounded to what is worth printing."""
+        return {**asdict(self), "value": round(self.value, 4), "passed": self.passed}
+
+
+def run_gates(bundle: Bundle, judge: Judge, settings: EditSettings, say: Say = lambda _: None) -> list[Gate]:
+    """Measure every gate, about three minutes on two CPU cores; ``say`` is told what is being measured."""
+    gates: list[Gate] = []
+    say("reconstruction of 48 rendered images")
+    gates += reconstruction_gates(bundle, 48)
+    say(f"{len(PROMPTS)} prompts, 8 images drawn from pure noise for each")
+    images = draw_prompts(bundle, 8)
+    gates += likeness_gates(np.concatenate(list(images.values())))
+    gates += prompt_gates(judge, images)
+    say("placebo: the same edit with and without the finding, 16 patients")
+    gates.append(placebo_gate(bundle, settings, 16))
+    return gates
+
+
+def reconstruction_gates(bundle: Bundle, count: int) -> list[Gate]:
+    """Mean absolute error of encode-decode in [0, 1], and contrast retained in drains and pleural lines."""
+    errors: list[float] = []
+    kept: dict[str, list[float]] = {"drain": [], "pleural_line": []}
+    for index in range(count):
+        side = "left" if index % 2 else "right"
+        severity = Stream(index, 401).uniform(0.1, 0.9)
+        study = render(_PATIENTS + index, [Finding("pneumothorax", side, severity), Finding("drain", side)])
+        again = _reconstruct(bundle, study.image)
+        errors.append(_mean_error(study.image, again, np.ones_like(study.masks["drain"])))
+        for name, values in kept.items():
+            if study.masks[name].any():
+                values.append(contrast(again, study.masks[name]) / contrast(study.image, study.masks[name]))
+    return [
+        Gate("reconstruction error", float(np.mean(errors)), 0.01, "at most"),
+        Gate("drain contrast kept by the autoencoder", float(np.mean(kept["drain"])), 0.9, "at least"),
+        Gate(
+            "pleural line contrast kept by the autoencoder",
+            float(np.mean(kept["pleural_line"])),
+            0.8,
+            "at least",
+        ),
+    ]
+
+
+def contrast(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
+    """Return the mean grey value in a mask less that of a ring of 3 pixels around it, in units of full scale."""
+    ring = binary_dilation(mask, iterations=4) & ~binary_dilation(mask, iterations=1)
+    return float(image[mask].mean() - image[ring].mean()) / 255
+
+
+def draw_prompts(bundle: Bundle, count: int, num_inference_steps: int = 40) -> dict[str, NDArray[np.uint8]]:
+    """Draw ``count`` images from pure noise for each of ``PROMPTS``."""
+    prompts = [prompt for prompt in PROMPTS.values() for _ in range(count)]
+    images = sample(bundle, prompts, seed=1, num_inference_steps=num_inference_steps)
+    return dict(zip(PROMPTS, np.split(images, len(PROMPTS)), strict=True))
+
+
+def likeness_gates(images: NDArray[np.uint8]) -> list[Gate]:
+    """Compare drawn with rendered images: log power spectrum (in decades) and grey-value distribution."""
+    draw = recipe("mixed")
+    patients = range(_PATIENTS + 10_000, _PATIENTS + 10_000 + len(images))
+    drawn = (draw(Stream(patient, 302)) for patient in patients)
+    real = np.stack([render(p, d.findings, d.hospital).image for p, d in zip(patients, drawn, strict=True)])
+    spectrum = np.abs(np.log10(_radial_power(images)) - np.log10(_radial_power(real)))
+    quantiles = np.linspace(0.02, 0.98, 49)
+    greys = np.abs(np.quantile(images, quantiles) - np.quantile(real, quantiles)) / 255
+    return [
+        Gate(
+            "power spectrum of drawn images, mean deviation in decades",
+            float(spectrum.mean()),
+            0.25,
+            "at most",
+        ),
+        Gate(
+            "grey values of drawn images, mean deviation of quantiles", float(greys.mean()), 0.05, "at most"
+        ),
+    ]
+
+
+def _radial_power(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    side = images.shape[-1]
+    power = np.abs(np.fft.fftshift(np.fft.fft2(images / 255 - 0.5), axes=(-2, -1))) ** 2
+    mean = power.mean(axis=0)
+    rows, columns = np.indices(mean.shape) - side // 2
+    radius = np.hypot(rows, columns).astype(int).ravel()
+    sums, counts = np.bincount(radius, mean.ravel()), np.bincount(radius)
+    return np.asarray((sums / counts)[1 : side // 2])
+
+
+def prompt_gates(judge: Judge, images: dict[str, NDArray[np.uint8]]) -> list[Gate]:
+    """Share of drawn images in which the judge finds the asked sign and not its mirror image; one gate a prompt."""
+    gates = []
+    for name, drawn in images.items():
+        found = judge.probabilities(drawn) >= 0.5
+        if name == "normal":
+            right = ~found.any(axis=1)
+        else:
+            right = found[:, SIGNS.index(name)]
+            if name in _OPPOSITE:
+                right &= ~found[:, SIGNS.index(_OPPOSITE[name])]
+        gates.append(Gate(f"prompt '{PROMPTS[name]}' drawn as asked", float(right.mean()), 0.75, "at least"))
+    return gates
+
+
+def placebo_gate(bundle: Bundle, settings: EditSettings, count: int) -> Gate:
+    """Change in the edit region where the finding is absent, as a share of the change where it is present.
+
+    Both edits use the same masks, prompt and seed; the placebo's source is the true counterfactual. Changes are
+    mean absolute differences from the source's own reconstruction.
+    """
+    cohort = PhantomCohort("manifestation", "val", 4 * count)
+    studies = [study for study in cohort.studies if study.labels["pneumothorax"] and study.labels["drain"]][
+        :count
+    ]
+    requests = {
+        arm: [_request(cohort, study, image) for study, image in _sources(cohort, studies, arm)]
+        for arm in ("real", "placebo")
+    }
+    real, placebo = (
+        float(np.mean(list(_changes(bundle, settings, requests[arm])))) for arm in ("real", "placebo")
+    )
+    return Gate("placebo edit, change as a share of the real edit's", placebo / real, 0.25, "at most")
+
+
+def _sources(
+    cohort: PhantomCohort, studies: Iterable[Any], arm: str
+) -> Iterator[tuple[Any, NDArray[np.uint8]]]:
+    for study in studies:
+        yield (
+            study,
+            cohort.image(study) if arm == "real" else cohort.counterfactual(study, {"pneumothorax": 0}),
+        )
+
+
+def _request(cohort: PhantomCohort, study: Any, image: NDArray[np.uint8]) -> EditRequest:
+    edit = dilate(cohort.mask(study, "pneumothorax"), 5 * image.shape[0] / 512)
+    return EditRequest(
+        study.study_id, image, edit, cohort.mask(study, "drain"), NO_FINDING_PROMPT, "", int(study.patient_id)
+    )
+
+
+def _changes(bundle: Bundle, settings: EditSettings, requests: list[EditRequest]) -> Iterator[float]:
+    results = get_editor("radedit").edit(bundle, requests, settings)
+    for request, result in zip(requests, results, strict=True):
+        region = request.edit_mask & ~np.asarray(request.keep_mask)
+        yield _mean_error(result.image, result.reconstruction, region)
+
+
+def _reconstruct(bundle: Bundle, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    pixels = to_pixels(image, int(bundle.vae.config.in_channels))
+    return to_uint8(decode(bundle.vae, encode(bundle.vae, pixels)))
+
+
+def _mean_error(first: NDArray[np.uint8], second: NDArray[np.uint8], region: NDArray[np.bool_]) -> float:
+    return float(np.abs(first[region].astype(np.float64) - second[region]).mean() / 255)

@@ -1,0 +1,84 @@
+"""The denoiser's trainer on a tiny network: it learns, resumes exactly and averages."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler
+
+from radbench.diffusion.training.config import DenoiserConfig, TextConfig
+from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, build_unet
+from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
+
+TEXT = TextConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_length=6)
+TEXTS = ["", "left", "right"]
+
+
+def config(steps: int, **changes: object) -> DenoiserConfig:
+    small = {
+        "block_out_channels": (8, 16), "attention_levels": (False, True), "attention_head_dim": 8,
+        "norm_num_groups": 4, "batch_size": 4, "warmup_steps": 2, "cooldown_steps": 3, "learning_rate": 2e-3,
+    }
+    return DenoiserConfig.model_validate({**small, "steps": steps, **changes})
+
+
+def trainer(folder: Path, settings: DenoiserConfig) -> DenoiserTrainer:
+    tokenizer = build_tokenizer(TEXTS, TEXT.max_length, folder / "tokenizer")
+    tokens, attention = tokenize(tokenizer, TEXTS)
+    rng = np.random.default_rng(0)
+    latents = rng.normal(0, 0.1, (6, 2, 2, 8, 8)).astype(np.float16)
+    latents[:, 0, :, :, :4] += 1
+    latents[:, 1, :, :, 4:] += 1
+    pool = LatentPool(latents, torch.tensor([[1, 2]] * 6), tokens, attention)
+    unet = build_unet(settings, TEXT, channels=2, sample_size=8)
+    encoder = build_text_encoder(len(tokenizer), TEXT, seed=0)
+    scheduler = DDPMScheduler(beta_schedule="linear")
+    return DenoiserTrainer(unet, encoder, scheduler, pool, settings, folder / "state.safetensors", torch.device("cpu"))
+
+
+def weights(of: DenoiserTrainer) -> torch.Tensor:
+    modules = [*of.modules.values(), *of.averages.values()]
+    return torch.cat([p.detach().flatten() for module in modules for p in module.parameters()])
+
+
+def test_loss_falls(tmp_path: Path) -> None:
+    losses: list[float] = []
+    trainer(tmp_path, config(80)).run(1000, lambda _, loss: losses.append(loss))
+    assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path) -> None:
+    settings = config(10)
+    whole = trainer(tmp_path / "whole", settings)
+    whole.run(1000, lambda *_: None)
+
+    class Stop(Exception): ...
+
+    def stop(step: int, _: float) -> None:
+        if step == 7:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trainer(tmp_path / "parts", settings).run(3, stop)
+    resumed, steps = trainer(tmp_path / "parts", settings), []
+    resumed.run(3, lambda step, _: steps.append(step))
+    assert steps == [7, 8, 9, 10]
+    assert torch.equal(weights(whole), weights(resumed))
+
+
+def test_pairs_share_noise_and_dropout_empties_the_prompt(tmp_path: Path) -> None:
+    run = trainer(tmp_path, config(1, conditioning_dropout=1.0))
+    seen: list[torch.Tensor] = []
+    encode = run._encode
+    run._encode = lambda texts: (seen.append(texts), encode(texts))[1]  # type: ignore[method-assign]
+    run.loss(0)
+    assert int(seen[0].abs().sum()) == 0
+
+
+def test_learning_rate_warms_up_stays_and_cools_down(tmp_path: Path) -> None:
+    run = trainer(tmp_path, config(20))
+    rates = [run._learning_rate(step) for step in range(20)]
+    assert rates[0] < rates[1] == pytest.approx(2e-3)
+    assert rates[5] == rates[15] == pytest.approx(2e-3)
+    assert rates[17] == pytest.approx(2e-3) and rates[19] == pytest.approx(2e-3 / 3)

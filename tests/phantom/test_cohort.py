@@ -1,0 +1,79 @@
+"""Embedded cohorts: correlations, splits, labels and true counterfactuals."""
+
+import numpy as np
+import pytest
+
+from radbench.errors import UsageError
+from radbench.phantom.cohort import build_cohort
+from radbench.phantom.recipes import RECIPES
+
+
+def rate(cohort_name: str, wanted: str, given: str, present: int) -> float:
+    studies = build_cohort(cohort_name, size=1500).studies
+    among = [study.labels[wanted] for study in studies if study.labels[given] == present]
+    return float(np.mean(among))
+
+
+def test_drains_follow_pneumothorax_in_the_confounded_cohort() -> None:
+    assert rate("phantom/manifestation", "drain", "pneumothorax", 1) > 0.95
+    assert rate("phantom/manifestation", "drain", "pneumothorax", 0) < 0.03
+
+
+def test_drains_are_independent_in_the_unconfounded_cohort() -> None:
+    name = "phantom/manifestation-unconfounded"
+    assert abs(rate(name, "drain", "pneumothorax", 1) - rate(name, "drain", "pneumothorax", 0)) < 0.08
+
+
+@pytest.mark.parametrize("name", ["acquisition", "mixed"])
+def test_covid_comes_only_from_hospital_b(name: str) -> None:
+    hospitals = {s.attributes["hospital"] for s in build_cohort(f"phantom/{name}", size=400).studies if s.labels["covid"]}
+    assert hospitals == {"B"}
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_labels_agree_with_masks_and_report(name: str) -> None:
+    cohort = build_cohort(f"phantom/{name}", size=12)
+    for study in cohort.studies:
+        for label, present in study.labels.items():
+            if present:
+                assert cohort.mask(study, label).any()
+            else:
+                with pytest.raises(UsageError, match="no mask"):
+                    cohort.mask(study, label)
+        assert study.report
+
+
+def test_splits_and_seeds_share_no_patient() -> None:
+    cohorts = [build_cohort("phantom/mixed", split, 50, seed) for split in ("train", "val", "test") for seed in (0, 1)]
+    patients = [study.patient_id for cohort in cohorts for study in cohort.studies]
+    assert len(set(patients)) == len(patients)
+    assert len({cohort.digest for cohort in cohorts}) == len(cohorts)
+
+
+def test_a_larger_cohort_begins_with_the_smaller_one() -> None:
+    assert build_cohort("phantom/mixed", size=9).studies[:5] == build_cohort("phantom/mixed", size=5).studies
+
+
+def test_counterfactual_removes_the_finding_and_nothing_else() -> None:
+    cohort = build_cohort("phantom/manifestation", size=20)
+    study = next(s for s in cohort.studies if s.labels["pneumothorax"] and s.labels["drain"])
+    truth, image = cohort.counterfactual(study, {"pneumothorax": 0}), cohort.image(study)
+    change = np.abs(truth.astype(int) - image)
+    assert change[cohort.mask(study, "pneumothorax")].mean() > 8
+    assert change[cohort.mask(study, "drain")].mean() <= 1
+    assert np.array_equal(cohort.counterfactual(study, {}), image)
+
+
+def test_counterfactual_adds_a_finding() -> None:
+    cohort = build_cohort("phantom/population", size=3)
+    study = cohort.studies[0]
+    assert not np.array_equal(cohort.counterfactual(study, {"consolidation": 1}), cohort.image(study))
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "size", "words"),
+    [("phantom/manifestaton", "test", 5, "manifestation"), ("phantom/mixed", "tst", 5, "test"), ("phantom/mixed", "test", 0, "0")],
+)
+def test_bad_requests_are_refused(name: str, split: str, size: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        build_cohort(name, split, size)
