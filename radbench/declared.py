@@ -80,18 +80,6 @@ def model_path(name_or_path: str | Path) -> Path:
     return _find(name_or_path, "model", (Path("models_under_test"), models_dir()))
 
 
-def config_path(name_or_path: str | Path) -> Path:
-    """Return the YAML file of a training configuration.
-
-    Args:
-        name_or_path: The bare name of one that radbench ships, or the path of a YAML file.
-
-    Raises:
-        UsageError: There is no such file; the sentence gives the nearest name.
-    """
-    return _find(name_or_path, "training configuration", (_PACKAGE / "reference" / "configs",))
-
-
 def names_in(folders: Iterable[Path]) -> list[str]:
     """Return the sorted, distinct names declared in ``folders`` (file names without ``.yaml``)."""
     files = (file for folder in folders if folder.is_dir() for file in folder.iterdir())

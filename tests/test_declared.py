@@ -27,12 +27,6 @@ def test_a_shipped_name_is_found_from_anywhere(monkeypatch, tmp_path):
     assert declared.model_path("pneumothorax-biased").is_file()
 
 
-def test_training_configurations_are_in_the_package():
-    assert declared.config_path("phantom").is_file()
-    with pytest.raises(UsageError, match="Did you mean 'phantom'"):
-        declared.config_path("phantm")
-
-
 def test_the_current_folder_goes_before_the_shipped_one(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "shifts" / "manifestation.yaml"

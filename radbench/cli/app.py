@@ -21,6 +21,10 @@ app = typer.Typer(
 )
 app.add_typer(train_app, name="train")
 
+BundleOption = Annotated[
+    str, typer.Option(help="Diffusion bundle: phantom, a folder, or the YAML of an assembly.")
+]
+
 
 def main() -> None:
     """Run the command line and exit with its code: 0 pass, 1 internal error, 2 usage, 3 gate failed,
@@ -98,3 +102,36 @@ def run(
             bundle=bundle,
         )
         raise typer.Exit(run_shift(options))
+
+
+@app.command()
+def gates(
+    context: typer.Context,
+    *,
+    bundle: BundleOption = "phantom",
+    shift: Annotated[
+        str, typer.Option(help="Shift whose editor settings the placebo takes.")
+    ] = "manifestation",
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the figures into the bundle's datasheet.")
+    ] = False,
+) -> None:
+    """Measure what the diffusion bundle must be able to do."""
+    with guarded(debug=context.obj):
+        from radbench.cli.checks import run_gates
+
+        raise typer.Exit(run_gates(bundle, shift=shift, write=write))
+
+
+@app.command()
+def bench(
+    context: typer.Context,
+    bundle: BundleOption = "phantom",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the noise schedule.")] = 50,
+    device: DeviceOption = Device.CPU,
+) -> None:
+    """Time the inversion, batched against sequential."""
+    with guarded(debug=context.obj):
+        from radbench.cli.checks import run_bench
+
+        run_bench(bundle, steps=steps, device=device.value)

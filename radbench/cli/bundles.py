@@ -6,7 +6,7 @@ from typing import Any
 from radbench.diffusion.assembly import COMPONENTS, EMBEDDED, Assembly
 from radbench.diffusion.assembly import ComponentRef as Part
 from radbench.errors import UsageError
-from radbench.specs import BundleSpec, ComponentRef, ShiftSpec, load_bundle_spec
+from radbench.specs import Base, BundleSpec, ComponentRef, ShiftSpec, load_bundle_spec
 
 BundleRef = str | Path | Assembly
 """What the diffusion room's loader takes."""
@@ -24,10 +24,23 @@ def find_bundle(shift: ShiftSpec, asked: str | None) -> BundleRef:
     Raises:
         UsageError: A YAML file that is none of an assembly, or a folder that does not exist.
     """
-    name = asked or shift.bundle
+    return named_bundle(asked) if asked else named_bundle(shift.bundle, shift)
+
+
+def named_bundle(name: str, declared_by: Base | None = None) -> BundleRef:
+    """Return the bundle that a name means: ``phantom``, a folder, or the YAML file of an assembly.
+
+    Args:
+        name: The name.
+        declared_by: What declares it: a relative path refers to the folder of that YAML file. None for the
+            current folder.
+
+    Raises:
+        UsageError: A YAML file that is none of an assembly, or a folder that does not exist.
+    """
     if name == EMBEDDED:
         return EMBEDDED
-    path = Path(name).expanduser() if asked else shift.resolve(name)
+    path = declared_by.resolve(name) if declared_by else Path(name).expanduser()
     if path.suffix in _YAML:
         return assembly(load_bundle_spec(path))
     if not path.is_dir():

@@ -17,7 +17,7 @@ from radbench.cli.progress import progress
 from radbench.cli.summary import print_summary
 from radbench.declared import model_path, shift_path
 from radbench.diffusion.digests import bundle_digests
-from radbench.diffusion.editors import get_editor
+from radbench.diffusion.editors import algorithm_version
 from radbench.errors import UsageError
 from radbench.models.registry import load_model_under_test
 from radbench.reporting.outputs import check_writable, write_outputs
@@ -117,7 +117,7 @@ def _build_testset(
 
     with console.status("Planning"):
         weights = bundle_digests(bundle)
-        algorithm = get_editor(shift.editor.name).algorithm_version
+        algorithm = algorithm_version(shift.editor.name)
         plan = make_plan(shift, cohort, weights, algorithm, limit=options.limit, seed=options.seed)
     with progress(console, "Editing") as report:
         testset = build_testset(

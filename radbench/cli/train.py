@@ -9,14 +9,13 @@ from radbench.cli.guard import guarded
 from radbench.cli.options import Device, DeviceOption
 
 train_app = typer.Typer(
-    help="Train the embedded diffusion model or a reference classifier again; resumable.",
+    help="Train again what the package ships; repeat a command to go on with it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 ConfigOption = Annotated[
-    str,
-    typer.Option("--config", help="Name of a training configuration that radbench ships, or a YAML file."),
+    str, typer.Option("--config", help="Training configuration: a name that radbench ships, or a YAML file.")
 ]
 
 
@@ -25,22 +24,39 @@ def diffusion(
     context: typer.Context,
     config: ConfigOption,
     work: Annotated[
-        Path | None, typer.Option(help="Folder of pool and checkpoints. [default: runs/CONFIG]")
+        Path | None, typer.Option(help="Folder of pool and checkpoints. [default: runs/NAME]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that the finished bundle goes to. [default: WORK/bundle]")
     ] = None,
     device: DeviceOption = Device.AUTO,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render the training images.")] = 2,
 ) -> None:
-    """Train the embedded diffusion bundle: render, autoencoder, denoiser, export."""
+    """Train the diffusion bundle: render, autoencoder, denoiser, export."""
     with guarded(debug=context.obj):
         from radbench.cli.training import train_diffusion
 
-        train_diffusion(config, work=work, device=device.value, workers=workers)
+        train_diffusion(config, work=work, out=out, device=device.value, workers=workers)
 
 
 @train_app.command()
 def classifier(context: typer.Context, config: ConfigOption) -> None:
-    """Train a reference classifier and bring the digest in its declaration up to date."""
+    """Train a reference classifier; updates its declaration."""
     with guarded(debug=context.obj):
         from radbench.cli.training import train_classifier
 
         train_classifier(config)
+
+
+@train_app.command()
+def judge(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="The safetensors file to write.")] = Path(
+        "runs/judge.safetensors"
+    ),
+) -> None:
+    """Train the judge that the gates ask."""
+    with guarded(debug=context.obj):
+        from radbench.cli.training import train_judge
+
+        train_judge(out)

@@ -1,4 +1,4 @@
-"""What ``radbench train`` does, with progress: the embedded diffusion bundle, the reference classifiers."""
+"""What ``radbench train`` does, with progress: the embedded bundle, the reference classifiers, the judge."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ from rich.console import Console
 
 from radbench.cli.environment import prepare_environment
 from radbench.cli.progress import progress, stages
-from radbench.declared import config_path, model_path
+from radbench.declared import model_path
 from radbench.errors import UsageError
+from radbench.reference.configs import config_path
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import load_yaml
 
@@ -16,14 +17,16 @@ def train_diffusion(
     config: str,
     *,
     work: Path | None = None,
+    out: Path | None = None,
     device: DeviceName = "auto",
     workers: int = 2,
 ) -> None:
-    """Train a diffusion bundle, or go on with it.
+    """Train a diffusion bundle, or go on with it, and save it in the diffusers layout with its datasheet.
 
     Args:
         config: Name or YAML file of the configuration.
         work: Folder of the pool and the checkpoints; ``runs/<name>`` if None.
+        out: Folder of the finished bundle; ``<work>/bundle`` if None. What is there is replaced in one step.
         device: Where to train.
         workers: Processes that render.
 
@@ -31,20 +34,23 @@ def train_diffusion(
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
     """
     prepare_environment()
-    path = config_path(config)
     from radbench.diffusion.training.config import TrainingConfig
 
-    settings = load_yaml(path, TrainingConfig)
+    settings = load_yaml(config_path(config), TrainingConfig)
     folder = work or Path("runs") / settings.name
-    _make(folder)
+    target = out or folder / "bundle"
+    for place, option in ((folder, "--work"), (target.parent, "--out")):
+        _make(place, option)
     from radbench.reference.diffusion import BundleTraining
+    from radbench.reference.export import export_bundle
 
     console = Console()
     with stages(console) as report:
         training = BundleTraining(settings, folder, resolve_device(device), report, workers)
         training.train_decoder()
         training.train_denoiser()
-    console.print(f"Trained: {folder}", soft_wrap=True, highlight=False, markup=False)
+    export_bundle(training, target, f"radbench train diffusion --config {config}")
+    _say(console, f"Bundle: {target} (measure it with: radbench gates --bundle {target})")
 
 
 def train_classifier(config: str) -> None:
@@ -57,24 +63,46 @@ def train_classifier(config: str) -> None:
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
     """
     prepare_environment()
-    path = config_path(config)
     from radbench.reference.classifiers import ClassifierTraining, train_reference_classifier
 
-    training = load_yaml(path, ClassifierTraining)
+    training = load_yaml(config_path(config), ClassifierTraining)
     declaration = model_path(training.model)
     console = Console()
-    with progress(console, "Training") as report:
+    with stages(console) as report:
         outcome = train_reference_classifier(
-            training, declaration, lambda done, total, _: report(done, total)
+            training, declaration, lambda done, total, loss: report(training.model, done, total, loss)
         )
-    line = f"{declaration}: loss {outcome.loss:.4f}, weights SHA-256 {outcome.weights_sha256}"
+    _say(console, f"{declaration}: loss {outcome.loss:.4f}, weights SHA-256 {outcome.weights_sha256}")
+
+
+def train_judge(out: Path) -> None:
+    """Train the judge of the gates on rendered images.
+
+    Args:
+        out: The safetensors file to write.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    prepare_environment()
+    _make(out.parent, "--out")
+    from radbench.reference.judge import train_judge as train
+
+    console = Console()
+    with progress(console, "Training the judge") as report:
+        train(out, progress=lambda done, total, _: report(done, total))
+    _say(console, f"Judge: {out}")
+
+
+def _say(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, option: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        reason = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror
         raise UsageError(
-            f"The working folder '{folder}' cannot be made: {error.strerror}; choose another with --work."
+            f"The folder '{folder}' cannot be made: {reason}; choose another with {option}."
         ) from error

@@ -148,7 +148,7 @@ def test_a_flipped_byte_is_named_and_rebuilt(cache, pattern, is_re_edited, caplo
     damaged = min(cache.glob(pattern))
     _flip(damaged)
     editor = TinyEditor()
-    with caplog.at_level(logging.WARNING, "radbench.testsets"):
+    with caplog.at_level(logging.INFO, "radbench.testsets"):
         second = _build(cache, editor=editor)
     assert damaged.relative_to(cache).as_posix() in second.repaired
     assert str(damaged) in caplog.text

@@ -52,25 +52,22 @@ def test_a_killed_build_goes_on_where_it_was(cache, tmp_path):
     assert _tree(result["path"]) == _tree(fresh.path)
 
 
-def test_two_processes_build_one_set_once_and_a_third_finds_it_whole(cache, tmp_path):
-    log = tmp_path / "log"
-    both = [_start(cache, log, pause=0.05) for _ in range(2)]
-    results = [_end(process) for process in both]
-    assert [result["ok"] for result in results] == [6, 6]
-    assert sorted(_edits(log)) == sorted(set(_edits(log)))
-    assert len(_edits(log)) == 6
-    assert "torch" not in results[0]["heavy"] + results[1]["heavy"]
-    warm = _end(_start(cache, log))
-    assert warm == {"path": results[0]["path"], "ok": 6, "heavy": []}
-
-
-def test_two_processes_with_overlapping_sets_share_one_store(cache, tmp_path):
-    log = tmp_path / "log"
-    both = [_start(cache, log, count=count, pause=0.05) for count in (6, 7)]
-    results = [_end(process) for process in both]
-    assert [result["ok"] for result in results] == [6, 7]
+def test_processes_side_by_side_share_one_store(cache, tmp_path):
+    same, other = tmp_path / "same", tmp_path / "other"
+    processes = [
+        _start(cache, same, pause=0.05),
+        _start(cache, same, pause=0.05),
+        _start(cache, other, count=7, pause=0.05),
+    ]
+    results = [_end(process) for process in processes]
+    assert [result["ok"] for result in results] == [6, 6, 7]
+    assert sorted(_edits(same)) == sorted(set(_edits(same)))
     assert len(list(cache.glob("edits/*/*/record.json"))) == 7
     assert not list(cache.glob("tmp/*"))
+    assert not {"torch", "diffusers"} & {name for result in results for name in result["heavy"]}
+    warm = _end(_start(cache, same))
+    assert warm == {"path": results[0]["path"], "ok": 6, "heavy": []}
+    assert len(_edits(same)) <= 6
 
 
 def test_sixty_four_images_are_verified_within_a_second(cache):

@@ -1,0 +1,112 @@
+"""``radbench gates`` and ``radbench bench``: what a bundle can do, and how fast the inversion is."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from radbench.cli.bundles import BundleRef, named_bundle, uses_hub
+from radbench.cli.environment import prepare_environment
+from radbench.declared import shift_path
+from radbench.diffusion.assembly import resolve
+from radbench.errors import UsageError
+from radbench.runtime import DeviceName, resolve_device
+from radbench.specs import load_shift
+from radbench.testsets.convert import edit_settings
+
+if TYPE_CHECKING:
+    from radbench.reference.gates import Gate
+
+GATE_FAILED = 3
+
+
+def run_gates(bundle: str, *, shift: str, write: bool) -> int:
+    """Measure what a bundle must be able to do and print it.
+
+    Args:
+        bundle: The bundle: ``phantom``, a folder or the YAML file of an assembly.
+        shift: The shift whose editor settings the placebo is edited with.
+        write: Also write the figures into the bundle's datasheet.
+
+    Returns:
+        The exit code: 0 if every gate is passed, 3 otherwise.
+
+    Raises:
+        UsageError: The bundle or the shift does not exist, or the datasheet cannot be written.
+    """
+    console = Console()
+    settings = edit_settings(load_shift(shift_path(shift)).editor)
+    found = _prepare(bundle)
+    folder = resolve(found).root
+    if write and folder is None:
+        raise UsageError(f"The bundle '{bundle}' is an assembly and has no datasheet; leave --write out.")
+    from radbench.diffusion.bundle import load_bundle
+    from radbench.diffusion.editors import EditSettings
+    from radbench.reference.gates import run_gates as measure
+    from radbench.reference.judge import Judge
+
+    with console.status("Measuring") as status:
+        gates = measure(
+            load_bundle(found),
+            Judge(),
+            EditSettings(**settings),  # type: ignore[arg-type]
+            lambda what: status.update(f"Measuring: {what}"),
+        )
+    _print_gates(console, gates)
+    if write and folder is not None:
+        _write_gates(folder, gates)
+        console.print(
+            f"Written into {folder / 'datasheet.json'}", soft_wrap=True, highlight=False, markup=False
+        )
+    return 0 if all(gate.passed for gate in gates) else GATE_FAILED
+
+
+def run_bench(bundle: str, *, steps: int, device: DeviceName) -> None:
+    """Time the batched inversion against the sequential loop of Algorithm 1 and print both.
+
+    Args:
+        bundle: The bundle: ``phantom``, a folder or the YAML file of an assembly.
+        steps: Steps of the noise schedule.
+        device: Where the network runs.
+
+    Raises:
+        UsageError: The bundle does not exist.
+    """
+    console = Console()
+    found = _prepare(bundle)
+    from radbench.diffusion.bench import print_bench
+    from radbench.diffusion.bench import run_bench as measure
+    from radbench.diffusion.bundle import load_bundle
+
+    with console.status("Timing"):
+        result = measure(load_bundle(found, resolve_device(device)), steps=steps)
+    print_bench(result, console)
+
+
+def _prepare(bundle: str) -> BundleRef:
+    found = named_bundle(bundle)
+    prepare_environment(hub=uses_hub(found))
+    return found
+
+
+def _print_gates(console: Console, gates: "list[Gate]") -> None:
+    table = Table(title="Gates", title_justify="left")
+    table.add_column("Gate", overflow="fold")
+    table.add_column("Measured", justify="right")
+    table.add_column("Limit", justify="right")
+    table.add_column("")
+    for gate in gates:
+        passed = Text("passed", style="green") if gate.passed else Text("FAILED", style="bold red")
+        table.add_row(Text(gate.name), f"{gate.value:.4f}", f"{gate.sense} {gate.limit:g}", passed)
+    console.print(table)
+
+
+def _write_gates(folder: Path, gates: "list[Gate]") -> None:
+    from radbench.reference.export import write_datasheet
+
+    sheet = folder / "datasheet.json"
+    content = json.loads(sheet.read_text(encoding="utf-8")) if sheet.is_file() else {}
+    write_datasheet(folder, content | {"gates": [gate.as_dict() for gate in gates]})
