@@ -144,8 +144,8 @@ class CaseRow(Strict):
 class EditQuality(Strict):
     """Mean absolute pixel errors of the edits (fractions of the grey range, 0 to 1), mean over the images.
 
-    ``edited_vs_truth`` and ``source_vs_truth`` are taken inside the edit mask less the keep mask,
-    ``keep_vs_truth`` and ``keep_vs_source`` inside the keep mask, ``outside_vs_source`` outside both.
+    ``edited_vs_truth`` and ``source_vs_truth`` are taken inside the edit mask, ``keep_vs_truth`` and
+    ``keep_vs_source`` inside the keep mask, ``outside_vs_source`` outside both.
     ``keep_contrast`` is the share of the kept object's contrast that survived (1 = all). None: not known.
     """
 

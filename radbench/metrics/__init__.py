@@ -1,0 +1,1 @@
+"""Figures and their uncertainty: torchmetrics for the points, numpy for the resampling. Nothing heavy."""

@@ -1,0 +1,109 @@
+"""Resampling patients: one seeded draw shared by everything that is compared, without a loop over replicates.
+
+Images of one patient are not independent, so patients are resampled and their images follow (the cluster
+bootstrap: Davison and Hinkley 1997, section 3.8, doi:10.1017/CBO9780511802843). A replicate is a row of
+counts, how often each patient was drawn; a statistic of all replicates is then a matrix product. Two arms
+or two models that use the same ``Draws`` are resampled together: that makes a difference of them paired.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+BLOCK: Final = 128
+"""Replicates that are held as floats at a time: bounds the memory, changes no figure."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """All replicates.
+
+    Attributes:
+        patients: the distinct patients, sorted.
+        counts: uint16 [replicates, patients]; every row sums to the number of patients.
+    """
+
+    patients: tuple[str, ...]
+    counts: NDArray[np.uint16]
+
+    def places(self, patient_ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return int64 [N], the column of each image's patient.
+
+        Raises:
+            KeyError: a patient that was not drawn from.
+        """
+        column = {patient: index for index, patient in enumerate(self.patients)}
+        return np.array([column[patient] for patient in patient_ids], dtype=np.int64)
+
+    def blocks(self) -> Iterator[Floats]:
+        """Yield float64 [<= BLOCK, patients] pieces of ``counts``."""
+        for start in range(0, len(self.counts), BLOCK):
+            yield self.counts[start : start + BLOCK].astype(np.float64)
+
+
+def draw_patients(patient_ids: Iterable[str], *, replicates: int, seed: int) -> Draws:
+    """Draw as many patients as there are, with replacement, ``replicates`` times.
+
+    Args:
+        patient_ids: of all images of all arms; order and repetition do not matter.
+        replicates: number of replicates.
+        seed: of the draw.
+    """
+    patients = tuple(sorted(set(patient_ids)))
+    count = len(patients)
+    if not count:
+        return Draws((), np.zeros((replicates, 0), np.uint16))
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=replicates)
+    return Draws(patients, drawn.astype(np.uint16))
+
+
+def mean_replicates(draws: Draws, places: NDArray[np.int64], values: NDArray[Any]) -> Floats:
+    """Return float64 [replicates], the mean of ``values`` [N] in each; NaN where no image was drawn.
+
+    Args:
+        draws: the shared draw.
+        places: int64 [N] from ``Draws.places``.
+        values: numbers or booleans [N]; for a share of some images only, give those images only.
+    """
+    patients = len(draws.patients)
+    sums = np.bincount(places, weights=values.astype(np.float64), minlength=patients)
+    sizes = np.bincount(places, minlength=patients).astype(np.float64)
+    pieces = [_divide(block @ sums, block @ sizes) for block in draws.blocks()]
+    return np.concatenate(pieces) if pieces else np.zeros(0)
+
+
+def auroc_replicates(draws: Draws, places: NDArray[np.int64], labels: NDArray[Any], scores: Floats) -> Floats:
+    """Return float64 [replicates], the area under the ROC curve in each; NaN where a class was not drawn.
+
+    The area is the share of (positive, negative) pairs in order, ties counting half (Hanley and McNeil 1982,
+    doi:10.1148/radiology.143.1.7063747), each pair weighted by both images' counts.
+
+    Args:
+        draws: the shared draw.
+        places: int64 [N] from ``Draws.places``.
+        labels: [N], 0 or 1.
+        scores: float64 [N].
+    """
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0]) if len(scores) else np.zeros(0, int)
+    if not len(starts):
+        return np.full(len(draws.counts), np.nan)
+    positive, place = labels[order].astype(np.float64), places[order]
+    pieces = []
+    for block in draws.blocks():
+        weights = block[:, place]
+        ups = np.add.reduceat(weights * positive, starts, axis=1)
+        downs = np.add.reduceat(weights * (1 - positive), starts, axis=1)
+        below = np.cumsum(downs, axis=1) - downs / 2
+        pieces.append(_divide((ups * below).sum(axis=1), ups.sum(axis=1) * downs.sum(axis=1)))
+    return np.concatenate(pieces)
+
+
+def _divide(numerator: Floats, denominator: Floats) -> Floats:
+    empty = np.full_like(numerator, np.nan)
+    return np.divide(numerator, denominator, out=empty, where=denominator > 0)

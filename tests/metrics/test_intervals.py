@@ -1,0 +1,120 @@
+"""Intervals cover what they should, and never claim certainty from a handful of patients."""
+
+import numpy as np
+import pytest
+
+from radbench.metrics.bootstrap import draw_patients
+from radbench.metrics.intervals import (
+    TOO_FEW,
+    WIDENED,
+    WIDENED_DIFFERENCE,
+    auroc_interval,
+    difference,
+    mean_interval,
+    percentiles,
+    share,
+    wilson,
+)
+
+
+def one_each(count, seed=0, replicates=500):
+    ids = [f"{index:04d}" for index in range(count)]
+    draws = draw_patients(ids, replicates=replicates, seed=seed)
+    return draws, draws.places(ids)
+
+
+def test_a_perfect_score_keeps_its_doubt():
+    draws, places = one_each(64)
+    found = share(draws, places, np.ones(64)).interval()
+    assert found.high == 1.0
+    assert found.low == pytest.approx(wilson(1.0, 64)[0])
+    assert 0.93 < found.low < 0.96
+    assert found.note == WIDENED
+
+
+def test_a_difference_of_certainties_keeps_its_doubt():
+    draws, places = one_each(160)
+    real = share(draws, places, np.arange(160) >= 4)
+    stress = share(draws, places[:64], np.zeros(64))
+    found = difference(real, stress)
+    assert found.note == WIDENED_DIFFERENCE
+    assert found.low < real.value - wilson(0.0, 64)[1] * 0.9 < real.value < found.high
+    whole, none = share(draws, places, np.ones(160)), share(draws, places, np.zeros(160))
+    assert difference(whole, none).low < 0.98
+
+
+def test_many_on_both_sides_is_the_percentile_interval_alone():
+    draws, places = one_each(64)
+    found = share(draws, places, np.arange(64) % 2)
+    assert found.interval() == (*percentiles(found.replicates), "")
+    same = difference(found, found)
+    assert (same.low, same.high) == (0.0, 0.0)  # the same images in the same draw: paired
+
+
+def test_clusters_widen_the_interval():
+    hits = np.repeat(np.arange(30) % 2, 4)
+    alone, places = one_each(120, replicates=1000)
+    ids = [f"p{index // 4}" for index in range(120)]
+    clustered = draw_patients(ids, replicates=1000, seed=0)
+    narrow = share(alone, places, hits).limits
+    wide = share(clustered, clustered.places(ids), hits).limits
+    assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.97])
+def test_shares_of_clustered_images_are_covered(rate):
+    rng = np.random.default_rng(5)
+    patients, images, trials = 60, 2, 200
+    ids = [f"{index // images:03d}" for index in range(patients * images)]
+    draws = draw_patients(ids, replicates=400, seed=3)
+    places = draws.places(ids)
+    covered = 0
+    for _ in range(trials):
+        own = rng.beta(rate * 4, (1 - rate) * 4, patients)
+        low, high = share(draws, places, rng.random(patients * images) < np.repeat(own, images)).limits
+        covered += low <= rate <= high
+    assert covered / trials >= 0.90
+
+
+@pytest.mark.parametrize(("real_rate", "stress_rate"), [(0.95, 0.2), (0.97, 0.99)])
+def test_drops_are_covered(real_rate, stress_rate):
+    rng = np.random.default_rng(7)
+    draws, places = one_each(100, replicates=400)
+    covered = 0
+    for _ in range(200):
+        real = share(draws, places, rng.random(100) < real_rate)
+        stress = share(draws, places[:50], rng.random(50) < stress_rate)
+        found = difference(real, stress)
+        covered += found.low <= real_rate - stress_rate <= found.high
+    assert covered / 200 >= 0.91
+
+
+def test_means_need_two_patients_that_differ():
+    draws, places = one_each(5)
+    assert mean_interval(draws, places, np.full(5, 0.25)) == (None, None, TOO_FEW)
+    assert mean_interval(draws, places[:1], np.array([0.5])) == (None, None, TOO_FEW)
+    found = mean_interval(draws, places, np.arange(5) / 5)
+    assert found.low < 0.4 < found.high
+
+
+def test_a_perfect_auroc_keeps_its_doubt():
+    draws, places = one_each(40)
+    labels = np.arange(40) % 2
+    found = auroc_interval(draws, places, labels, labels * 0.5, 1.0)
+    assert found.note == WIDENED
+    assert found.low == pytest.approx(wilson(1.0, 20)[0])
+    assert found.high == 1.0
+
+
+def test_resamples_of_one_class_are_counted():
+    draws, places = one_each(6)
+    labels, scores = np.array([1, 1, 0, 0, 0, 0]), np.array([0.9, 0.3, 0.1, 0.2, 0.4, 0.5])
+    found = auroc_interval(draws, places, labels, scores, 0.75)
+    assert "left out" in found.note
+
+
+def test_nothing_gives_no_limits():
+    draws, places = one_each(3)
+    empty = share(draws, places[:0], np.zeros(0))
+    assert empty.interval() == (None, None, "")
+    assert difference(empty, empty) == (None, None, "")
