@@ -38,7 +38,7 @@ class _Work:
 
     def found_damaged(self, path: Path) -> None:
         name = path.relative_to(self.store.cache).as_posix()
-        logger.warning("Damaged file in the cache, rebuilt: %s", path)
+        logger.info("Damaged file in the cache, rebuilt: %s", path)
         self.repaired.append(name)
 
 

@@ -18,7 +18,7 @@ def select(scenario: Scenario, cohort: Cohort) -> tuple[list[Study], dict[str, i
     removed: dict[str, int] = {}
     for name, wanted in scenario.select.items():
         _check_known(scenario, cohort, name)
-        kept = [study for study in left if _value(study, name) == wanted]
+        kept = [study for study in left if _has(study, name, wanted)]
         removed[f"{name} = {wanted}"] = len(left) - len(kept)
         left = kept
     if not left:
@@ -53,5 +53,7 @@ def _check_known(scenario: Scenario, cohort: Cohort, name: str) -> None:
         )
 
 
-def _value(study: Study, name: str) -> str | int | float | None:
-    return study.labels[name] if name in study.labels else study.attributes.get(name)
+def _has(study: Study, name: str, wanted: int | str) -> bool:
+    """Whether the value is the wanted one; 1 and "1" are the same, what is not known is nothing."""
+    value = study.labels[name] if name in study.labels else study.attributes.get(name)
+    return value is not None and (value == wanted or str(value) == str(wanted))

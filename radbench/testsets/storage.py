@@ -66,7 +66,7 @@ def locked(cache: Path, name: str) -> Iterator[None]:
         (cache / "locks").mkdir(parents=True, exist_ok=True)
         lock = FileLock(cache / "locks" / f"{name}.lock")
         if not _try(lock):
-            logger.info("Waiting for another process that works on %s.", name)
+            logger.warning("Waiting for another process that works on %s.", name)
             lock.acquire()
     try:
         yield
