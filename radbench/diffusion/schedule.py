@@ -134,7 +134,7 @@ def _timesteps(scheduler: Any, count: int) -> list[int]:
     descending = all(a > b for a, b in pairwise(timesteps))
     if len(timesteps) != count or not descending or timesteps[0] >= limit:
         raise UsageError(
-            f"The scheduler's spacing '{scheduler.config.timestep_spacing}' gives no {count} distinct timesteps "
-            f"below {limit}; use fewer steps or another spacing or steps_offset."
+            f"The scheduler's spacing '{scheduler.config.timestep_spacing}' gives no {count} distinct "
+            f"timesteps below {limit}; use fewer steps or another spacing or steps_offset."
         )
     return timesteps

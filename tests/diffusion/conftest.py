@@ -12,7 +12,19 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 from radbench.diffusion.bundle import Bundle, load_bundle
 from radbench.diffusion.pipeline import RadEditPipeline
 
-WORDS = "no acute cardiopulmonary process pneumothorax drain left right lung clear .".split()
+WORDS = [
+    "no",
+    "acute",
+    "cardiopulmonary",
+    "process",
+    "pneumothorax",
+    "drain",
+    "left",
+    "right",
+    "lung",
+    "clear",
+    ".",
+]
 SIZE = 32
 PROMPT = "No acute cardiopulmonary process."
 
