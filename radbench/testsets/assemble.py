@@ -9,7 +9,7 @@ from typing import Any
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.testsets.plan import Plan
 from radbench.testsets.records import Record, row, to_parquet
-from radbench.testsets.storage import Workshop, storing, sync_folder, write_synced
+from radbench.testsets.storage import Workshop, storing, sync_folder, write_all_synced
 from radbench.testsets.store import LAYOUT_VERSION, DamagedError, Item, ItemStore, check_file
 
 SUMS = "SHA256SUMS"
@@ -95,8 +95,7 @@ def place(
             for file in record.files.values():
                 if not (temporary / file.path).exists():
                     store.link(items[record.key], file.item_name, temporary / file.path)
-        for name, data in written.items():
-            write_synced(temporary / name, data)
+        write_all_synced(temporary, written)
         _swap(temporary, folder, workshop)
     return damaged
 
@@ -144,9 +143,9 @@ def _is_whole(path: Path, digest: str) -> bool:
 
 
 def _swap(temporary: Path, folder: Path, workshop: Workshop) -> None:
-    for path in (*temporary.iterdir(), temporary):
-        if path.is_dir():
-            sync_folder(path)
+    for part in temporary.iterdir():
+        if part.is_dir():
+            sync_folder(part)
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         workshop.discard(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 from radbench.errors import RadbenchError
 from radbench.runtime import canonical_json, sha256_bytes
-from radbench.testsets.storage import Workshop, link_or_copy, locked, storing, sync_folder, write_synced
+from radbench.testsets.storage import Workshop, link_or_copy, locked, storing, write_all_synced
 
 LAYOUT_VERSION = 1
 """Raised when the files of an item or of a test set change their meaning."""
@@ -92,9 +92,7 @@ class ItemStore:
         record = canonical_json({"body": body, "sha256": sha256_bytes(canonical_json(body))}) + b"\n"
         with storing(self.cache):
             temporary = self._workshop.folder()
-            for name, data in {**files, RECORD: record}.items():
-                write_synced(temporary / name, data)
-            sync_folder(temporary)
+            write_all_synced(temporary, {**files, RECORD: record})
             self._publish(temporary, key)
         item = self.get(key)
         if item is None:
@@ -122,7 +120,6 @@ class ItemStore:
             if not final.is_dir():
                 raise
             self._workshop.discard(temporary)
-        sync_folder(final.parent)
 
 
 def read_item(folder: Path, key: str) -> Item | None:

@@ -270,7 +270,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(cache, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         whole(path, data)
 
-    monkeypatch.setattr("radbench.testsets.store.write_synced", fill_up)
+    monkeypatch.setattr("radbench.testsets.storage.write_synced", fill_up)
     with pytest.raises(
         UsageError, match=r"Cannot write to the cache folder .*cache: No space left on device"
     ):
