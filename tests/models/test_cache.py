@@ -76,7 +76,7 @@ def test_a_damaged_file_is_reported_and_made_again(tmp_path, caplog, damage):
     assert model.seen == 6
     assert str(cached.path) in caplog.text
     np.testing.assert_array_equal(found, expected)
-    assert json.loads(cached.path.read_text())["kind"] == "probabilities"
+    assert json.loads(cached.path.read_text())["entries"]["kind"] == "probabilities"
 
 
 def test_labels_stay_labels(tmp_path):

@@ -1,0 +1,67 @@
+"""What was audited, in the result's own words: shift, cohort, test set, versions."""
+
+import platform
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from radbench import __version__
+from radbench.audit.arms import Scene
+from radbench.audit.result import CohortSummary, ScenarioSummary, ShiftSummary, TestSetSummary
+from radbench.models.cache import versions
+from radbench.specs import Scenario, ShiftSpec
+
+if TYPE_CHECKING:
+    from radbench.testsets.testset import TestSet
+
+PACKAGES = ("torch", "diffusers", "transformers", "timm", "torchmetrics", "numpy", "scipy")
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of radbench, Python and the packages that decide a figure."""
+    return {"radbench": __version__, "python": platform.python_version()} | versions(PACKAGES)
+
+
+def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
+    """Return the declared shift."""
+    return ShiftSummary(
+        name=shift.name,
+        title=shift.title,
+        description=shift.description,
+        kind=shift.kind,
+        target=shift.target,
+        bundle=shift.bundle,
+        editor=shift.editor.model_dump(mode="json"),
+        scenarios=[_scenario(scenario) for scenario in shift.scenarios],
+    )
+
+
+def summarise_cohort(scene: Scene) -> CohortSummary:
+    """Return the real test set's size and identity."""
+    studies = scene.studies.values()
+    return CohortSummary(
+        name=scene.cohort.name,
+        digest=scene.cohort.digest,
+        truth_known=scene.cohort.truth_known,
+        studies=len(studies),
+        patients=len({study.patient_id for study in studies}),
+        positives=sum(scene.label(study) for study in studies),
+    )
+
+
+def summarise_testset(testset: "TestSet") -> TestSetSummary:
+    """Return the synthetic test set's size and identity, and where everything else went."""
+    status = Counter(record.status for record in testset.records)
+    return TestSetSummary(
+        key=testset.key,
+        records=len(testset.records),
+        ok=status["ok"],
+        rejected=status["rejected"],
+        failed=status["failed"],
+        attrition=dict(testset.attrition),
+        provenance=dict(testset.provenance),
+    )
+
+
+def _scenario(scenario: Scenario) -> ScenarioSummary:
+    plain: dict[str, Any] = scenario.model_dump(mode="json")
+    return ScenarioSummary(**plain)

@@ -1,0 +1,38 @@
+"""The verdict on a model: the interval of its drop against what was allowed."""
+
+from typing import Final
+
+from radbench.audit.result import Estimate, Verdict
+
+DEFAULT_MAX_DROP: Final = 0.1
+"""What is judged by where no gate was asked for."""
+
+
+def judge(drop: Estimate | None, max_drop: float) -> tuple[Verdict, str]:
+    """Return the verdict and one sentence of why.
+
+    PASS when even the upper limit of the drop's interval is within ``max_drop``, FAIL when even the lower
+    limit is beyond it, INCONCLUSIVE when the interval holds ``max_drop``, NOT_RUN when nothing was measured.
+
+    Args:
+        drop: real accuracy minus stress accuracy; None where there was no stress set.
+        max_drop: largest fall in accuracy that is allowed, e.g. 0.1.
+    """
+    if drop is None or drop.value is None:
+        reason = drop.note if drop is not None and drop.note else "no edited image could be measured"
+        return Verdict.NOT_RUN, f"Not measured: {reason}."
+    limit = f"the {max_drop:.2f} allowed"
+    if drop.low is None or drop.high is None:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"Accuracy changes by {-drop.value:+.2f}, without an interval: {drop.note}.",
+        )
+    found = (
+        f"Accuracy changes by {-drop.value:+.2f} on the stress set; "
+        f"its fall is {drop.low:.2f} to {drop.high:.2f} (95 % interval)"
+    )
+    if drop.high <= max_drop:
+        return Verdict.PASS, f"{found}, wholly within {limit}."
+    if drop.low > max_drop:
+        return Verdict.FAIL, f"{found}, wholly beyond {limit}."
+    return Verdict.INCONCLUSIVE, f"{found}, on both sides of {limit}: more studies are needed."

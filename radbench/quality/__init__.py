@@ -1,0 +1,1 @@
+"""How well an edit did what was asked and nothing else, measured on pixels alone."""

@@ -1,0 +1,297 @@
+"""The harness on a cohort and a test set whose every figure is known in advance."""
+
+import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from radbench.audit.result import AuditResult, Verdict
+from radbench.audit.run import run_audit
+from radbench.data.cohort import Study
+from radbench.errors import UsageError
+from radbench.models.base import ModelFailureError, Prediction
+from radbench.specs import InputContract, MaskRule, Scenario, ShiftSpec, SourceSpec
+
+SICK, DRAIN = 100, 50  # an image's mean tells its labels: sick adds 100, a drain adds 50
+
+
+def picture(sick, drain, number):
+    image = np.full((16, 16), 20 + SICK * sick + DRAIN * drain, np.uint8)
+    image[0, 0] = number % 256
+    return image
+
+
+@dataclass
+class Cohort:
+    size: int = 40
+    truth_known: bool = True
+    name: str = "fake"
+    digest: str = "c0"
+    studies: list = field(init=False)
+
+    def __post_init__(self):
+        self.studies = [
+            Study(
+                f"s{n:03d}",
+                f"p{n // 2:03d}",
+                {"sick": int(n % 4 < 2), "drain": int(n % 4 < 2)},
+                {"number": n},
+            )
+            for n in range(self.size)
+        ]
+
+    def image(self, study):
+        return picture(study.labels["sick"], study.labels["drain"], study.attributes["number"])
+
+    def counterfactual(self, study, labels):
+        after = {**study.labels, **labels}
+        return picture(after["sick"], after["drain"], study.attributes["number"])
+
+
+class TestSet:
+    """Removes the sickness of every sick study with a drain; ``wrong`` edits are left sick."""
+
+    __test__ = False
+
+    def __init__(self, cohort, *, scenarios=("removal",), wrong=0, status="ok"):
+        sick = [study for study in cohort.studies if study.labels["sick"]]
+        self.records = [
+            SimpleNamespace(
+                study_id=study.study_id,
+                patient_id=study.patient_id,
+                scenario=scenarios[index % len(scenarios)],
+                status=status,
+                labels_after={"sick": 0},
+                image=picture(int(index < wrong), 1, study.attributes["number"]),
+                source=cohort.image(study),
+            )
+            for index, study in enumerate(sick)
+        ]
+        self.key = "k0"
+        self.attrition = {"cohort": len(cohort.studies)}
+        self.provenance = {"weights": {"unet": "u"}}
+
+    def image(self, record):
+        return record.image
+
+    def reconstruction(self, record):
+        return record.source
+
+    def edit_mask(self, record):
+        mask = np.zeros((16, 16), bool)
+        mask[4:12, 4:12] = True
+        return mask
+
+    def keep_mask(self, record):
+        return self.edit_mask(record) & False
+
+
+class Threshold:
+    """Says yes when the picture is brighter than ``level``."""
+
+    def __init__(self, name, level, *, error=None, target="sick"):
+        self.spec = SimpleNamespace(
+            name=name,
+            title=name.title(),
+            architecture="threshold",
+            target=target,
+            operating_point=0.5,
+            operating_point_source="pre-specified",
+            input=InputContract(spatial_shape=[16, 16]),
+        )
+        self.digest = f"{name}-{level}"
+        self.level = level
+        self.error = error
+        self.shown = 0
+
+    def predict(self, images):
+        if self.error:
+            raise self.error
+        self.shown += len(images)
+        means = np.array([float(np.median(image)) for image in images])
+        return Prediction("probabilities", 1 / (1 + np.exp(-(means - self.level) / 20)))
+
+
+def robust(**changes):
+    return Threshold("robust", 100, **changes)  # drain alone gives 70: not sick
+
+
+def biased():
+    return Threshold("biased", 45)  # a drain is enough
+
+
+def shift(scenarios=("removal",), metrics=("accuracy", "specificity", "sensitivity", "auroc")):
+    return ShiftSpec(
+        name="manifestation",
+        title="t",
+        description="d",
+        kind="manifestation",
+        target="sick",
+        source=SourceSpec(cohort="phantom/manifestation", size=40),
+        scenarios=[
+            Scenario(name=name, prompt="p", edit_mask=MaskRule(source="sick"), labels_after={"sick": 0})
+            for name in scenarios
+        ],
+        metrics=list(metrics),
+    )
+
+
+def audit(tmp_path, models, *, cohort=None, testset=None, max_drop=0.1, scenarios=("removal",)):
+    cohort = cohort or Cohort()
+    testset = testset or TestSet(cohort, scenarios=scenarios)
+    return run_audit(shift(scenarios), cohort, testset, models, seed=1, max_drop=max_drop, cache=tmp_path)
+
+
+def test_the_biased_model_fails_and_the_robust_one_does_not(tmp_path):
+    result = audit(tmp_path, [biased(), robust()])
+    fragile, sound = result.models
+    assert fragile.metric("real", "accuracy").value == 1.0
+    assert fragile.metric("stress", "accuracy").value == 0.0
+    assert fragile.paired["stress"].drop.value == 1.0
+    assert 0.5 < fragile.paired["stress"].drop.low < 1.0
+    assert fragile.paired["stress"].flip_rate.value == 0.0
+    assert fragile.verdict is Verdict.FAIL
+    assert sound.metric("stress", "accuracy").value == 1.0
+    assert sound.paired["stress"].flip_rate.value == 1.0
+    assert sound.paired["stress"].score_change.value < -0.4
+    assert sound.paired["stress"].drop.value == 0.0
+    assert result.verdict is Verdict.FAIL
+    assert result.exit_code == 3
+
+
+def test_certainty_from_few_patients_is_inconclusive_not_a_pass(tmp_path):
+    few = audit(tmp_path, [robust()]).models[0]
+    assert few.paired["stress"].drop.value == 0.0
+    assert few.verdict is Verdict.INCONCLUSIVE
+    many = audit(tmp_path, [robust()], cohort=Cohort(400)).models[0]
+    assert many.verdict is Verdict.PASS
+
+
+def test_a_stress_set_of_one_class_reports_specificity_and_no_auroc(tmp_path):
+    model = audit(tmp_path, [biased()]).models[0]
+    stress = model.arms["stress"].metrics
+    assert model.arms["stress"].positives == 0
+    assert stress["accuracy"].value == stress["specificity"].value == 0.0
+    assert "all negative" in stress["accuracy"].note
+    for name in ("auroc", "sensitivity"):
+        assert stress[name].value is None
+        assert "undefined" in stress[name].note
+    assert model.arms["real"].metrics["auroc"].value == 1.0
+    assert model.paired["stress"].specificity_drop.value == 1.0
+    assert model.paired["stress"].specificity_drop.low > 0.6
+    assert model.paired["reconstruction"].specificity_drop.value is None
+
+
+def test_controls_stand_beside_the_stress_arm(tmp_path):
+    cohort = Cohort()
+    model = audit(tmp_path, [robust()], testset=TestSet(cohort, wrong=5)).models[0]
+    assert model.metric("stress", "accuracy").value == 0.75
+    assert model.metric("truth", "accuracy").value == 1.0
+    assert model.metric("reconstruction", "accuracy").value == 1.0
+    assert model.truth_gap.value == -0.25
+    assert model.truth_gap.low < -0.25 < model.truth_gap.high
+    assert model.paired["stress"].beyond_reconstruction.value == 0.25
+    assert model.paired["reconstruction"].beyond_reconstruction is None
+    assert model.paired["reconstruction"].flip_rate.value == 0.0
+
+
+def test_the_same_inputs_give_the_same_bytes_and_a_warm_run_asks_no_model(tmp_path):
+    cold = audit(tmp_path, [biased(), robust()])
+    models = [biased(), robust()]
+    warm = audit(tmp_path, models)
+    assert [model.shown for model in models] == [0, 0]
+    assert cold.to_json() == warm.to_json()
+    assert AuditResult.from_json(cold.to_json()) == cold
+    assert "NaN" not in cold.to_json().decode()
+    assert str(tmp_path) not in cold.to_json().decode()
+
+
+def test_the_seed_moves_intervals_and_no_figure(tmp_path):
+    cohort = Cohort()
+    testset = TestSet(cohort, wrong=8)
+    first, second = (
+        run_audit(shift(), cohort, testset, [robust()], seed=seed, max_drop=None, cache=tmp_path).models[0]
+        for seed in (1, 2)
+    )
+    one, two = first.metric("stress", "accuracy"), second.metric("stress", "accuracy")
+    assert one.value == two.value
+    assert (first.paired["stress"].drop.low, one.low) != (second.paired["stress"].drop.low, two.low)
+
+
+def test_a_model_that_breaks_is_an_error_and_the_others_go_on(tmp_path):
+    result = audit(tmp_path, [robust(error=RuntimeError("no memory")), biased()], max_drop=None)
+    broken, sound = result.models
+    assert (broken.verdict, broken.error) == (Verdict.ERROR, "RuntimeError: no memory")
+    assert broken.arms == {}
+    assert sound.arms["real"].n == 40
+    assert result.exit_code == 1
+    assert {row.model for row in result.cases} == {"biased"}
+    refused = audit(tmp_path, [robust(error=ModelFailureError("scores outside"))])
+    assert "scores outside" in refused.models[0].error
+
+
+def test_bad_input_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="weights"):
+        audit(tmp_path, [robust(error=UsageError("weights do not fit"))])
+    with pytest.raises(UsageError, match="predicts 'covid'"):
+        audit(tmp_path, [robust(target="covid")])
+    with pytest.raises(UsageError, match="does not have"):
+        audit(tmp_path, [robust()], cohort=Cohort(10), testset=TestSet(Cohort(40)))
+
+
+def test_nothing_edited_is_not_run_and_never_a_pass(tmp_path):
+    cohort = Cohort()
+    result = audit(tmp_path, [robust()], testset=TestSet(cohort, status="failed"))
+    assert result.models[0].verdict is Verdict.NOT_RUN
+    assert set(result.models[0].arms) == {"real"}
+    assert result.testset.failed == 20
+    assert result.exit_code == 4
+    assert result.edit_quality == []
+
+
+def test_without_a_gate_the_exit_code_is_0(tmp_path):
+    result = audit(tmp_path, [biased()], max_drop=None)
+    assert (result.gate, result.max_drop, result.verdict, result.exit_code) == (False, 0.1, Verdict.FAIL, 0)
+
+
+def test_without_known_truth_there_is_no_truth_arm(tmp_path):
+    cohort = Cohort(truth_known=False)
+    model_result = audit(tmp_path, [robust()], cohort=cohort)
+    model = model_result.models[0]
+    assert "truth" not in model.arms
+    assert model.truth_gap is None
+    assert model_result.edit_quality[0].edited_vs_truth is None
+
+
+def test_edit_quality_compares_with_source_and_truth(tmp_path):
+    quality = audit(tmp_path, [robust()]).edit_quality[0]
+    assert quality.n == 20
+    assert quality.edited_vs_truth == 0.0
+    assert quality.source_vs_truth == pytest.approx(SICK / 255)
+    assert quality.keep_vs_truth is None
+    assert quality.outside_vs_source > 0.3
+    assert quality.reconstruction_vs_source == 0.0
+
+
+def test_several_scenarios_are_pooled_and_split(tmp_path):
+    cohort = Cohort()
+    names = ("left", "right")
+    result = audit(tmp_path, [robust()], testset=TestSet(cohort, scenarios=names, wrong=1), scenarios=names)
+    model = result.models[0]
+    assert list(model.scenarios) == ["left", "right"]
+    assert model.arms["stress"].n == 20
+    assert [model.scenarios[name].arms["stress"].metrics["accuracy"].value for name in names] == [0.9, 1.0]
+    rows = {(row.scenario, row.arm) for row in result.to_rows()}
+    assert ("all", "stress") in rows
+    assert ("left", "truth") in rows
+    assert ("left", "real") not in rows
+
+
+def test_cases_hold_every_image_of_every_arm(tmp_path):
+    result = audit(tmp_path, [robust()])
+    assert len(result.cases) == 40 + 3 * 20
+    stress = [row for row in result.cases if row.arm == "stress"]
+    assert all(row.label == 0 and row.decision == int(row.score >= 0.5) for row in stress)
+    assert json.loads(result.to_json())["cases"][0]["scenario"] == "all"
