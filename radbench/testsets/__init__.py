@@ -1,9 +1,15 @@
 """From a declared shift and a cohort to a stored, verified stress set.
 
-``task``     one image to edit, addressed by everything that decides its pixels
-``plan``     which studies a shift edits, and the tasks that follow
-``convert``  specs to what the editors take
-``store``    content-addressed items: atomic, verified on reading
-``records``  the test set's table, one row a task
-``build``    edit what is missing, then assemble a folder that anyone can read
+``task``       one image to edit, addressed by everything that decides its pixels
+``selection``  who a scenario edits, in which order, and what each clause removes
+``inputs``     the image and the dilated masks that an edit starts from
+``plan``       the tasks of a test set and the funnel that led to them
+``convert``    the declared editor's settings, as the editor takes them
+``editing``    the editor over what is missing; one failure does not stop the others
+``storage``    synced files, temporary folders, locks
+``store``      edits by key: written whole or not at all, verified on reading
+``records``    the table, one row a task
+``assemble``   the folder that anyone can read
+``testset``    the finished test set
+``build``      all of it, resumable
 """
