@@ -1,5 +1,6 @@
-"""The one table at the end of a run: models by arms, accuracy with its interval, the verdict."""
+"""The one table at the end of a run: for each model its verdict, every arm's accuracy, and the drop."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -28,36 +29,42 @@ def print_summary(console: Console, result: AuditResult) -> None:
         console: Where to.
         result: The only source of every figure in the table.
     """
-    arms: list[Arm] = [arm for arm in _TITLES if any(arm in model.arms for model in result.models)]
-    table = Table(title=f"{result.shift.title}: accuracy (95 % interval)", title_justify="left")
+    table = Table(title=f"{result.shift.title}: accuracy", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("Model", overflow="fold")
-    for arm in arms:
-        count = max(model.arms[arm].n for model in result.models if arm in model.arms)
-        table.add_column(f"{_TITLES[arm]}\nn = {count}", justify="right")
-    table.add_column("Drop", justify="right")
-    table.add_column("Verdict")
+    table.add_column("Images")
+    for header in ("n", "Accuracy", "95 % interval"):
+        table.add_column(header, justify="right", no_wrap=True)
     for model in result.models:
-        table.add_row(*_row(model, arms))
+        _add(table, model)
     console.print(table)
-    console.print(_judgement(result), highlight=False)
+    console.print(_judgement(result), highlight=False, soft_wrap=True)
 
 
-def _row(model: ModelResult, arms: list[Arm]) -> list[str | Text]:
-    cells = [_cell(model.metric(arm, "accuracy")) for arm in arms]
-    drop = model.paired["stress"].drop if "stress" in model.paired else None
-    verdict = Text(model.verdict.value, style=_STYLES[model.verdict])
-    return [Text(model.name), *cells, _cell(drop), verdict]
+def _add(table: Table, model: ModelResult) -> None:
+    """Add a model's rows; its name and its verdict stand in the first column, one below the other."""
+    rows = [(_TITLES[arm], model.metric(arm, "accuracy")) for arm in _TITLES if arm in model.arms]
+    if "stress" in model.paired:
+        rows.append(("Drop (real - stress)", model.paired["stress"].drop))
+    if not rows:
+        rows.append((model.error or "nothing was measured", None))
+    labels = [Text(model.name, style="bold"), Text(model.verdict.value, style=_STYLES[model.verdict])]
+    for index in range(max(len(rows), len(labels))):
+        label = labels[index] if index < len(labels) else Text()
+        name, estimate = rows[index] if index < len(rows) else ("", None)
+        table.add_row(label, Text(name), *_figures(estimate))
+    table.add_section()
 
 
-def _cell(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None:
-        return "-"
+def _figures(estimate: Estimate | None) -> tuple[str, str, str]:
+    if estimate is None:
+        return "", "", ""
+    value = "-" if estimate.value is None else f"{estimate.value:.3f}"
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f}\n{estimate.low:.3f} to {estimate.high:.3f}"
+        return str(estimate.n), value, "-"
+    return str(estimate.n), value, f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
 def _judgement(result: AuditResult) -> Text:
-    rule = f"largest accepted drop {result.max_drop:g}, judged on the bound of the interval"
-    kind = "gate" if result.gate else "no gate: the exit code stays 0 without --max-drop"
-    return Text.assemble("Overall ", (result.verdict.value, _STYLES[result.verdict]), f" ({rule}; {kind})")
+    kind = "sets the exit code" if result.gate else "the exit code is 0 without --max-drop"
+    rule = f"accepted drop {result.max_drop:g}, judged on the bound of the interval; {kind}"
+    return Text.assemble("Overall ", (result.verdict.value, _STYLES[result.verdict]), f" ({rule})")

@@ -1,0 +1,137 @@
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from radbench.audit.result import AuditResult
+from radbench.cli.run import RunOptions, run_shift
+from radbench.errors import UsageError
+
+OUTPUTS = {"result.json", "metrics.csv", "report.html"}
+
+
+@pytest.fixture(autouse=True)
+def _in_the_world(world, monkeypatch):
+    monkeypatch.chdir(world)
+
+
+def run(out, **options):
+    text = io.StringIO()
+    code = run_shift(
+        RunOptions(**{"shift": "tiny", "out": out, "limit": 2, "device": "cpu"} | options),
+        Console(file=text, width=200),
+    )
+    return code, text.getvalue()
+
+
+def digests(folder):
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+
+
+def test_a_run_writes_three_files_and_prints_one_table(tmp_path):
+    code, text = run(tmp_path / "out")
+    assert code == 0
+    assert {file.name for file in (tmp_path / "out").iterdir()} == OUTPUTS
+    result = AuditResult.from_json((tmp_path / "out" / "result.json").read_bytes())
+    assert [model.name for model in result.models] == ["first", "second"]
+    assert set(result.models[0].arms) == {"real", "reconstruction", "stress", "truth"}
+    assert result.testset.ok == 2
+    assert not result.gate
+    assert "first" in text
+    assert text.rstrip().endswith(str(tmp_path / "out" / "report.html"))
+
+
+def test_a_second_run_gives_the_same_bytes_and_loads_no_weights(tmp_path, monkeypatch):
+    run(tmp_path / "a")
+    monkeypatch.setattr("radbench.diffusion.bundle.load_bundle", lambda *_: pytest.fail("loaded the bundle"))
+    run(tmp_path / "b")
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+
+@pytest.mark.parametrize("options", [{"limit": 1}, {"models": ("second",)}, {"models": ("first", "first")}])
+def test_options_choose_images_and_models(tmp_path, options):
+    run(tmp_path, **options)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["testset"]["records"] == options.get("limit", 2)
+    assert len(result["models"]) == (1 if "models" in options else 2)
+
+
+def test_the_gate_sets_the_exit_code(tmp_path):
+    code, _ = run(tmp_path, max_drop=0.0)
+    result = AuditResult.from_json((tmp_path / "result.json").read_bytes())
+    assert result.gate
+    assert code == result.exit_code
+    assert code in {0, 3, 4}
+
+
+def test_a_flipped_byte_in_the_cache_is_named_and_rebuilt(tmp_path, own_cache):
+    run(tmp_path / "a")
+    victim = next((own_cache / "edits").rglob("edited.png"))
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.unlink()
+    victim.write_bytes(bytes(data))
+    _, text = run(tmp_path / "b")
+    assert "Damaged in the cache, rebuilt" in text
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+
+def test_bad_input_leaves_nothing_behind(tmp_path, world, make_shift):
+    shift = make_shift(tmp_path, name="wrong", bundle=str(world / "bundle"), target="drain")
+    text = shift.read_text().replace("pneumothorax: 0", "drain: 0")
+    shift.write_text(text)
+    with pytest.raises(UsageError, match="predicts 'pneumothorax'"):
+        run(tmp_path / "out", shift=str(shift))
+    (tmp_path / "occupied").write_text("mine")
+    with pytest.raises(UsageError, match="--out"):
+        run(tmp_path / "occupied")
+    with pytest.raises(UsageError, match="--out"):
+        run(tmp_path / "occupied" / "below")
+    with pytest.raises(UsageError, match="Did you mean 'first'"):
+        run(tmp_path / "out", models=("frist",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_of_another_digest_are_refused_before_the_editing(tmp_path, world, make_shift):
+    models = tmp_path / "models_under_test"
+    shutil.copytree(world / "models_under_test", models)
+    with (models / "first.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\xff")
+    with pytest.raises(UsageError, match=r"first\.safetensors"):
+        run(tmp_path / "out", models=(str(models / "first.yaml"),))
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_image_left_says_which_clause_removed_them(tmp_path, world, make_shift):
+    shift = make_shift(tmp_path, name="none", bundle=str(world / "bundle"))
+    shift.write_text(shift.read_text().replace("drain: 1", "covid: 1"))
+    with pytest.raises(UsageError, match="covid"):
+        run(tmp_path / "out", shift=str(shift))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_command_line_from_another_process(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "radbench",
+        "run",
+        "--shift",
+        "tiny",
+        "--limit",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.rstrip().splitlines()[-1].removeprefix("Report: ")) == tmp_path / "report.html"

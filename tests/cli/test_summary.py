@@ -1,0 +1,83 @@
+import io
+
+from rich.console import Console
+
+from radbench.audit.result import (
+    ArmResult,
+    AuditResult,
+    CohortSummary,
+    Estimate,
+    IntervalSummary,
+    ModelResult,
+    PairedResult,
+    ShiftSummary,
+    TestSetSummary,
+    Verdict,
+)
+from radbench.cli.summary import print_summary
+
+
+def estimate(value):
+    return Estimate(value=value, low=value, high=value, n=7)
+
+
+def result():
+    paired = PairedResult(
+        flip_rate=estimate(0.5),
+        score_change=estimate(0.1),
+        drop=estimate(0.321),
+        paired_drop=estimate(0.2),
+        specificity_drop=estimate(0.2),
+    )
+    common = {"digest": "0", "target": "x", "operating_point": 0.5, "operating_point_source": "pre-specified"}
+    arms = {
+        arm: ArmResult(n=7, patients=7, positives=0, metrics={"accuracy": estimate(0.876)})
+        for arm in ("real", "stress")
+    }
+    measured = ModelResult(
+        name="[red]odd[/red]",
+        verdict=Verdict.FAIL,
+        reason="r",
+        arms=arms,
+        paired={"stress": paired},
+        **common,
+    )
+    broken = ModelResult(name="broken", verdict=Verdict.ERROR, reason="r", error="It raised.", **common)
+    return AuditResult(
+        tool={},
+        shift=ShiftSummary(
+            name="s",
+            title="A shift",
+            description="d",
+            kind="manifestation",
+            target="x",
+            bundle="b",
+            editor={},
+            scenarios=[],
+        ),
+        cohort=CohortSummary(name="c", digest="0", truth_known=False, studies=7, patients=7, positives=3),
+        testset=TestSetSummary(key="k", records=7, ok=7, rejected=0, failed=0, attrition={}, provenance={}),
+        seed=0,
+        intervals=IntervalSummary(replicates=10, method="m"),
+        gate=True,
+        max_drop=0.1,
+        verdict=Verdict.ERROR,
+        models=[measured, broken],
+        edit_quality=[],
+        cases=[],
+    )
+
+
+def test_every_figure_fits_a_narrow_terminal():
+    text = io.StringIO()
+    print_summary(Console(file=text, width=80), result())
+    lines = text.getvalue().splitlines()
+    for words in (
+        ["[red]odd[/red]", "Real", "0.876"],
+        ["FAIL", "Stress (edited)"],
+        ["Drop", "0.321 to 0.321"],
+    ):
+        assert any(all(word in line for word in words) for line in lines), words
+    assert any("broken" in line and "It raised." in line for line in lines)
+    assert not any("…" in line for line in lines)
+    assert "Overall ERROR" in lines[-1]
