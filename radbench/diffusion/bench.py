@@ -1,7 +1,7 @@
 """How fast the batched inversion is against Algorithm 1 as printed, and what it costs in memory.
 
-The sequential loop runs as anyone would run it, with all of torch's threads; the batched inversion runs as the editor
-runs it, in fixed micro-batches on single-threaded lanes. Times are the shortest of several repeats.
+The sequential loop runs as anyone would run it, with all of torch's threads; the batched inversion runs as
+the editor runs it, in fixed micro-batches on single-threaded lanes. Times are the shortest of several repeats.
 """
 
 import json
@@ -177,7 +177,7 @@ def _invert_unet(unet: Any, device: torch.device, schedule: Schedule, count: int
 
 
 def _inputs(unet: Any, count: int) -> tuple[Tensor, Tensor, list[int]]:
-    """Return random latents [B, C, h, w], a random prompt embedding [1, 32, D] and seeds: timing needs no more."""
+    """Return random latents [B, C, h, w], a random prompt embedding [1, 32, D] and seeds."""
     generator = torch.Generator().manual_seed(0)
     sources = torch.randn((count, *_latent_shape(unet)), generator=generator)
     embedding = torch.randn((1, 32, int(unet.config.cross_attention_dim)), generator=generator)
@@ -228,7 +228,7 @@ def _peaks_in_own_process(bundle: Bundle) -> tuple[Peak, ...]:
 
 
 def print_peaks() -> None:
-    """Measure peak memory of a network like the one whose configuration is on standard input; print it as JSON.
+    """Measure peak memory of a network of the configuration on standard input; print it as JSON.
 
     Weights are random: they weigh the same. Meant for a process of its own.
     """

@@ -106,7 +106,7 @@ def _as_image(image: Any, channels: int) -> Tensor:
     if isinstance(image, PILImage.Image):
         image = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     if isinstance(image, np.ndarray):
-        planes = torch.from_numpy(np.ascontiguousarray(image))
+        planes = torch.from_numpy(np.array(image))
         planes = planes.permute(2, 0, 1) if planes.ndim == 3 else planes
     elif isinstance(image, Tensor):
         planes = image.detach().cpu()

@@ -18,7 +18,7 @@ from radbench.errors import UsageError
 
 def to_pixels(image: NDArray[np.uint8], channels: int = 1) -> Tensor:
     """Return a uint8 [H, W] image as float32 [channels, H, W] in [-1, 1]; gray is repeated."""
-    plane = torch.from_numpy(np.ascontiguousarray(image)).to(torch.float32) / 127.5 - 1
+    plane = torch.from_numpy(image.astype(np.float32)) / 127.5 - 1
     return plane.expand(channels, -1, -1)
 
 

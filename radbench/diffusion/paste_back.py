@@ -35,8 +35,9 @@ def keep_weight(keep: NDArray[np.bool_], feather: float) -> NDArray[np.float32]:
     from scipy.ndimage import distance_transform_edt
 
     distance = np.asarray(distance_transform_edt(~keep))
-    falloff = np.exp(-0.5 * (distance / feather) ** 2)
-    falloff[distance > _REACH * feather] = 0
+    near = distance <= _REACH * feather
+    falloff = np.zeros_like(distance)
+    falloff[near] = np.exp(-0.5 * (distance[near] / feather) ** 2)
     return np.maximum(weight, falloff.astype(np.float32))
 
 
