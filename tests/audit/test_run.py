@@ -1,6 +1,7 @@
 """The harness on a cohort and a test set whose every figure is known in advance."""
 
 import json
+import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -197,9 +198,13 @@ def test_controls_stand_beside_the_stress_arm(tmp_path):
     assert model.paired["reconstruction"].flip_rate.value == 0.0
 
 
-def test_the_same_inputs_give_the_same_bytes_and_a_warm_run_asks_no_model(tmp_path):
+def test_the_same_inputs_give_the_same_bytes_and_a_warm_run_needs_neither_model_nor_torch(
+    tmp_path, monkeypatch
+):
     cold = audit(tmp_path, [biased(), robust()])
     models = [biased(), robust()]
+    for heavy in ("torch", "torchmetrics", "timm"):
+        monkeypatch.setitem(sys.modules, heavy, None)  # importing it now fails
     warm = audit(tmp_path, models)
     assert [model.shown for model in models] == [0, 0]
     assert cold.to_json() == warm.to_json()
