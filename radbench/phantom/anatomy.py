@@ -52,7 +52,8 @@ class Anatomy:
 
     def both(self, name: str) -> Field:
         """Return a lung field with each half of the image taken from its own lung."""
-        return np.where(self.x > 0, getattr(self.lungs[LEFT], name), getattr(self.lungs[RIGHT], name))
+        left, right = (getattr(self.lungs[side], name) for side in (LEFT, RIGHT))
+        return np.asarray(np.where(self.x > 0, left, right))
 
     @property
     def lung_mask(self) -> Field:

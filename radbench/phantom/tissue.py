@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,13 +71,8 @@ def _mediastinum(anatomy: Anatomy, rng: Stream, body: Field) -> Field:
     heart = ellipse(x, y, centre, radii, 0.055) * soft(anatomy.lungs[LEFT].diaphragm + 0.03 - y, 0.03)
     knuckle = ellipse(x, y, (0.12, -0.24), (0.085, 0.10), 0.10)
     spine_density = spine * (0.030 + 0.028 * discs)
-    return (
-        0.13 * column * body
-        + spine_density
-        - 0.10 * trachea
-        + 0.135 * heart * (1 - 0.25 * column)
-        + 0.07 * knuckle
-    )
+    heart_density = 0.135 * heart * (1 - 0.25 * column)
+    return np.asarray(0.13 * column * body + spine_density - 0.10 * trachea + heart_density + 0.07 * knuckle)
 
 
 def _abdomen(anatomy: Anatomy, rng: Stream, body: Field) -> Field:
@@ -174,7 +170,7 @@ class VesselTrees:
             angle += rng.normal(0, 0.20)
             x, y = points[-1]
             points.append((x + side * math.cos(angle) * 0.07, y + math.sin(angle) * 0.085))
-        for step, (start, end) in enumerate(zip(points, points[1:], strict=False)):
+        for step, (start, end) in enumerate(pairwise(points)):
             share = step / len(points)
             self._strokes.line([start, end], width * (1 - 0.8 * share), 0.9 * (1 - 0.75 * share))
         x, y = points[int(rng.uniform(1, len(points) - 2))]

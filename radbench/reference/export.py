@@ -1,7 +1,6 @@
 """Write a trained bundle as an ordinary diffusers folder with its datasheet."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -45,7 +44,7 @@ def export_bundle(training: BundleTraining, folder: Path, command: str) -> Path:
         staging.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(staging, folder)
+        staging.replace(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return folder

@@ -21,6 +21,7 @@ from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
 from radbench.phantom.canvas import Stream
 from radbench.phantom.cohort import PhantomCohort
 from radbench.phantom.findings import Finding
+from radbench.phantom.findings.base import Side
 from radbench.phantom.prompts import CONSOLIDATION_PROMPTS, NO_FINDING_PROMPT, OEDEMA_PROMPT, PACEMAKER_PROMPT
 from radbench.phantom.recipes import recipe
 from radbench.phantom.render import render
@@ -88,7 +89,7 @@ def reconstruction_gates(bundle: Bundle, count: int) -> list[Gate]:
     errors: list[float] = []
     kept: dict[str, list[float]] = {"drain": [], "pleural_line": []}
     for index in range(count):
-        side = "left" if index % 2 else "right"
+        side: Side = "left" if index % 2 else "right"
         severity = Stream(index, 401).uniform(0.1, 0.9)
         study = render(_PATIENTS + index, [Finding("pneumothorax", side, severity), Finding("drain", side)])
         again = _reconstruct(bundle, study.image)

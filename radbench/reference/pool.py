@@ -1,7 +1,6 @@
 """The pool of phantom renderings that the diffusion model is trained on, kept in a resumable working folder."""
 
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -94,4 +93,4 @@ def _array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)

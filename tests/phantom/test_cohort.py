@@ -26,7 +26,11 @@ def test_drains_are_independent_in_the_unconfounded_cohort() -> None:
 
 @pytest.mark.parametrize("name", ["acquisition", "mixed"])
 def test_covid_comes_only_from_hospital_b(name: str) -> None:
-    hospitals = {s.attributes["hospital"] for s in build_cohort(f"phantom/{name}", size=400).studies if s.labels["covid"]}
+    hospitals = {
+        s.attributes["hospital"]
+        for s in build_cohort(f"phantom/{name}", size=400).studies
+        if s.labels["covid"]
+    }
     assert hospitals == {"B"}
 
 
@@ -44,7 +48,11 @@ def test_labels_agree_with_masks_and_report(name: str) -> None:
 
 
 def test_splits_and_seeds_share_no_patient() -> None:
-    cohorts = [build_cohort("phantom/mixed", split, 50, seed) for split in ("train", "val", "test") for seed in (0, 1)]
+    cohorts = [
+        build_cohort("phantom/mixed", split, 50, seed)
+        for split in ("train", "val", "test")
+        for seed in (0, 1)
+    ]
     patients = [study.patient_id for cohort in cohorts for study in cohort.studies]
     assert len(set(patients)) == len(patients)
     assert len({cohort.digest for cohort in cohorts}) == len(cohorts)
@@ -72,7 +80,11 @@ def test_counterfactual_adds_a_finding() -> None:
 
 @pytest.mark.parametrize(
     ("name", "split", "size", "words"),
-    [("phantom/manifestaton", "test", 5, "manifestation"), ("phantom/mixed", "tst", 5, "test"), ("phantom/mixed", "test", 0, "0")],
+    [
+        ("phantom/manifestaton", "test", 5, "manifestation"),
+        ("phantom/mixed", "tst", 5, "test"),
+        ("phantom/mixed", "test", 0, "0"),
+    ],
 )
 def test_bad_requests_are_refused(name: str, split: str, size: int, words: str) -> None:
     with pytest.raises(UsageError, match=words):

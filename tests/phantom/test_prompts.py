@@ -9,8 +9,10 @@ from radbench.phantom.recipes import RECIPES, recipe
 PAPER = [
     "No acute cardiopulmonary process",
     "Moderate pulmonary oedema. The heart size is normal.",
-    "Left pectoral pacemaker in place. The position of the leads is as expected. "
-    "Otherwise unremarkable chest radiographic examination.",
+    (
+        "Left pectoral pacemaker in place. The position of the leads is as expected. "
+        "Otherwise unremarkable chest radiographic examination."
+    ),
     "New left upper lobe consolidation.",
     "New right upper lobe consolidation.",
 ]

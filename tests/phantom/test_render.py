@@ -76,7 +76,9 @@ def test_boxes_cover_the_opacities() -> None:
 
 
 def test_severity_widens_a_pneumothorax() -> None:
-    areas = [render(6, [Finding("pneumothorax", "right", s)]).masks["pneumothorax"].sum() for s in (0.1, 0.5, 0.9)]
+    areas = [
+        render(6, [Finding("pneumothorax", "right", s)]).masks["pneumothorax"].sum() for s in (0.1, 0.5, 0.9)
+    ]
     assert areas[0] < areas[1] < areas[2]
 
 

@@ -22,8 +22,14 @@ TINY = TrainingConfig.model_validate(
         "autoencoder": {"steps": 2, "batch_size": 2, "block_out_channels": [8, 16, 64]},
         "text": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
         "denoiser": {
-            "block_out_channels": [8, 16], "attention_levels": [False, True], "attention_head_dim": 8,
-            "norm_num_groups": 4, "batch_size": 2, "steps": 2, "warmup_steps": 0, "cooldown_steps": 0,
+            "block_out_channels": [8, 16],
+            "attention_levels": [False, True],
+            "attention_head_dim": 8,
+            "norm_num_groups": 4,
+            "batch_size": 2,
+            "steps": 2,
+            "warmup_steps": 0,
+            "cooldown_steps": 0,
         },
     }
 )
@@ -54,7 +60,13 @@ def test_datasheet_says_how_it_was_made(exported: Path) -> None:
     assert sheet["command"].startswith("radbench train diffusion")
     assert sheet["steps"] == {"decoder": 2, "denoiser": 2}
     assert TrainingConfig.model_validate(sheet["configuration"]) == TINY
-    assert {name.split("/")[0] for name in sheet["files"]} == {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
+    assert {name.split("/")[0] for name in sheet["files"]} == {
+        "unet",
+        "vae",
+        "text_encoder",
+        "tokenizer",
+        "scheduler",
+    }
     assert isinstance(last_loss(exported.parent, "denoiser"), float)
 
 
@@ -73,7 +85,9 @@ def test_a_flipped_byte_in_the_weights_is_named(exported: Path, tmp_path: Path) 
 def test_exporting_again_gives_the_same_files(exported: Path, tmp_path: Path) -> None:
     run = training(exported.parent)
     again = export_bundle(run, tmp_path / "bundle", "radbench train diffusion --config tiny.yaml")
-    first, second = (json.loads((folder / "datasheet.json").read_text())["files"] for folder in (exported, again))
+    first, second = (
+        json.loads((folder / "datasheet.json").read_text())["files"] for folder in (exported, again)
+    )
     assert first == second
 
 

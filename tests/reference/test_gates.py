@@ -60,7 +60,9 @@ def test_contrast_falls_when_a_structure_is_blurred() -> None:
 
 
 def test_signs_name_sides() -> None:
-    signs = dict(zip(SIGNS, signs_of([Finding("pneumothorax", "right"), Finding("drain", "right")]), strict=True))
+    signs = dict(
+        zip(SIGNS, signs_of([Finding("pneumothorax", "right"), Finding("drain", "right")]), strict=True)
+    )
     assert signs["pneumothorax right"] == signs["drain"] == 1
     assert sum(signs.values()) == 2
 

@@ -1,6 +1,5 @@
 """Resumable training state as one safetensors file, replaced atomically."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ def save_state(
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     save_file({key: value.clone() for key, value in tensors.items()}, temporary, metadata={"step": str(step)})
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_state(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> int:

@@ -24,8 +24,13 @@ from radbench.diffusion.training.config import DenoiserConfig, TextConfig
 
 @dataclass(frozen=True)
 class LatentPool:
-    """Training data: ``latents`` [patients, 2, C, h, w] (any float type); ``texts`` int64 [patients, 2] index into
-    ``tokens`` and ``attention`` int64 [N, L]; row 0 of these is the empty prompt.
+    """Training data.
+
+    Attributes:
+        latents: [patients, 2, C, h, w], any float type.
+        texts: int64 [patients, 2], index into ``tokens``.
+        tokens: int64 [N, L]; row 0 is the empty prompt.
+        attention: int64 [N, L].
     """
 
     latents: np.ndarray
@@ -133,7 +138,9 @@ class DenoiserTrainer:
         predicted = self.modules["unet"](noisy, timesteps, encoder_hidden_states=states).sample
         ratio = alpha.flatten() / (1 - alpha.flatten())
         weight = ratio.clamp(max=self.config.min_snr_gamma) / ratio
-        return (weight * functional.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))).mean()
+        error: Tensor = functional.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))
+        loss: Tensor = (weight * error).mean()
+        return loss
 
     def _encode(self, texts: Tensor) -> Tensor:
         distinct, inverse = torch.unique(texts, return_inverse=True)

@@ -11,7 +11,7 @@ from radbench.phantom.findings.base import Drawn, Finding, composite
 _STREAM = 16
 
 
-def draw(density: Field, anatomy: Anatomy, finding: Finding) -> tuple[Field, Drawn]:
+def draw(density: Field, anatomy: Anatomy, _: Finding) -> tuple[Field, Drawn]:
     """Lay generator and leads over the film; ``pacemaker`` is both, ``pacemaker_box`` the generator alone."""
     rng = anatomy.stream(_STREAM)
     centre = (rng.uniform(0.50, 0.60), rng.uniform(-0.46, -0.34))

@@ -1,5 +1,6 @@
 """The decoder's training: it learns, and resumes to the same weights."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,17 @@ def run(folder: Path, steps: int, planned: int, losses: list[float]) -> torch.Te
     vae = build_vae(components, 32, (8, 16, 64))
     config = AutoencoderConfig(steps=planned, batch_size=2)
 
-    class Stop(Exception): ...
+    class StopHereError(Exception): ...
 
     def progress(step: int, loss: float) -> None:
         losses.append(loss)
         if step == steps < planned:
-            raise Stop
+            raise StopHereError
 
-    try:
-        train_decoder(vae, components, images, config, folder / "d.safetensors", torch.device("cpu"), progress, 2)
-    except Stop:
-        pass
+    with contextlib.suppress(StopHereError):
+        train_decoder(
+            vae, components, images, config, folder / "d.safetensors", torch.device("cpu"), progress, 2
+        )
     return torch.cat([p.detach().flatten() for p in vae.decoder.parameters()])
 
 

@@ -17,8 +17,14 @@ TEXTS = ["", "left", "right"]
 
 def config(steps: int, **changes: object) -> DenoiserConfig:
     small = {
-        "block_out_channels": (8, 16), "attention_levels": (False, True), "attention_head_dim": 8,
-        "norm_num_groups": 4, "batch_size": 4, "warmup_steps": 2, "cooldown_steps": 3, "learning_rate": 2e-3,
+        "block_out_channels": (8, 16),
+        "attention_levels": (False, True),
+        "attention_head_dim": 8,
+        "norm_num_groups": 4,
+        "batch_size": 4,
+        "warmup_steps": 2,
+        "cooldown_steps": 3,
+        "learning_rate": 2e-3,
     }
     return DenoiserConfig.model_validate({**small, "steps": steps, **changes})
 
@@ -34,7 +40,9 @@ def trainer(folder: Path, settings: DenoiserConfig) -> DenoiserTrainer:
     unet = build_unet(settings, TEXT, channels=2, sample_size=8)
     encoder = build_text_encoder(len(tokenizer), TEXT, seed=0)
     scheduler = DDPMScheduler(beta_schedule="linear")
-    return DenoiserTrainer(unet, encoder, scheduler, pool, settings, folder / "state.safetensors", torch.device("cpu"))
+    return DenoiserTrainer(
+        unet, encoder, scheduler, pool, settings, folder / "state.safetensors", torch.device("cpu")
+    )
 
 
 def weights(of: DenoiserTrainer) -> torch.Tensor:
@@ -53,13 +61,13 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole = trainer(tmp_path / "whole", settings)
     whole.run(1000, lambda *_: None)
 
-    class Stop(Exception): ...
+    class StopHereError(Exception): ...
 
     def stop(step: int, _: float) -> None:
         if step == 7:
-            raise Stop
+            raise StopHereError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopHereError):
         trainer(tmp_path / "parts", settings).run(3, stop)
     resumed, steps = trainer(tmp_path / "parts", settings), []
     resumed.run(3, lambda step, _: steps.append(step))

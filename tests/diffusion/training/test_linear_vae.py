@@ -29,7 +29,9 @@ def test_any_linear_map_fits_not_only_principal_components() -> None:
     weight, bias = rng.normal(0, 0.5, (3, 16)).astype(np.float32), rng.normal(0, 1, 3).astype(np.float32)
     noise = rng.integers(0, 256, (2, 32, 32)).astype(np.uint8)
     components = PatchComponents(weight, bias)
-    assert torch.allclose(encode(build_vae(components, 32), noise), linear_encode(components, noise), atol=5e-3)
+    assert torch.allclose(
+        encode(build_vae(components, 32), noise), linear_encode(components, noise), atol=5e-3
+    )
 
 
 def test_posterior_is_narrow_and_latents_have_unit_mean_square() -> None:
