@@ -4,6 +4,9 @@ import sys
 
 import pytest
 
+from radbench.cli import main
+from radbench.errors import UsageError
+
 LIGHT = ("diffusers", "matplotlib", "pandas", "scipy", "torch", "transformers", "numpy", "pydantic")
 
 
@@ -59,3 +62,32 @@ def test_wrong_options_are_code_2(arguments):
     done = radbench(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "words"),
+    [
+        (0, 0, ""),
+        (3, 3, ""),
+        (4, 4, ""),
+        (KeyboardInterrupt(), 130, "repeat the same command"),
+        (UsageError("No."), 2, "Error: No."),
+        (RuntimeError("odd"), 1, "Internal error (RuntimeError): odd"),
+    ],
+)
+def test_the_exit_code_is_the_promised_one(monkeypatch, capsys, outcome, code, words):
+    def run_shift(options):
+        assert options.shift == "x"
+        assert options.max_drop == 0.1
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr("radbench.cli.run.run_shift", run_shift)
+    monkeypatch.setattr(sys, "argv", ["radbench", "run", "--shift", "x", "--max-drop", "0.1"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == code
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed

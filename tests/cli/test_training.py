@@ -1,0 +1,48 @@
+import shutil
+
+import pytest
+import yaml
+
+from radbench.cli.training import train_classifier, train_diffusion
+from radbench.errors import UsageError
+
+
+def test_an_unknown_configuration_gets_the_nearest_name():
+    with pytest.raises(UsageError, match="Did you mean 'phantom'"):
+        train_diffusion("phantm")
+    with pytest.raises(UsageError, match="Did you mean 'pneumothorax-robust'"):
+        train_classifier("pneumothorax-robst")
+
+
+def test_a_configuration_s_error_names_line_and_field(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: mine\ndata:\n  patiens: 3\n")
+    with pytest.raises(
+        UsageError, match=r"mine\.yaml, line 3: unknown key 'patiens' in 'data'.*mean 'patients'"
+    ):
+        train_diffusion(str(file), work=tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_file_where_the_folder_should_be(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="--work"):
+        train_diffusion("phantom", work=tmp_path / "file")
+    with pytest.raises(UsageError, match="--out"):
+        train_diffusion("phantom", work=tmp_path / "work", out=tmp_path / "file" / "bundle")
+
+
+@pytest.mark.slow
+def test_a_classifier_trains_and_its_declaration_follows(world, tmp_path, monkeypatch, capsys):
+    from radbench.specs import load_model
+
+    shutil.copytree(world / "models_under_test", tmp_path / "models_under_test")
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "first-training.yaml"
+    settings = {"model": "first", "cohort": "phantom/manifestation", "size": 8, "epochs": 1, "batch_size": 4}
+    config.write_text(yaml.safe_dump(settings))
+    before = load_model("models_under_test/first.yaml").sha256
+    train_classifier(str(config))
+    after = load_model("models_under_test/first.yaml").sha256
+    assert after != before
+    assert after in capsys.readouterr().out
