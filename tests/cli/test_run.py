@@ -13,6 +13,7 @@ from rich.console import Console
 from radbench.audit.result import AuditResult
 from radbench.cli.run import RunOptions, run_shift
 from radbench.errors import UsageError
+from radbench.phantom.cohort import build_cohort
 
 OUTPUTS = {"result.json", "metrics.csv", "report.html"}
 
@@ -115,6 +116,43 @@ def test_no_image_left_says_which_clause_removed_them(tmp_path, world, make_shif
     shift.write_text(shift.read_text().replace("drain: 1", "covid: 1"))
     with pytest.raises(UsageError, match="covid"):
         run(tmp_path / "out", shift=str(shift))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def own_images(tmp_path, world, make_shift):
+    """A folder of images with a manifest, and a shift that edits them."""
+    from radbench.data.images import write_png
+
+    cohort = build_cohort("phantom/manifestation", size=6)
+    rows = ["study_id,patient_id,image,label_pneumothorax,label_drain,mask_pneumothorax,mask_drain"]
+    for study in cohort.studies:
+        masks = []
+        for name in ("pneumothorax", "drain"):
+            present = study.labels[name] == 1
+            masks.append(f"{study.study_id}-{name}.png" if present else "")
+            if present:
+                write_png(tmp_path / masks[-1], cohort.mask(study, name).astype("uint8") * 255)
+        write_png(tmp_path / f"{study.study_id}.png", cohort.image(study))
+        labels = [str(study.labels[name]) for name in ("pneumothorax", "drain")]
+        rows.append(",".join([study.study_id, study.patient_id, f"{study.study_id}.png", *labels, *masks]))
+    (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
+    source = {"cohort": "folder:.", "size": 6}
+    return make_shift(tmp_path, name="own", bundle=str(world / "bundle"), source=source)
+
+
+def test_a_folder_of_images_has_no_truth(tmp_path, own_images):
+    run(tmp_path / "out", shift=str(own_images))
+    result = AuditResult.from_json((tmp_path / "out" / "result.json").read_bytes())
+    assert set(result.models[0].arms) == {"real", "reconstruction", "stress"}
+    assert result.cohort.studies == 6
+
+
+def test_a_corrupt_image_is_named_and_nothing_is_written(tmp_path, own_images):
+    victim = next(file for file in sorted(tmp_path.glob("phantom-*.png")) if "-drain" not in file.name)
+    victim.write_bytes(b"no image")
+    with pytest.raises(UsageError, match=victim.name):
+        run(tmp_path / "out", shift=str(own_images))
     assert not (tmp_path / "out").exists()
 
 
