@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 ROWS = 4
 """Rows of a micro-batch on the CPU. Part of the algorithm: another number gives other last bits."""
@@ -159,6 +159,16 @@ class NoisePredictor:
             return_dict=False,
         )[0]
         return torch.as_tensor(answer, dtype=torch.float32, device=latents.device)
+
+
+def fast_layout(unet: Any) -> Any:
+    """Lay a network's convolution weights out channels-last where that is faster, on the CPU (by about a tenth).
+
+    The values stay; the last bits of its results may change, so everything that edits calls this first.
+    """
+    if isinstance(unet, nn.Module) and next(unet.parameters()).device.type == "cpu":
+        unet.to(memory_format=torch.channels_last)
+    return unet
 
 
 def rows_are_independent(

@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from radbench.diffusion.rows import NoisePredictor, Texts, lanes, rows_are_independent
+from radbench.diffusion.rows import NoisePredictor, Texts, fast_layout, lanes, rows_are_independent
 
 CPU = torch.device("cpu")
 
@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 def embedded_like() -> UNet2DConditionModel:
     """A network of the embedded bundle's shape, with attention."""
     torch.manual_seed(0)
-    return UNet2DConditionModel(
+    unet = UNet2DConditionModel(
         sample_size=32,
         in_channels=8,
         out_channels=8,
@@ -25,7 +25,8 @@ def embedded_like() -> UNet2DConditionModel:
         addition_embed_type="text",
         addition_embed_type_num_heads=4,
         resnet_time_scale_shift="scale_shift",
-    ).eval()
+    )
+    return fast_layout(unet.eval())
 
 
 def rows_of(count: int, channels: int = 8, side: int = 32, width: int = 96):
