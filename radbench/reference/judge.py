@@ -39,6 +39,8 @@ _ARGUMENTS: dict[str, Any] = {
     "num_classes": len(SIGNS),
     "channels": [16, 32, 64, 128],
     "layers": [1, 1, 1, 1],
+    "stem_type": "deep",
+    "stem_width": 8,
 }
 _SEED_OFFSET, _CHUNK = 900_000_000, 32
 
@@ -65,7 +67,7 @@ def rendered(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float
 
 def train_judge(
     path: Path,
-    samples: int = 6000,
+    samples: int = 4000,
     epochs: int = 5,
     seed: int = 0,
     progress: Callable[[int, int, float], None] | None = None,

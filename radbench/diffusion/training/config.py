@@ -39,6 +39,19 @@ class TextConfig(_Section):
     max_length: int = 32
 
 
+class FocusConfig(_Section):
+    """A second phase of training, where edits happen: at noise low enough that the image shows its findings.
+
+    From ``from_step`` on, a ``share`` of the patients draws its timestep below ``max_timestep``, and the condition
+    is dropped with probability ``conditioning_dropout``, so that the unconditional branch learns to read the image.
+    """
+
+    from_step: int = Field(ge=0)
+    max_timestep: int = Field(default=450, ge=1)
+    share: float = Field(default=0.75, ge=0, le=1)
+    conditioning_dropout: float = Field(default=0.3, ge=0, le=1)
+
+
 class DenoiserConfig(_Section):
     """The U-Net and how it is trained (epsilon prediction, linear betas: Appendix A of the paper)."""
 
@@ -54,6 +67,7 @@ class DenoiserConfig(_Section):
     weight_decay: float = Field(default=1e-3, ge=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     conditioning_dropout: float = Field(default=0.15, ge=0, le=1)
+    focus: FocusConfig | None = None
     min_snr_gamma: float = Field(default=5.0, gt=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     seed: int = 0

@@ -127,9 +127,14 @@ class DenoiserTrainer:
         patients = torch.randint(len(self.pool.texts), (pairs,), generator=generator)
         latents = torch.from_numpy(self.pool.latents[patients.numpy()].astype(np.float32)).flatten(0, 1)
         noise = torch.randn(pairs, *latents.shape[1:], generator=generator).repeat_interleave(2, 0)
-        timesteps = torch.randint(len(self.alphas), (pairs,), generator=generator).repeat_interleave(2, 0)
+        dropout, limit, share = self._phase(step)
+        timesteps = torch.randint(len(self.alphas), (pairs,), generator=generator)
+        if share > 0:
+            low = torch.randint(limit, (pairs,), generator=generator)
+            timesteps = torch.where(torch.rand(pairs, generator=generator) < share, low, timesteps)
+        timesteps = timesteps.repeat_interleave(2, 0)
         texts = self.pool.texts[patients].flatten()
-        dropped = torch.rand(len(texts), generator=generator) < self.config.conditioning_dropout
+        dropped = torch.rand(len(texts), generator=generator) < dropout
         texts = torch.where(dropped, 0, texts)
         latents, noise, timesteps = (value.to(self.device) for value in (latents, noise, timesteps))
         alpha = self.alphas[timesteps].reshape(-1, 1, 1, 1)
@@ -141,6 +146,13 @@ class DenoiserTrainer:
         error: Tensor = functional.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))
         loss: Tensor = (weight * error).mean()
         return loss
+
+    def _phase(self, step: int) -> tuple[float, int, float]:
+        """Return this step's conditioning dropout, its low-noise limit and the share of pairs below that."""
+        focus = self.config.focus
+        if focus is None or step < focus.from_step:
+            return self.config.conditioning_dropout, len(self.alphas), 0.0
+        return focus.conditioning_dropout, focus.max_timestep, focus.share
 
     def _encode(self, texts: Tensor) -> Tensor:
         distinct, inverse = torch.unique(texts, return_inverse=True)
