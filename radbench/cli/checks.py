@@ -1,6 +1,7 @@
 """``radbench gates`` and ``radbench bench``: what a bundle can do, and how fast the inversion is."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,8 @@ def _print_gates(console: Console, gates: "list[Gate]") -> None:
     table.add_column("")
     for gate in gates:
         passed = Text("passed", style="green") if gate.passed else Text("FAILED", style="bold red")
-        table.add_row(Text(gate.name), f"{gate.value:.4f}", f"{gate.sense} {gate.limit:g}", passed)
+        limit = f"{gate.sense} {gate.limit:g}" if math.isfinite(gate.limit) else "none"
+        table.add_row(Text(gate.name), f"{gate.value:.4f}", limit, passed if limit != "none" else "")
     console.print(table)
 
 
