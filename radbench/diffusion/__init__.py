@@ -16,7 +16,8 @@ Importing it is cheap: torch and diffusers are loaded by the modules that comput
 | ``paste_back`` | source pixels put back in the keep region |
 | ``editors/`` | editing of whole requests, by name |
 | ``pipeline`` | ``RadEditPipeline`` |
-| ``bench`` | timing of the inversion |
+| ``bench``, ``bench_memory``, ``bench_inputs`` | time and memory of the inversion |
+| ``session``, ``inputs`` | a bundle at work; what callers may hand in |
 
 Equations and algorithms are those of "RadEdit: stress-testing biomedical vision models via diffusion image
 editing" (arXiv:2312.12865).

@@ -5,19 +5,18 @@ the editor runs it, in fixed micro-batches on single-threaded lanes. Times are t
 """
 
 import copy
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from radbench.diffusion.bench_inputs import invert_random, latent_shape, random_inputs
+from radbench.diffusion.bench_memory import Peak, peaks_in_own_process
 from radbench.diffusion.bundle import Bundle, load_bundle
-from radbench.diffusion.inversion import invert, invert_sequential
+from radbench.diffusion.inversion import invert_sequential
 from radbench.diffusion.rows import NoisePredictor, Texts, fast_layout, lanes, rows_are_independent
 from radbench.diffusion.schedule import Schedule, make_schedule
 from radbench.errors import RadbenchError
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _TOLERANCE = 1e-4
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,6 @@ class Timing:
     def speedup(self) -> float:
         """Return how many times faster the batched inversion is."""
         return self.sequential / self.batched
-
-
-@dataclass(frozen=True)
-class Peak:
-    """Memory that one inversion of one image adds to the process, at its peak, in MiB."""
-
-    steps: int
-    rows: int
-    mebibytes: float
 
 
 @dataclass(frozen=True)
@@ -108,10 +97,10 @@ def run_bench(
         bundle=bundle.name,
         device=bundle.device.type,
         threads=torch.get_num_threads(),
-        latent=_latent_shape(bundle.unet),
+        latent=latent_shape(bundle.unet),
         timings=tuple(timings),
         growth=tuple(times),
-        peaks=_peaks_in_own_process(bundle) if memory and bundle.device.type == "cpu" else (),
+        peaks=peaks_in_own_process(bundle) if memory and bundle.device.type == "cpu" else (),
         rows_independent=_independent(bundle),
     )
 
@@ -143,7 +132,7 @@ def print_bench(result: BenchResult, console: "Console") -> None:
 
 def _compare(as_loaded: Bundle, bundle: Bundle, count: int, steps: int, repeats: int) -> Timing:
     schedule = make_schedule(bundle.scheduler, steps)
-    sources, table, seeds = _inputs(bundle.unet, count)
+    sources, table, seeds = random_inputs(bundle.unet, count)
     drawn: list[Tensor] = []
 
     def sequential() -> None:
@@ -166,29 +155,7 @@ def _time_batched(bundle: Bundle, count: int, steps: int, repeats: int) -> float
 
 def _invert(bundle: Bundle, schedule: Schedule, count: int) -> Tensor:
     """Return the residuals of a batched inversion, float32 [B, S, C, h, w]."""
-    return _invert_unet(bundle.unet, bundle.device, schedule, count, rows=None)
-
-
-def _invert_unet(unet: Any, device: torch.device, schedule: Schedule, count: int, rows: int | None) -> Tensor:
-    sources, table, seeds = _inputs(unet, count)
-    with lanes(device) as running:
-        predictor = NoisePredictor(unet, running, rows)
-        texts = Texts(table, [0] * count)
-        found = invert(predictor, schedule, list(sources), texts, prompts=[""] * count, seeds=seeds)
-    return torch.stack([inversion.residuals for inversion in found])
-
-
-def _inputs(unet: Any, count: int) -> tuple[Tensor, Tensor, list[int]]:
-    """Return random latents [B, C, h, w], a random prompt embedding [1, 32, D] and seeds."""
-    generator = torch.Generator().manual_seed(0)
-    sources = torch.randn((count, *_latent_shape(unet)), generator=generator)
-    embedding = torch.randn((1, 32, int(unet.config.cross_attention_dim)), generator=generator)
-    return sources, embedding, list(range(count))
-
-
-def _latent_shape(unet: Any) -> tuple[int, int, int]:
-    side = int(unet.config.sample_size)
-    return int(unet.config.in_channels), side, side
+    return invert_random(bundle.unet, bundle.device, schedule, count, rows=None)
 
 
 def _shortest(work: Callable[[], object], repeats: int, device: torch.device) -> float:
@@ -203,51 +170,7 @@ def _shortest(work: Callable[[], object], repeats: int, device: torch.device) ->
 
 
 def _independent(bundle: Bundle) -> bool:
-    sources, table, _ = _inputs(bundle.unet, 3)
+    sources, table, _ = random_inputs(bundle.unet, 3)
     with lanes(bundle.device) as running:
         predictor = NoisePredictor(bundle.unet, running)
         return rows_are_independent(predictor, sources, [500, 3, 999], Texts(table, [0, 0, 0]))
-
-
-_MEASURED = ((25, 4), (100, 4), (25, 16))
-"""Steps and rows, measured in this order: the high-water mark of a process only rises."""
-
-
-def _peaks_in_own_process(bundle: Bundle) -> tuple[Peak, ...]:
-    """Return peak memory; empty on platforms without ``resource``."""
-    settings = {"unet": dict(bundle.unet.config), "scheduler": dict(bundle.scheduler.config)}
-    code = "from radbench.diffusion.bench import print_peaks; print_peaks()"
-    done = subprocess.run(  # noqa: S603  (our own interpreter and code)
-        [sys.executable, "-c", code],
-        input=json.dumps(settings, default=str),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        return ()
-    return tuple(Peak(*entry) for entry in json.loads(done.stdout.splitlines()[-1]))
-
-
-def print_peaks() -> None:
-    """Measure peak memory of a network of the configuration on standard input; print it as JSON.
-
-    Weights are random: they weigh the same. Meant for a process of its own.
-    """
-    import resource
-
-    import diffusers
-
-    settings = json.loads(sys.stdin.read())
-    unet = diffusers.UNet2DConditionModel.from_config(settings["unet"]).eval()
-    fast_layout(unet)
-    scheduler = diffusers.DDIMScheduler.from_config(settings["scheduler"])
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
-    with torch.no_grad():
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        found = []
-        for steps, rows in _MEASURED:
-            _invert_unet(unet, torch.device("cpu"), make_schedule(scheduler, steps), 1, rows)
-            after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            found.append((steps, rows, (after - before) * unit / _MIB))
-    sys.stdout.write(json.dumps(found) + "\n")

@@ -1,0 +1,69 @@
+"""Peak memory of the batched inversion, measured in a process of its own (Linux, CPU)."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from radbench.diffusion.bench_inputs import invert_random
+from radbench.diffusion.bundle import Bundle
+from radbench.diffusion.rows import fast_layout
+from radbench.diffusion.schedule import make_schedule
+
+_MEASURED = ((25, 4), (100, 4), (25, 16))
+"""Steps and rows of a micro-batch; the widest comes last, since freed memory may stay with the process."""
+
+_SELF = Path("/proc/self")
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Memory that the inversion of one image adds to the process, at its peak, in MiB."""
+
+    steps: int
+    rows: int
+    mebibytes: float
+
+
+def peaks_in_own_process(bundle: Bundle) -> tuple[Peak, ...]:
+    """Return peak memory for few steps, many steps and wide micro-batches; empty where it cannot be measured."""
+    settings = {"unet": dict(bundle.unet.config), "scheduler": dict(bundle.scheduler.config)}
+    code = "from radbench.diffusion.bench_memory import print_peaks; print_peaks()"
+    done = subprocess.run(  # noqa: S603  (our own interpreter and code)
+        [sys.executable, "-c", code],
+        input=json.dumps(settings, default=str),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0 or not done.stdout.strip():
+        return ()
+    return tuple(Peak(*entry) for entry in json.loads(done.stdout.splitlines()[-1]))
+
+
+def print_peaks() -> None:
+    """Measure peak memory of a network of the configuration on standard input; print it as JSON.
+
+    Weights are random: they weigh the same. Meant for a process of its own.
+    """
+    import diffusers
+
+    settings = json.loads(sys.stdin.read())
+    unet = fast_layout(diffusers.UNet2DConditionModel.from_config(settings["unet"]).eval())
+    scheduler = diffusers.DDIMScheduler.from_config(settings["scheduler"])
+    before = _status("VmRSS")
+    found = []
+    for steps, rows in _MEASURED:
+        (_SELF / "clear_refs").write_text("5")  # the high-water mark starts again from here
+        invert_random(unet, torch.device("cpu"), make_schedule(scheduler, steps), 1, rows)
+        found.append((steps, rows, (_status("VmHWM") - before) / 1024))
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _status(name: str) -> int:
+    """Return a figure of this process in KiB."""
+    lines = (_SELF / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
