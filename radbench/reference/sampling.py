@@ -20,7 +20,7 @@ def sample(
     *,
     seed: int = 0,
     num_inference_steps: int = 50,
-    guidance_scale: float = 3.0,
+    guidance_scale: float = 7.5,
     batch_size: int = 8,
 ) -> NDArray[np.uint8]:
     """Draw one image for each prompt with DDIM and classifier-free guidance; uint8 [N, H, W]."""
