@@ -93,7 +93,7 @@ def atomic_write(path: Path | str, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(
@@ -105,8 +105,8 @@ def atomic_write(path: Path | str, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Sync a folder's entries to disk where the platform can open folders (not on Windows)."""
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has a folder's entries (nothing to do on Windows)."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from radbench.runtime import canonical_json, sha256_bytes
+from radbench.runtime import canonical_json, sha256_bytes, sync_folder
 from radbench.testsets.plan import Plan
 from radbench.testsets.records import Record, row, to_parquet
-from radbench.testsets.storage import Workshop, storing, sync_folder, write_all_synced
+from radbench.testsets.storage import Workshop, storing, write_all_synced
 from radbench.testsets.store import LAYOUT_VERSION, DamagedError, Item, ItemStore, check_file
 
 SUMS = "SHA256SUMS"

@@ -14,6 +14,7 @@ from typing import Self
 from filelock import BaseFileLock, FileLock, Timeout
 
 from radbench.errors import UsageError
+from radbench.runtime import sync_folder
 
 logger = logging.getLogger("radbench.testsets")
 
@@ -54,17 +55,6 @@ def link_or_copy(source: Path, target: Path) -> None:
         raise
     except OSError:
         write_synced(target, source.read_bytes())
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has a folder's entries (nothing to do on Windows)."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager
