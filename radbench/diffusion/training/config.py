@@ -53,7 +53,14 @@ class FocusConfig(_Section):
 
 
 class DenoiserConfig(_Section):
-    """The U-Net and how it is trained (epsilon prediction, linear betas: Appendix A of the paper)."""
+    """The U-Net and how it is trained (epsilon prediction, linear betas: Appendix A of the paper).
+
+    ``attention_head_dim`` is diffusers' name; its U-Net reads it as the number of heads. ``identity_start`` lets the
+    network begin as the identity (see ``identity.py``). ``precision`` is that of the passes through the network;
+    weights, averages and the loss stay in float32. ``loss_weighting`` weighs the epsilon error of a timestep with
+    signal-to-noise ratio r by min(r, gamma) / r (min-SNR) or by 1 / sqrt(r) (debiased; Yu et al., CVPR 2024
+    workshops, arXiv 2310.08442), which counts the noisy timesteps in which an image is laid out.
+    """
 
     block_out_channels: tuple[int, ...] = (48, 96, 160)
     attention_levels: tuple[bool, ...] = (False, False, True)
@@ -68,6 +75,9 @@ class DenoiserConfig(_Section):
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     conditioning_dropout: float = Field(default=0.15, ge=0, le=1)
     focus: FocusConfig | None = None
+    identity_start: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
+    loss_weighting: Literal["min_snr", "debiased"] = "min_snr"
     min_snr_gamma: float = Field(default=5.0, gt=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     seed: int = 0

@@ -20,6 +20,7 @@ from transformers import BertModel
 
 from radbench.diffusion.training.checkpoint import load_state, save_state
 from radbench.diffusion.training.config import DenoiserConfig, TextConfig
+from radbench.diffusion.training.identity import start_as_identity
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def build_unet(
     torch.manual_seed(config.seed)
     down = tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in config.attention_levels)
     up = tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(config.attention_levels))
-    return UNet2DConditionModel(
+    unet = UNet2DConditionModel(
         sample_size=sample_size,
         in_channels=channels,
         out_channels=channels,
@@ -61,6 +62,9 @@ def build_unet(
         addition_embed_type_num_heads=text.num_attention_heads,
         resnet_time_scale_shift="scale_shift",
     )
+    if config.identity_start:
+        start_as_identity(unet)
+    return unet
 
 
 class DenoiserTrainer:
@@ -139,13 +143,23 @@ class DenoiserTrainer:
         latents, noise, timesteps = (value.to(self.device) for value in (latents, noise, timesteps))
         alpha = self.alphas[timesteps].reshape(-1, 1, 1, 1)
         noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
-        states = self._encode(texts)
-        predicted = self.modules["unet"](noisy, timesteps, encoder_hidden_states=states).sample
-        ratio = alpha.flatten() / (1 - alpha.flatten())
-        weight = ratio.clamp(max=self.config.min_snr_gamma) / ratio
+        predicted = self._predict(noisy, timesteps, texts)
         error: Tensor = functional.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))
-        loss: Tensor = (weight * error).mean()
+        loss: Tensor = (self._weight(alpha.flatten()) * error).mean()
         return loss
+
+    def _predict(self, noisy: Tensor, timesteps: Tensor, texts: Tensor) -> Tensor:
+        low = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            states = self._encode(texts)
+            predicted: Tensor = self.modules["unet"](noisy, timesteps, encoder_hidden_states=states).sample
+        return predicted.float()
+
+    def _weight(self, alpha: Tensor) -> Tensor:
+        ratio = alpha / (1 - alpha)
+        if self.config.loss_weighting == "debiased":
+            return ratio.rsqrt()
+        return ratio.clamp(max=self.config.min_snr_gamma) / ratio
 
     def _phase(self, step: int) -> tuple[float, int, float]:
         """Return this step's conditioning dropout, its low-noise limit and the share of pairs below that."""
