@@ -1,7 +1,7 @@
 """A model under test as its vendor declares it: format, weights, input contract, operating point."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -41,6 +41,28 @@ class InputContract(Base):
         return self
 
 
+Weights = Annotated[str, Field(pattern=r"\.safetensors$")]
+"""A weights file, relative to the YAML file that names it."""
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 in 64 lower-case hexadecimal digits."""
+
+TASKS: Final[dict[str, str]] = {"timm": "binary", "smp": "segmentation"}
+"""What a model of each format answers."""
+
+
+class Checkpoint(Base):
+    """The weights of another run of the same training.
+
+    Attributes:
+        weights: The ``.safetensors`` file, relative to the YAML file.
+        sha256: SHA-256 of that file, in hexadecimal; anything else is refused.
+    """
+
+    weights: Weights
+    sha256: Sha256
+
+
 class ModelSpec(Base):
     """A model under test.
 
@@ -48,16 +70,18 @@ class ModelSpec(Base):
         name: Name of the model.
         title: One line for people.
         description: What it is and what it was trained on.
-        format: How the weights are read.
+        format: How the weights are read: a classifier of timm, or a segmenter of segmentation-models-pytorch.
         architecture: Name of the architecture in that format's library.
         architecture_args: Arguments of the architecture.
         weights: The ``.safetensors`` file, relative to the YAML file.
         sha256: SHA-256 of the weights file, in hexadecimal; anything else is refused.
+        checkpoints: Further runs of the same training beside the main weights. The paper trains every model five
+            times and prints mean and standard deviation; one vendor model needs none.
         task: What the model answers.
-        target: The label that it predicts.
+        target: The label that it predicts, or the mask that it draws.
         input: The input contract.
         output: Whether the network gives logits or probabilities.
-        operating_point: Probability from which the model says yes.
+        operating_point: Probability from which the model says yes (of a segmenter: from which a pixel is inside).
         operating_point_source: Whether that point was fixed before the audit.
         intended_use: What the vendor says that the model is for.
         training: The command that trains it again, or where that is described.
@@ -66,12 +90,13 @@ class ModelSpec(Base):
     name: Name
     title: Text
     description: Text
-    format: Literal["timm"]
+    format: Literal["timm", "smp"]
     architecture: Text
     architecture_args: dict[str, Any] = Field(default_factory=dict)
-    weights: Annotated[str, Field(pattern=r"\.safetensors$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    task: Literal["binary"] = "binary"
+    weights: Weights
+    sha256: Sha256
+    checkpoints: list[Checkpoint] = Field(default_factory=list)
+    task: Literal["binary", "segmentation"] = "binary"
     target: Name
     input: InputContract
     output: Literal["logits", "probabilities"] = "logits"
@@ -84,3 +109,30 @@ class ModelSpec(Base):
     def weights_path(self) -> Path:
         """The weights file, resolved beside the YAML file."""
         return self.resolve(self.weights)
+
+    def at(self, checkpoint: Checkpoint) -> Self:
+        """Return the same declaration with the weights of ``checkpoint``, and with no further runs."""
+        changes = {"weights": checkpoint.weights, "sha256": checkpoint.sha256, "checkpoints": []}
+        return self.model_copy(update=changes)
+
+    @model_validator(mode="after")
+    def _answers_its_task(self) -> Self:
+        expected = TASKS[self.format]
+        if self.task != expected:
+            raise ValueError(
+                f"task is '{self.task}', expected '{expected}', which is what models of format "
+                f"'{self.format}' answer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_runs(self) -> Self:
+        seen = {self.sha256: "weights"}
+        for index, checkpoint in enumerate(self.checkpoints):
+            place = f"checkpoints[{index}]"
+            if checkpoint.sha256 in seen:
+                raise ValueError(
+                    f"{place} has the SHA-256 of {seen[checkpoint.sha256]}, expected another run's weights"
+                )
+            seen[checkpoint.sha256] = place
+        return self
