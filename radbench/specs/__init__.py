@@ -6,17 +6,30 @@ from radbench.specs.base import Base
 from radbench.specs.bundle import BundleSpec, ComponentRef
 from radbench.specs.loading import load_yaml
 from radbench.specs.model import InputContract, ModelSpec
-from radbench.specs.shift import EditorSpec, MaskRule, PasteBack, Scenario, ShiftSpec, SourceSpec
+from radbench.specs.shift import (
+    ControlsSpec,
+    EditorSpec,
+    FilterSpec,
+    MaskRule,
+    PasteBack,
+    Placebo,
+    Scenario,
+    ShiftSpec,
+    SourceSpec,
+)
 
 __all__ = [
     "Base",
     "BundleSpec",
     "ComponentRef",
+    "ControlsSpec",
     "EditorSpec",
+    "FilterSpec",
     "InputContract",
     "MaskRule",
     "ModelSpec",
     "PasteBack",
+    "Placebo",
     "Scenario",
     "ShiftSpec",
     "SourceSpec",

@@ -5,86 +5,44 @@ paper's ``m_edit``, the keep mask its ``m_keep``.
 """
 
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import Field, model_validator
 
 from radbench.specs.base import Base, Name, Text
+from radbench.specs.controls import ControlsSpec, FilterSpec
+from radbench.specs.editor import EditorName, EditorSpec, PasteBack
+from radbench.specs.masks import MaskRule
+from radbench.specs.scenario import Placebo, Scenario
 
-Metric = Literal["accuracy", "sensitivity", "specificity", "auroc"]
+__all__ = [
+    "ClassificationMetric",
+    "ControlsSpec",
+    "EditorName",
+    "EditorSpec",
+    "FilterSpec",
+    "MaskRule",
+    "Metric",
+    "PasteBack",
+    "Placebo",
+    "Scenario",
+    "SegmentationMetric",
+    "ShiftSpec",
+    "SourceSpec",
+    "Task",
+]
 
-
-class MaskRule(Base):
-    """How a mask of a scenario is made from a mask of the study.
-
-    Attributes:
-        source: Name of a mask of the study, or ``"none"`` for an empty mask.
-        dilate: Radius of the isotropic dilation, in pixels of an image whose short side is ``at``.
-        at: The reference size that ``dilate`` is given at (the paper's images are 512 pixels).
-    """
-
-    source: Name
-    dilate: float = Field(default=0.0, ge=0.0, le=512.0)
-    at: int = Field(default=512, ge=1, le=16384)
-
-    def radius(self, short_side: int) -> float:
-        """Return the dilation radius in pixels of an image whose short side is ``short_side``."""
-        return self.dilate * short_side / self.at
-
-
-class PasteBack(Base):
-    """Whether the source's pixels are pasted back over the keep region, and how softly.
-
-    Attributes:
-        enabled: Paste or not. An autoencoder changes pixels whose latents were kept.
-        feather: Standard deviation of the Gaussian border, in pixels of the image's own size.
-    """
-
-    enabled: bool = True
-    feather: float = Field(default=1.0, ge=0.0, le=64.0)
-
-
-class EditorSpec(Base):
-    """The editor and all its settings (Algorithm 3 of the paper).
-
-    Attributes:
-        name: The editing algorithm.
-        num_inference_steps: Steps of the noise schedule, T.
-        guidance_scale: Weight of classifier-free guidance inside the edit mask.
-        skip_ratio: Share of the noisiest steps that are skipped; editing starts at step
-            floor(skip_ratio * T).
-        mask_threshold: Covered share of a latent cell from which the cell belongs to a mask.
-        paste_back: Pixel paste-back over the keep region.
-    """
-
-    name: Literal["radedit"] = "radedit"
-    num_inference_steps: int = Field(default=30, ge=1, le=1000)
-    guidance_scale: float = Field(default=15.0, ge=0.0, le=100.0)
-    skip_ratio: float = Field(default=0.2, ge=0.0, lt=1.0)
-    mask_threshold: float = Field(default=0.5, gt=0.0, le=1.0)
-    paste_back: PasteBack = PasteBack()
-
-
-class Scenario(Base):
-    """One prompt and mask rule inside a shift.
-
-    Attributes:
-        name: Name of the scenario, unique in its shift.
-        select: Labels or attributes that a study must have to be edited, with their values.
-        prompt: What the edited image should show.
-        invert_prompt: Prompt of the inversion and of the unguided branch; empty as in the paper.
-        edit_mask: Where the prompt acts.
-        keep_mask: Where nothing may change; None for nowhere.
-        labels_after: Labels that the edit changes, with their values after it.
-    """
-
-    name: Name
-    select: dict[Name, int | str] = Field(default_factory=dict)
-    prompt: Text
-    invert_prompt: str = ""
-    edit_mask: MaskRule
-    keep_mask: MaskRule | None = None
-    labels_after: dict[Name, Annotated[int, Field(ge=0, le=1)]] = Field(min_length=1)
+Task: TypeAlias = Literal["classification", "segmentation"]
+ClassificationMetric: TypeAlias = Literal["accuracy", "sensitivity", "specificity", "auroc"]
+SegmentationMetric: TypeAlias = Literal[
+    "dice", "iou", "hausdorff_95", "average_surface_distance", "average_symmetric_surface_distance"
+]
+Metric: TypeAlias = Literal[ClassificationMetric, SegmentationMetric]
+METRICS_OF: dict[str, tuple[str, ...]] = {
+    "classification": get_args(ClassificationMetric),
+    "segmentation": get_args(SegmentationMetric),
+}
+"""The metrics of each task."""
 
 
 class SourceSpec(Base):
@@ -112,39 +70,69 @@ class ShiftSpec(Base):
         title: One line for people.
         description: What fails in the world if a model is not robust to it.
         kind: Kind of the shift, after the paper's Section 3.
-        target: The label that the models predict.
+        task: What the models do.
+        target: The label that the models predict; in a segmentation, the mask that they draw.
         source: The cohort.
         bundle: ``phantom`` for the embedded diffusion bundle, a bundle's folder, or the YAML of an assembly.
         scenarios: The edits.
-        editor: The editor and its settings.
+        limit: Most images that are edited for the stress set, unless a run asks for another number; None for
+            every study that a scenario selects. Controls come on top.
+        editor: The editor and its settings; a scenario may have its own.
+        filter: Which edits are good enough to measure on.
+        controls: The controls that tell the shift from the editor.
         metrics: What is measured.
         models: Names of the models that run unless others are asked for.
+        control_models: Names of models that are known to be robust to this shift. If one falls, the editor is
+            to blame and no verdict is given.
     """
 
     name: Name
     title: Text
     description: Text
     kind: Literal["acquisition", "manifestation", "population"]
+    task: Task = "classification"
     target: Name
     source: SourceSpec
     bundle: Text = "phantom"
     scenarios: list[Scenario] = Field(min_length=1)
+    limit: Annotated[int, Field(ge=1)] | None = None
     editor: EditorSpec = EditorSpec()
+    filter: FilterSpec = FilterSpec(encoder=None)
+    controls: ControlsSpec = ControlsSpec()
     metrics: list[Metric] = Field(min_length=1)
     models: list[Text] = Field(default_factory=list)
+    control_models: list[Text] = Field(default_factory=list)
+
+    def editor_of(self, scenario: Scenario) -> EditorSpec:
+        """The editor of a scenario: its own, or else the shift's."""
+        return scenario.editor or self.editor
 
     @model_validator(mode="after")
-    def _coherent(self) -> Self:
+    def _named_once(self) -> Self:
         for field, names in (
             ("scenarios", [scenario.name for scenario in self.scenarios]),
             ("metrics", list(self.metrics)),
             ("models", self.models),
+            ("control_models", self.control_models),
         ):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
                 raise ValueError(f"{field} names '{twice[0]}' twice, expected each name once")
+        both = [name for name in self.control_models if name in self.models]
+        if both:
+            raise ValueError(f"'{both[0]}' is in models and in control_models, expected it in one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        wrong = [name for name in self.metrics if name not in METRICS_OF[self.task]]
+        if wrong:
+            raise ValueError(
+                f"metrics has '{wrong[0]}', which does not measure a {self.task}, expected some of "
+                f"{', '.join(METRICS_OF[self.task])}"
+            )
         for scenario in self.scenarios:
-            if self.target not in scenario.labels_after:
+            if self.task == "classification" and self.target not in scenario.labels_after:
                 raise ValueError(
                     f"labels_after of scenario '{scenario.name}' lacks the target '{self.target}', "
                     f"expected 0 or 1 for it after the edit"
