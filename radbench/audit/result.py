@@ -1,73 +1,93 @@
 """The typed, versioned outcome of an audit: the only source of the console, JSON, HTML and exit code.
 
 Nothing in here holds a wall-clock time or a path of the cache: the same inputs give the same bytes.
+
+Every audit has a primary metric, which is a mean over images: ``accuracy`` (each image 0 or 1) for a
+classification, ``dice`` (each image in [0, 1]) for a segmentation. Everything called a drop, an effect or a gap
+is a difference of that metric, and a positive one always means that the model does worse.
 """
 
-from collections.abc import Iterable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, ValidationError
 
+from radbench.audit.about import (
+    AttritionRow,
+    CohortSummary,
+    EditQuality,
+    IntervalSummary,
+    PlaceboResult,
+    ScenarioSummary,
+    ShiftSummary,
+    TestSetSummary,
+)
+from radbench.audit.basics import (
+    ALL_SCENARIOS,
+    ARMS,
+    PRIMARY,
+    SCHEMA_VERSION,
+    Arm,
+    Estimate,
+    Primary,
+    Role,
+    Strict,
+    Task,
+    Verdict,
+)
 from radbench.errors import UsageError
 
 if TYPE_CHECKING:
     from radbench.audit.rows import MetricRow
 
-SCHEMA_VERSION: Final = 1
-Arm = Literal["real", "reconstruction", "stress", "truth"]
-ARMS: Final[tuple[Arm, ...]] = ("real", "reconstruction", "stress", "truth")
-ALL_SCENARIOS: Final = "all"
-
-
-class Verdict(StrEnum):
-    """What an audit concludes; what was not measured never counts as a pass."""
-
-    PASS = "PASS"  # noqa: S105 - a verdict, not a password
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    NOT_RUN = "NOT_RUN"
-    ERROR = "ERROR"
-
-    @classmethod
-    def overall(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
-        """Return the gravest of ``verdicts``; ``NOT_RUN`` when there are none."""
-        found = set(verdicts)
-        gravest_first = (cls.ERROR, cls.FAIL, cls.NOT_RUN, cls.INCONCLUSIVE, cls.PASS)
-        return next((verdict for verdict in gravest_first if verdict in found), cls.NOT_RUN)
-
-
-class Strict(BaseModel):
-    """Frozen, no unknown keys, no NaN or infinity: what JSON cannot say is refused when it is made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Estimate(Strict):
-    """A figure with its 95 % interval.
-
-    ``value`` is None where the metric is undefined (``note`` says why); ``low`` and ``high`` are None
-    where no interval can be given. ``n`` counts the images behind the figure, ``note`` qualifies it.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int
-    note: str = ""
-
-    @property
-    def defined(self) -> bool:
-        """Whether the figure exists."""
-        return self.value is not None
+__all__ = [
+    "ALL_SCENARIOS",
+    "ARMS",
+    "PRIMARY",
+    "SCHEMA_VERSION",
+    "Arm",
+    "ArmResult",
+    "AttritionRow",
+    "AuditResult",
+    "CaseRow",
+    "CheckpointSummary",
+    "CohortSummary",
+    "DoseRow",
+    "EditQuality",
+    "Estimate",
+    "Instrument",
+    "IntervalSummary",
+    "ModelResult",
+    "PairedResult",
+    "PlaceboResult",
+    "Primary",
+    "Role",
+    "ScenarioResult",
+    "ScenarioSummary",
+    "ShiftSummary",
+    "Spread",
+    "Strict",
+    "Task",
+    "TestSetSummary",
+    "Verdict",
+]
 
 
 class ArmResult(Strict):
-    """One model on one set of images; ``metrics`` is keyed by name ("accuracy", "specificity", ...)."""
+    """One model on one set of images.
+
+    Attributes:
+        n: images.
+        patients: their patients.
+        positives: images with the target's label 1; None for a segmentation.
+        empty: images in which the model marked nothing at all; None for a classification. Such an image has
+            Dice 0 and no surface distance, unless there was nothing to mark.
+        metrics: keyed by name ("accuracy", "specificity", ... or "dice", "hausdorff_95", ...).
+    """
 
     n: int
     patients: int
-    positives: int
+    positives: int | None = None
+    empty: int | None = None
     metrics: dict[str, Estimate]
 
 
@@ -77,19 +97,24 @@ class PairedResult(Strict):
     Attributes:
         flip_rate: share of the arm's images whose decision differs from the same study's real image.
         score_change: mean of (score in this arm - score of the same study's real image), in [-1, 1].
-        drop: accuracy on the whole real test set minus accuracy in this arm; the stress arm's is judged.
-        paired_drop: accuracy on the real images of the same studies minus accuracy in this arm.
+        drop: primary metric on the whole real test set minus in this arm; the stress arm's is judged.
+        paired_drop: primary metric on the real images of the same studies minus in this arm.
         specificity_drop: specificity on the real negatives minus specificity in this arm.
-        beyond_reconstruction: accuracy after encode-decode alone minus accuracy in this arm: the part of the
-            drop that the editor's autoencoder does not explain (None for the reconstruction arm itself).
+        beyond_reconstruction: primary metric after encode-decode alone minus in this arm: the part of the
+            drop that the editor's autoencoder does not explain (None outside the stress arm).
+        changes: for a segmentation, every metric's mean of (this arm - the same study's real image), over the
+            images where both are defined; distances are in pixels, and more of them is worse.
+
+    ``flip_rate``, ``score_change`` and ``specificity_drop`` are None for a segmentation.
     """
 
-    flip_rate: Estimate
-    score_change: Estimate
+    flip_rate: Estimate | None = None
+    score_change: Estimate | None = None
     drop: Estimate
     paired_drop: Estimate
-    specificity_drop: Estimate
+    specificity_drop: Estimate | None = None
     beyond_reconstruction: Estimate | None = None
+    changes: dict[str, Estimate] = Field(default_factory=dict)
 
 
 class ScenarioResult(Strict):
@@ -97,18 +122,97 @@ class ScenarioResult(Strict):
 
     arms: dict[Arm, ArmResult]
     paired: dict[Arm, PairedResult]
+    sham_effect: Estimate | None = None
+    shift_effect: Estimate | None = None
+    truth_gap: Estimate | None = None
+
+
+class Instrument(Strict):
+    """Whether the audit's own instrument, the editor, can be believed.
+
+    Attributes:
+        verdict: PASS within tolerance; INCONCLUSIVE where an edit that should change nothing moves a model
+            by more, or where a control model falls; NOT_RUN without a sham arm.
+        reason: one sentence of why.
+        tolerance: largest sham effect allowed in absolute value, the shift's ``controls.sham_tolerance``.
+    """
+
+    verdict: Verdict
+    reason: str
+    tolerance: float
+
+
+class DoseRow(Strict):
+    """One model at one strength of one setting of the editor.
+
+    Attributes:
+        scenario: name of the scenario.
+        factor: the setting, e.g. "guidance_scale".
+        value: its value; all other settings are the main ones.
+        main: whether this is the main setting, on the same studies as the factor's other rows.
+        n: images.
+        primary: the primary metric.
+        score_change: as in ``PairedResult``; None for a segmentation.
+        change_edit: mean absolute change inside the edit mask (fraction of the grey range); None: unknown.
+    """
+
+    scenario: str
+    factor: str
+    value: float
+    main: bool = False
+    n: int
+    primary: Estimate
+    score_change: Estimate | None = None
+    change_edit: float | None = None
+
+
+class Spread(Strict):
+    """Mean and sample standard deviation (``n - 1`` in the denominator) of ``n >= 2`` runs."""
+
+    mean: float
+    sd: float
+    n: int
+
+
+class CheckpointSummary(Strict):
+    """Several training runs of one model, as the paper's "mean and standard deviation across five runs".
+
+    Attributes:
+        n: runs, the main weights among them.
+        digests: one a run, the main weights first.
+        arms: arm -> metric -> spread over the runs in which it is defined; those defined in fewer than two
+            runs are left out.
+        drop: the stress arm's drop.
+    """
+
+    n: int
+    digests: list[str]
+    arms: dict[Arm, dict[str, Spread]]
+    drop: Spread | None = None
 
 
 class ModelResult(Strict):
     """Everything that was measured of one model.
 
-    ``arms`` and ``paired`` pool all scenarios; ``scenarios`` splits them. ``truth_gap`` is the stress
-    accuracy minus the accuracy on the true counterfactuals (known for the phantom only). A model that could
-    not be run has verdict ERROR, the reason in ``error`` and no arms.
+    Attributes:
+        role: "model" is judged; a "control" is a model known to be sound, which only judges the instrument.
+        verdict: judged on the stress arm's drop, and INCONCLUSIVE where the instrument is not believed.
+        arms: by arm, all scenarios pooled; empty where the model could not be run (see ``error``).
+        paired: likewise, for every arm but the real one.
+        scenarios: arms and paired by scenario.
+        sham_effect: primary metric on the real images minus on the sham edits of the same studies.
+        shift_effect: primary metric on the sham edits minus on the stress edits of the same studies: what is
+            left of the drop when the editor's own part is taken away.
+        truth_gap: primary metric on the stress edits minus on the true counterfactuals of the same studies
+            (known for the phantom only).
+        instrument: whether this model's verdict can be believed; None where nothing was measured.
+        dose: the editor's settings that the shift lists, scenario by scenario.
+        checkpoints: further runs of the model, if it has any.
     """
 
     name: str
     title: str = ""
+    role: Role = "model"
     digest: str
     architecture: str = ""
     target: str
@@ -119,7 +223,12 @@ class ModelResult(Strict):
     arms: dict[Arm, ArmResult] = Field(default_factory=dict)
     paired: dict[Arm, PairedResult] = Field(default_factory=dict)
     scenarios: dict[str, ScenarioResult] = Field(default_factory=dict)
+    sham_effect: Estimate | None = None
+    shift_effect: Estimate | None = None
     truth_gap: Estimate | None = None
+    instrument: Instrument | None = None
+    dose: list[DoseRow] = Field(default_factory=list)
+    checkpoints: CheckpointSummary | None = None
     error: str | None = None
 
     def metric(self, arm: Arm, name: str) -> Estimate | None:
@@ -128,101 +237,44 @@ class ModelResult(Strict):
         return None if result is None else result.metrics.get(name)
 
 
+def _correct(data: dict[str, Any]) -> float:
+    return float(data["decision"] == data["label"])
+
+
 class CaseRow(Strict):
-    """One image seen by one model: its score (in [0, 1]; None if labels only) and the decision."""
+    """One image seen by one model.
+
+    Attributes:
+        label: the target's label in this arm; None for a segmentation.
+        score: in [0, 1]; None for a segmentation and for a model that gives labels only.
+        decision: 0 or 1 at the locked operating point; None for a segmentation.
+        value: the image's part in the primary metric: 0 or 1 (right), or its Dice.
+        figures: for a segmentation, the image's other metrics; None where undefined.
+    """
 
     study_id: str
     patient_id: str
     model: str
     scenario: str
     arm: Arm
-    label: int
+    label: int | None
     score: float | None
-    decision: int
-
-
-class EditQuality(Strict):
-    """Mean absolute pixel errors of the edits (fractions of the grey range, 0 to 1), mean over the images.
-
-    ``edited_vs_truth`` and ``source_vs_truth`` are taken inside the edit mask, ``keep_vs_truth`` and
-    ``keep_vs_source`` inside the keep mask, ``outside_vs_source`` outside both.
-    ``keep_contrast`` is the share of the kept object's contrast that survived (1 = all). None: not known.
-    """
-
-    scenario: str
-    n: int
-    edited_vs_truth: float | None = None
-    source_vs_truth: float | None = None
-    keep_vs_truth: float | None = None
-    keep_vs_source: float | None = None
-    outside_vs_source: float | None = None
-    reconstruction_vs_source: float | None = None
-    keep_contrast: float | None = None
-
-
-class ScenarioSummary(Strict):
-    """What one scenario asked for, in the words of the shift's YAML."""
-
-    name: str
-    prompt: str
-    invert_prompt: str
-    select: dict[str, JsonValue]
-    edit_mask: dict[str, JsonValue]
-    keep_mask: dict[str, JsonValue] | None
-    labels_after: dict[str, int]
-
-
-class ShiftSummary(Strict):
-    """The declared shift."""
-
-    name: str
-    title: str
-    description: str
-    kind: str
-    target: str
-    bundle: str
-    editor: dict[str, JsonValue]
-    scenarios: list[ScenarioSummary]
-
-
-class CohortSummary(Strict):
-    """The real test set."""
-
-    name: str
-    digest: str
-    truth_known: bool
-    studies: int
-    patients: int
-    positives: int
-
-
-class TestSetSummary(Strict):
-    """The synthetic test set: what was asked for, what came out, and where everything else went."""
-
-    __test__ = False  # not a pytest class
-
-    key: str
-    records: int
-    ok: int
-    rejected: int
-    failed: int
-    attrition: dict[str, int]
-    provenance: dict[str, JsonValue]
-
-
-class IntervalSummary(Strict):
-    """How the intervals were made."""
-
-    confidence: float = 0.95
-    replicates: int
-    method: str
+    decision: int | None
+    value: float = Field(default_factory=_correct)
+    figures: dict[str, float | None] = Field(default_factory=dict)
 
 
 class AuditResult(Strict):
-    """One audit: one shift, one test set, any number of models. JSON round-trips without loss."""
+    """One audit: one shift, one test set, any number of models. JSON round-trips without loss.
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    ``verdict`` is the gravest of the models with role "model". ``instrument`` speaks for the whole audit:
+    the gravest of the models', and INCONCLUSIVE where a control model falls.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
     tool: dict[str, str]
+    task: Task = "classification"
+    primary: Primary = "accuracy"
     shift: ShiftSummary
     cohort: CohortSummary
     testset: TestSetSummary
@@ -231,8 +283,11 @@ class AuditResult(Strict):
     gate: bool
     max_drop: float
     verdict: Verdict
+    instrument: Instrument | None = None
     models: list[ModelResult]
     edit_quality: list[EditQuality]
+    placebo: list[PlaceboResult] = Field(default_factory=list)
+    attrition: list[AttritionRow] = Field(default_factory=list)
     cases: list[CaseRow]
 
     @property

@@ -1,0 +1,58 @@
+"""What every part of an audit result is made of: arms, verdicts, figures with intervals."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION: Final = 2
+Task = Literal["classification", "segmentation"]
+Primary = Literal["accuracy", "dice"]
+Role = Literal["model", "control"]
+Arm = Literal["real", "reconstruction", "sham", "stress", "truth"]
+ARMS: Final[tuple[Arm, ...]] = ("real", "reconstruction", "sham", "stress", "truth")
+PRIMARY: Final[dict[Task, Primary]] = {"classification": "accuracy", "segmentation": "dice"}
+ALL_SCENARIOS: Final = "all"
+
+
+class Verdict(StrEnum):
+    """What an audit concludes; what was not measured never counts as a pass."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_RUN = "NOT_RUN"
+    ERROR = "ERROR"
+
+    @classmethod
+    def overall(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
+        """Return the gravest of ``verdicts``; ``NOT_RUN`` when there are none."""
+        found = set(verdicts)
+        gravest_first = (cls.ERROR, cls.FAIL, cls.NOT_RUN, cls.INCONCLUSIVE, cls.PASS)
+        return next((verdict for verdict in gravest_first if verdict in found), cls.NOT_RUN)
+
+
+class Strict(BaseModel):
+    """Frozen, no unknown keys, no NaN or infinity: what JSON cannot say is refused when it is made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Estimate(Strict):
+    """A figure with its 95 % interval.
+
+    ``value`` is None where the metric is undefined (``note`` says why); ``low`` and ``high`` are None
+    where no interval can be given. ``n`` counts the images behind the figure, ``note`` qualifies it.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    note: str = ""
+
+    @property
+    def defined(self) -> bool:
+        """Whether the figure exists."""
+        return self.value is not None
