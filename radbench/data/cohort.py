@@ -64,8 +64,13 @@ class Cohort(Protocol):
         """The named mask, ``bool [H, W]`` of the image's size; unknown name -> ``UsageError``."""
         ...
 
-    def counterfactual(self, study: Study, labels: Mapping[str, int]) -> GrayImage | None:
-        """The true picture of the same patient with ``labels`` changed, or None where it is not known."""
+    def counterfactual(
+        self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
+    ) -> GrayImage | None:
+        """The true picture of the same patient with ``labels`` changed, or None where it is not known.
+
+        ``attributes`` says more of what changes, such as the ``side`` of an added finding.
+        """
         ...
 
 

@@ -79,9 +79,11 @@ class FolderCohort:
             )
         return Geometry(height, width, self.image_size).mask(values)
 
-    def counterfactual(self, study: Study, labels: Mapping[str, int]) -> GrayImage | None:
+    def counterfactual(
+        self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
+    ) -> GrayImage | None:
         """None: nobody knows how a real patient would look otherwise."""
-        del study, labels
+        del study, labels, attributes
         return None
 
     def _entry(self, study: Study) -> Entry:

@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 
 from radbench.data.cohort import GrayImage, Mask, Study, unknown_mask
 from radbench.errors import UsageError, did_you_mean
+from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
 from radbench.phantom.findings import FINDING_NAMES, Finding
 from radbench.phantom.prompts import report
@@ -17,6 +18,8 @@ SPLITS = {"train": 0, "val": 1, "test": 2}
 
 _SPLIT_STRIDE, _SEED_STRIDE = 1_000_000, 10_000_000
 _DRAW_STREAM, _REPORT_STREAM = 101, 102
+_ONE_SIDED = ("pneumothorax", "drain", "consolidation")
+_CHANGEABLE = {"side": ("left", "right"), "hospital": ("A", "B")}
 
 
 class PhantomCohort:
@@ -79,15 +82,30 @@ class PhantomCohort:
             raise unknown_mask(self.name, study.study_id, name, sorted(masks))
         return masks[name]
 
-    def counterfactual(self, study: Study, labels: Mapping[str, int]) -> GrayImage:
-        """Render the same patient with findings added (1) or removed (0); all else is pixel for pixel the same."""
+    def counterfactual(
+        self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
+    ) -> GrayImage:
+        """Render the same patient with findings added (1) or removed (0); all else is pixel for pixel the same.
+
+        Args:
+            study: the patient.
+            labels: the findings to change.
+            attributes: ``side`` of the findings that are added ("left" or "right", where they have one; the
+                study's own side if not given), ``hospital`` that takes the picture ("A" or "B").
+
+        Raises:
+            UsageError: another attribute, or another value of these.
+        """
+        changed = _changeable(attributes or {})
         drawn = self._drawn(_patient_seed(study))
         kept = tuple(finding for finding in drawn.findings if labels.get(finding.name, 1))
         have = {finding.name for finding in drawn.findings}
+        side = changed.get("side") or str(study.attributes.get("side") or "left")
         added = tuple(
-            _default_finding(name, study) for name, value in labels.items() if value and name not in have
+            _default_finding(name, side) for name, value in labels.items() if value and name not in have
         )
-        return render(_patient_seed(study), kept + added, drawn.hospital, self.pixels).image
+        hospital: Hospital = "B" if changed.get("hospital", drawn.hospital) == "B" else "A"
+        return render(_patient_seed(study), kept + added, hospital, self.pixels).image
 
     def _rendered(self, study: Study) -> Radiograph:
         return self._render(_patient_seed(study))
@@ -125,9 +143,22 @@ def _patient_seed(study: Study) -> int:
     return int(study.patient_id)
 
 
-def _default_finding(name: str, study: Study) -> Finding:
-    one_sided = name in {"pneumothorax", "drain", "consolidation"}
-    side = study.attributes.get("side") or "left"
+def _changeable(attributes: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in attributes.items():
+        if name not in _CHANGEABLE:
+            raise UsageError(
+                f"The phantom cannot change the attribute '{name}' of a patient; it changes "
+                f"{', '.join(_CHANGEABLE)}." + did_you_mean(name, _CHANGEABLE)
+            )
+        if value not in _CHANGEABLE[name]:
+            raise UsageError(
+                f"The phantom cannot change the attribute '{name}' to '{value}'; expected one of "
+                f"{', '.join(_CHANGEABLE[name])}."
+            )
+    return attributes
+
+
+def _default_finding(name: str, side: str) -> Finding:
     if name == "pacemaker":
         return Finding(name, "left")
-    return Finding(name, "right" if side == "right" else "left", 0.5) if one_sided else Finding(name)
+    return Finding(name, "right" if side == "right" else "left", 0.5) if name in _ONE_SIDED else Finding(name)

@@ -38,6 +38,7 @@ def test_a_folder_becomes_a_cohort(tmp_path):
     assert third.labels == {}
     assert not cohort.truth_known
     assert cohort.counterfactual(first, {"ptx": 0}) is None
+    assert cohort.counterfactual(first, {"ptx": 1}, {"side": "left"}) is None
     image, mask = cohort.image(first), cohort.mask(first, "ptx")
     assert image.shape == mask.shape == (32, 32)
     assert (image.dtype, mask.dtype) == (np.uint8, np.bool_)

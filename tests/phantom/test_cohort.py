@@ -78,6 +78,35 @@ def test_counterfactual_adds_a_finding() -> None:
     assert not np.array_equal(cohort.counterfactual(study, {"consolidation": 1}), cohort.image(study))
 
 
+@pytest.mark.parametrize(("side", "other"), [("left", "right"), ("right", "left")])
+def test_an_added_finding_lies_on_the_side_that_was_asked_for(side: str, other: str) -> None:
+    cohort = build_cohort("phantom/population", size=3)
+    for study in cohort.studies:
+        added = cohort.counterfactual(study, {"consolidation": 1}, {"side": side})
+        brighter = added.astype(int) - cohort.image(study) > 8
+        assert brighter[cohort.mask(study, f"lung_{side}")].mean() > 0.1
+        assert brighter[cohort.mask(study, f"lung_{other}")].mean() < 0.01
+
+
+def test_the_same_patient_in_another_hospital() -> None:
+    cohort = build_cohort("phantom/acquisition", size=6)
+    for study in cohort.studies:
+        here = str(study.attributes["hospital"])
+        assert np.array_equal(cohort.counterfactual(study, {}, {"hospital": here}), cohort.image(study))
+        elsewhere = {"hospital": "B" if here == "A" else "A"}
+        assert not np.array_equal(cohort.counterfactual(study, {}, elsewhere), cohort.image(study))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [({"sied": "left"}, "Did you mean 'side'"), ({"side": "top"}, "to 'top'; expected one of left, right")],
+)
+def test_what_a_counterfactual_cannot_change_is_refused(attributes: dict[str, str], words: str) -> None:
+    cohort = build_cohort("phantom/population", size=1)
+    with pytest.raises(UsageError, match=words):
+        cohort.counterfactual(cohort.studies[0], {"consolidation": 1}, attributes)
+
+
 @pytest.mark.parametrize(
     ("name", "split", "size", "words"),
     [
