@@ -21,8 +21,7 @@ def masked_error(first: Image, second: Image, mask: Mask) -> float | None:
     Raises:
         ValueError: the three differ in size.
     """
-    if not first.shape == second.shape == mask.shape:
-        raise ValueError(f"Sizes differ: images {first.shape} and {second.shape}, mask {mask.shape}.")
+    _same_size(first, second, mask)
     if not mask.any():
         return None
     return float(np.abs(first[mask].astype(np.int16) - second[mask]).mean() / 255)
@@ -70,3 +69,99 @@ def contrast_retained(before: Image, after: Image, mask: Mask, *, faint: float =
     if first is None or second is None or abs(first) < faint:
         return None
     return second / first
+
+
+def seam(before: Image, after: Image, edit_mask: Mask, *, width: float = 2.0) -> float | None:
+    """Return the gradient energy along the edit mask's border, relative to the source's there.
+
+    The ring holds the pixels that lie at most ``width`` pixels from the border, on either side. Energy is the mean
+    squared difference between neighbouring pixels of the ring, so that a step across the border counts once; one
+    grey value is added to both energies, so that a flat ring has a seam of 1.
+
+    Args:
+        before: uint8 [H, W], the source.
+        after: uint8 [H, W], the edited image.
+        edit_mask: bool [H, W].
+        width: half the ring's width in pixels.
+
+    Returns:
+        1 for no seam, more where the edit left an edge, less where it smoothed one away; None where the mask has
+        no border inside the image (it is empty or covers everything).
+
+    Raises:
+        ValueError: the three differ in size.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    _same_size(before, after, edit_mask)
+    if not edit_mask.any() or edit_mask.all():
+        return None
+    inside, outside = distance_transform_edt(edit_mask), distance_transform_edt(~edit_mask)
+    ring = np.asarray(np.where(edit_mask, inside, outside) <= width)
+    return (_gradient_energy(after, ring) + 1) / (_gradient_energy(before, ring) + 1)
+
+
+def saturation(before: Image, after: Image, mask: Mask) -> float | None:
+    """Return the share of the mask's pixels that an edit drove to black or white; those already there do not count.
+
+    Args:
+        before: uint8 [H, W].
+        after: uint8 [H, W].
+        mask: bool [H, W].
+
+    Returns:
+        0 to 1, or None where the mask is empty.
+
+    Raises:
+        ValueError: the three differ in size.
+    """
+    _same_size(before, after, mask)
+    if not mask.any():
+        return None
+    newly = _at_an_end(after[mask]) & ~_at_an_end(before[mask])
+    return float(newly.mean())
+
+
+def edit_measures(before: Image, after: Image, edit_mask: Mask, keep_mask: Mask) -> dict[str, float | None]:
+    """Return every artefact measure of one edit under the name that the filter knows it by.
+
+    ``change_edit`` is the mean absolute change in the edit mask without the keep mask (which wins where they
+    overlap), ``change_keep`` in the keep mask, ``change_outside`` outside both; ``seam`` is taken at the edit
+    mask's border, ``saturation`` over the whole image. None where a mask is empty.
+
+    Args:
+        before: uint8 [H, W], what the edit is compared with.
+        after: uint8 [H, W], the edited image.
+        edit_mask: bool [H, W].
+        keep_mask: bool [H, W].
+
+    Raises:
+        ValueError: the four differ in size.
+    """
+    _same_size(before, after, keep_mask)
+    return {
+        "change_edit": masked_error(before, after, edit_mask & ~keep_mask),
+        "change_keep": masked_error(before, after, keep_mask),
+        "change_outside": masked_error(before, after, ~(edit_mask | keep_mask)),
+        "seam": seam(before, after, edit_mask),
+        "saturation": saturation(before, after, np.ones(before.shape, dtype=np.bool_)),
+    }
+
+
+def _gradient_energy(image: Image, ring: Mask) -> float:
+    """Mean squared difference over the pairs of neighbours that both lie in the ring, in squared grey values."""
+    total, pairs = 0.0, 0
+    for axis in (0, 1):
+        both = ring.take(range(1, ring.shape[axis]), axis) & ring.take(range(ring.shape[axis] - 1), axis)
+        steps = np.diff(image.astype(np.float64), axis=axis)[both]
+        total, pairs = total + float(np.square(steps).sum()), pairs + steps.size
+    return total / max(pairs, 1)
+
+
+def _at_an_end(pixels: Image) -> Mask:
+    return np.asarray((pixels == 0) | (pixels == 255))
+
+
+def _same_size(first: Image, second: Image, mask: Mask) -> None:
+    if not first.shape == second.shape == mask.shape:
+        raise ValueError(f"Sizes differ: images {first.shape} and {second.shape}, mask {mask.shape}.")

@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from radbench.quality.artefacts import contrast, contrast_retained, masked_error
+from radbench.quality.artefacts import (
+    contrast,
+    contrast_retained,
+    edit_measures,
+    masked_error,
+    saturation,
+    seam,
+)
 
 
 def drain(level, ground=100):
@@ -46,3 +55,68 @@ def test_contrast_retained(after, share):
 def test_a_faint_object_says_nothing():
     before, mask = drain(101)
     assert contrast_retained(before, drain(200)[0], mask) is None
+
+
+def disc(size=32, radius=9):
+    rows, columns = np.indices((size, size)) - size / 2
+    return np.hypot(rows, columns) < radius
+
+
+def noise(seed, size=32, low=60, high=190):
+    return np.random.default_rng(seed).integers(low, high, (size, size), dtype=np.uint8)
+
+
+def test_no_edit_has_no_seam_and_a_step_has_one():
+    image, mask = noise(0), disc()
+    assert seam(image, image, mask) == 1
+    flat = np.full((32, 32), 100, np.uint8)
+    assert seam(flat, flat, mask) == 1
+    weak, strong = (flat + np.uint8(step) * mask for step in (10, 60))
+    assert 1 < seam(flat, weak, mask) < seam(flat, strong, mask)
+    assert seam(weak, flat, mask) == pytest.approx(1 / seam(flat, weak, mask))
+
+
+@given(st.integers(0, 1000), st.integers(-50, 50))
+@settings(max_examples=20, deadline=None)
+def test_a_seam_is_about_steps_near_the_border_only(seed, shift):
+    image, mask = noise(seed), disc()
+    moved = (image.astype(int) + shift).astype(np.uint8)
+    assert seam(image, moved, mask) == pytest.approx(1)
+    inner = image.copy()
+    inner[disc(radius=4)] = 255
+    assert seam(image, inner, mask) == 1
+    turned = seam(image.T, inner.T, mask.T)
+    assert turned == pytest.approx(seam(image, inner, mask))
+
+
+def test_a_seam_needs_a_border():
+    image = noise(1)
+    assert seam(image, image, disc() & False) is None
+    assert seam(image, image, disc() | True) is None
+
+
+@given(st.integers(0, 1000), st.integers(0, 40))
+@settings(max_examples=20, deadline=None)
+def test_saturation_counts_what_newly_reached_an_end(seed, count):
+    before, mask = noise(seed), np.ones((32, 32), bool)
+    after = before.copy()
+    after.flat[:count] = 0
+    after.flat[count : 2 * count] = 255
+    assert saturation(before, after, mask) == pytest.approx(2 * count / 1024)
+    assert saturation(after, before, mask) == 0
+    assert saturation(after, after, mask) == 0
+    assert saturation(before, after, mask & False) is None
+
+
+def test_edit_measures_split_the_image_and_the_keep_mask_wins():
+    before = noise(2)
+    edit, keep = disc(), np.zeros((32, 32), bool)
+    keep[:, 15:17] = True
+    after = before.copy()
+    after[keep] += np.uint8(51)
+    measured = edit_measures(before, after, edit, keep)
+    assert measured["change_keep"] == pytest.approx(0.2)
+    assert measured["change_edit"] == measured["change_outside"] == 0
+    assert measured["saturation"] == 0
+    assert set(measured) == {"change_edit", "change_keep", "change_outside", "seam", "saturation"}
+    assert edit_measures(before, after, edit, keep & False)["change_keep"] is None
