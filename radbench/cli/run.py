@@ -1,6 +1,6 @@
 """``radbench run``: from a shift's name to the report, one room after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,19 +10,19 @@ from rich.console import Console
 from radbench.audit.run import run_audit
 from radbench.cli.bundles import BundleRef, find_bundle, uses_hub
 from radbench.cli.cache import usable_cache
+from radbench.cli.choices import Choice, choose_models
 from radbench.cli.cohorts import load_cohort
 from radbench.cli.environment import prepare_environment
 from radbench.cli.galleries import gallery
 from radbench.cli.progress import progress
 from radbench.cli.summary import print_summary
-from radbench.declared import model_path, shift_path
+from radbench.declared import shift_path
 from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version
-from radbench.errors import UsageError
 from radbench.models.registry import load_model_under_test
 from radbench.reporting.outputs import check_writable, write_outputs
 from radbench.runtime import DeviceName, resolve_device
-from radbench.specs import ModelSpec, ShiftSpec, load_model, load_shift
+from radbench.specs import ShiftSpec, load_shift
 from radbench.testsets.build import build_testset
 from radbench.testsets.plan import make_plan
 from radbench.testsets.testset import TestSet
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from radbench.diffusion.bundle import Bundle
     from radbench.models.base import ModelUnderTest
 
+OUT = Path("radbench-out")
+"""Where outputs go unless a folder is asked for."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -40,6 +43,7 @@ class RunOptions:
 
     shift: str
     models: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
     out: Path | None = None
     limit: int | None = None
     device: DeviceName = "auto"
@@ -47,6 +51,25 @@ class RunOptions:
     max_drop: float | None = None
     batch_size: int = 8
     bundle: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shift as it is declared: what is run on it, with which bundle, and where the report goes."""
+
+    shift: ShiftSpec
+    choice: Choice
+    bundle: BundleRef
+    out: Path
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A job whose cohort and models were found and verified."""
+
+    job: Job
+    cohort: "Cohort"
+    models: "list[ModelUnderTest]"
 
 
 def run_shift(options: RunOptions, console: Console | None = None) -> int:
@@ -63,86 +86,100 @@ def run_shift(options: RunOptions, console: Console | None = None) -> int:
         UsageError: Something that the user can mend; found before the long work wherever that is possible.
     """
     console = console or Console()
+    job = declare(options)
+    cache = settle([job], options)
+    return perform(open_job(job, options), options, cache, console).exit_code
+
+
+def declare(options: RunOptions, *, fitting: bool = False) -> Job:
+    """Read what a run of one shift is declared to be.
+
+    Args:
+        options: What to do.
+        fitting: Leave out chosen models that answer another question, instead of refusing them.
+
+    Raises:
+        UsageError: A wrong name, file or option.
+    """
     shift = load_shift(shift_path(options.shift))
-    specs = _model_specs(shift, options.models)
-    bundle = find_bundle(shift, options.bundle)
-    prepare_environment(hub=uses_hub(bundle))
-    out = options.out or Path("radbench-out") / shift.name
-    check_writable(out)
+    choice = choose_models(shift, options.models, options.controls, fitting=fitting)
+    return Job(shift, choice, find_bundle(shift, options.bundle), options.out or OUT / shift.name)
+
+
+def settle(jobs: Iterable[Job], options: RunOptions) -> Path:
+    """Prepare the process for the jobs, before anything heavy is imported; return the cache's folder.
+
+    Raises:
+        UsageError: A folder that cannot be written to, or no GPU where one was asked for.
+    """
+    jobs = list(jobs)
+    prepare_environment(hub=any(uses_hub(job.bundle) for job in jobs))
+    for job in jobs:
+        check_writable(job.out)
     cache = usable_cache()
     if options.device == "cuda":
         resolve_device("cuda")  # without a GPU, say so now and not after the planning
-    cohort = load_cohort(shift)
-    models = [load_model_under_test(spec, options.device) for spec in specs]
-    testset = _build_testset(options, shift, cohort, bundle, cache, console)
-    result = _audit(options, shift, cohort, testset, models, cache, console)
+    return cache
+
+
+def open_job(job: Job, options: RunOptions) -> Opened:
+    """Find the cohort and verify the models' weights; no network is built and no image drawn.
+
+    Raises:
+        UsageError: A cohort that cannot be read, or weights that are not the declared ones.
+    """
+    cohort = load_cohort(job.shift)
+    return Opened(job, cohort, [load_model_under_test(spec, options.device) for spec in job.choice.models])
+
+
+def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> "AuditResult":
+    """Build the test set, audit the models, write the outputs and print the table."""
+    testset = _build_testset(opened, options, cache, console)
+    result = _audit(opened, options, testset, cache, console)
     with console.status("Writing the report"):
-        report = write_outputs(result, list(gallery(result, cohort, testset)), out)
+        items = list(gallery(result, opened.cohort, testset))
+        report = write_outputs(result, items, opened.job.out)
     print_summary(console, result)
-    console.print(f"Report: {report}", soft_wrap=True, highlight=False, markup=False)
-    return result.exit_code
+    say(console, f"Report: {report}")
+    return result
 
 
-def _model_specs(shift: ShiftSpec, asked: Sequence[str]) -> list[ModelSpec]:
-    names = list(dict.fromkeys(asked or shift.models))
-    if not names:
-        raise UsageError(f"The shift '{shift.name}' names no models; choose one with --model.")
-    specs = [load_model(model_path(name)) for name in names]
-    for spec in specs:
-        if spec.target != shift.target:
-            raise UsageError(
-                f"The model '{spec.name}' predicts '{spec.target}', the shift '{shift.name}' needs a model "
-                f"that predicts '{shift.target}'; choose another with --model."
-            )
-    twice = {spec.name for spec in specs if sum(other.name == spec.name for other in specs) > 1}
-    if twice:
-        raise UsageError(f"Two models are called '{min(twice)}'; give each YAML file its own name.")
-    return specs
+def say(console: Console, line: str) -> None:
+    """Print one line as it is, however long."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _build_testset(
-    options: RunOptions,
-    shift: ShiftSpec,
-    cohort: "Cohort",
-    bundle: BundleRef,
-    cache: Path,
-    console: Console,
-) -> TestSet:
+def _build_testset(opened: Opened, options: RunOptions, cache: Path, console: Console) -> TestSet:
     """Plan and build the test set; the weights are loaded only if something has to be edited."""
+    job, cohort = opened.job, opened.cohort
 
     def load() -> "Bundle":
         from radbench.diffusion.bundle import load_bundle
 
-        return load_bundle(bundle, resolve_device(options.device))
+        return load_bundle(job.bundle, resolve_device(options.device))
 
     with console.status("Planning"):
-        weights = bundle_digests(bundle)
-        algorithm = algorithm_version(shift.editor.name)
-        plan = make_plan(shift, cohort, weights, algorithm, limit=options.limit, seed=options.seed)
+        weights = bundle_digests(job.bundle)
+        algorithm = algorithm_version(job.shift.editor.name)
+        plan = make_plan(job.shift, cohort, weights, algorithm, limit=options.limit, seed=options.seed)
     with progress(console, "Editing") as report:
         testset = build_testset(
             plan, cohort, load, cache=cache, batch_size=options.batch_size, progress=report
         )
     for name in testset.repaired:
-        console.print(f"Damaged in the cache, rebuilt: {name}", soft_wrap=True, highlight=False, markup=False)
+        say(console, f"Damaged in the cache, rebuilt: {name}")
     return testset
 
 
 def _audit(
-    options: RunOptions,
-    shift: ShiftSpec,
-    cohort: "Cohort",
-    testset: TestSet,
-    models: Sequence["ModelUnderTest"],
-    cache: Path,
-    console: Console,
+    opened: Opened, options: RunOptions, testset: TestSet, cache: Path, console: Console
 ) -> "AuditResult":
     with console.status("Auditing"):
         return run_audit(
-            shift,
-            cohort,
+            opened.job.shift,
+            opened.cohort,
             testset,
-            models,
+            opened.models,
             seed=options.seed,
             max_drop=options.max_drop,
             cache=cache,
