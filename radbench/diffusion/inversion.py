@@ -5,15 +5,14 @@ go through the network in full micro-batches instead of one timestep after the o
 
 Where sigma_t is 0 (the last step of most schedulers) the algorithm's z_t = (x_{t-1} - mu_t) / sigma_t is
 undefined. What an edit needs is only sigma_t z_t, the residual x_{t-1} - mu_t, which always exists. The means
-mu_t are what is
-stored: an edit adds ``mu(x_t, eps_t) - mu_t`` to x_{t-1}, which is the algorithm's ``mu(x_t, eps_t) + sigma_t
-    z_t``
-in an order of operations that returns x_{t-1} to the bit when nothing was edited.
+mu_t are what is stored: an edit adds ``mu(x_t, eps_t) - mu_t`` to x_{t-1}, which is the algorithm's
+``mu(x_t, eps_t) + sigma_t z_t`` in an order of operations that returns x_{t-1} to the bit when nothing was
+edited.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +62,43 @@ class Inversion:
         """z_t of Algorithm 1, float32 [S, C, h, w]; zero at steps whose sigma is 0, where it is undefined."""
         rows = zip(self.residuals, schedule.sigma, strict=True)
         return torch.stack([row / sigma if sigma > 0 else torch.zeros_like(row) for row, sigma in rows])
+
+    def step(self, schedule: Schedule, step: int, latents: Tensor, noise: Tensor) -> Tensor:
+        """Return x_{t-1} = mu(x_t, eps_t) + sigma_t z_t of an edit (equation 3); no noise, no change.
+
+        Args:
+            schedule: the inversion's steps.
+            step: index into them.
+            latents: x_t of the edit, float32 [C, h, w].
+            noise: eps_t of the edit, same shape.
+        """
+        return self.latents[step + 1] + (schedule.mean(step, latents, noise) - self.means[step])
+
+    def from_start(self, schedule: Schedule) -> "Inversion":
+        """Return the inversion from a later start point, the same to the bit as if it had been made there.
+
+        Raises:
+            UsageError: the inversion was made for other steps or starts later than the schedule.
+        """
+        offset = len(self.timesteps) - len(schedule)
+        if offset < 0 or self.timesteps[offset:] != schedule.timesteps:
+            raise UsageError(
+                f"The inversion has {len(self.timesteps)} steps from timestep {self.timesteps[0]}, "
+                f"the edit {len(schedule)} from {schedule.timesteps[0]}; invert again with the edit's "
+                "num_inference_steps, skip_ratio and scheduler."
+            )
+        if offset == 0:
+            return self
+        record = dict(self.settings)
+        if "sigma" in record:
+            record["sigma"] = record["sigma"][offset:]
+        return replace(
+            self,
+            latents=self.latents[offset:],
+            means=self.means[offset:],
+            timesteps=schedule.timesteps,
+            settings=record,
+        )
 
     def save(self, path: Path | str) -> None:
         """Write the inversion as one safetensors file, atomically."""

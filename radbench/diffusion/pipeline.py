@@ -11,11 +11,11 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from radbench.diffusion.bundle import Bundle
+from radbench.diffusion.denoise import OnStep
 from radbench.diffusion.inputs import as_images, as_masks, broadcast, seeds_from, to_output
 from radbench.diffusion.inversion import Inversion
 from radbench.diffusion.paste_back import paste_back as paste_source
 from radbench.diffusion.prompts import longest_prompt
-from radbench.diffusion.radedit import OnStep
 from radbench.diffusion.schedule import Schedule, make_schedule
 from radbench.diffusion.session import Session, latent_masks, open_session
 from radbench.errors import UsageError
@@ -123,7 +123,8 @@ class RadEditPipeline(DiffusionPipeline):
             return_dict: whether to return a ``RadEditPipelineOutput`` or a tuple ``(images,)``.
             callback_on_step_end: called as ``f(pipeline, step, timestep, {"latents": ...})`` after every
                 step; the latents of the mapping it returns replace the step's.
-            inversion: inversions from ``invert``, made with the same steps, used instead of inverting anew.
+            inversion: inversions from ``invert`` with the same num_inference_steps and at most this skip_ratio,
+                used instead of inverting anew.
             mask_threshold: share of a latent's area from which a mask covers it.
             paste_back: whether source pixels replace the keep region after decoding.
             feather: standard deviation, in pixels, of the paste's fall-off outside the keep mask.

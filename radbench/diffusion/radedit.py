@@ -1,21 +1,18 @@
-"""RadEdit (Algorithm 3) on latents: the one core loop that the editor and the pipeline share."""
+"""RadEdit (Algorithm 3) on latents, for the editor and the pipeline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from radbench.diffusion.denoise import OnStep, denoise, guide
 from radbench.diffusion.inversion import Inversion
 from radbench.diffusion.rows import NoisePredictor, Texts
 from radbench.diffusion.schedule import Schedule
-from radbench.errors import UsageError
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """Raised whenever a change alters the pixels of an edit; part of every edit task's key."""
-
-OnStep = Callable[[int, int, Tensor], Tensor]
-"""Called after every step with its index, its timestep and the latents [B, C, h, w]; returns the latents."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,39 @@ class LatentMasks:
     keep: Tensor
 
 
+@dataclass(frozen=True)
+class RadEditTrack:
+    """One image under Algorithm 3.
+
+    The noise is guided inside the edit mask and unconditional outside; then the inverted latents of the same
+    step t - 1 replace the keep region. Where neither mask is set, the image is free to change.
+
+    Attributes:
+        schedule: the S steps of the inversion.
+        inversion: of the image.
+        edit: ``m_edit``, bool [1, h, w].
+        keep: ``m_keep``, bool [1, h, w].
+        guidance_scale: w; 0 is unconditional, 1 is conditional without guidance.
+    """
+
+    schedule: Schedule
+    inversion: Inversion
+    edit: Tensor
+    keep: Tensor
+    guidance_scale: float
+
+    @property
+    def start(self) -> Tensor:
+        """The inverted latents at the start point, float32 [C, h, w]."""
+        return self.inversion.latents[0]
+
+    def step(self, step: int, latents: Tensor, conditional: Tensor, free: Tensor) -> Tensor:
+        """Return x_{t-1}; see ``Track.step``."""
+        noise = torch.where(self.edit, guide(conditional, free, self.guidance_scale), free)
+        kept = self.inversion.latents[step + 1]
+        return torch.where(self.keep, kept, self.inversion.step(self.schedule, step, latents, noise))
+
+
 def edit_latents(
     predictor: NoisePredictor,
     schedule: Schedule,
@@ -44,14 +74,10 @@ def edit_latents(
 ) -> Tensor:
     """Run Algorithm 3 from each inversion's start point down to x_0.
 
-    At every step both guidance branches of all images go through the network together; the noise is guided
-    inside the edit mask and unconditional outside; then the inverted latents of the same step t - 1 replace
-    the keep region. Where neither mask is set, the image is free to change.
-
     Args:
         predictor: the noise predictor.
-        schedule: the S steps of the inversions.
-        inversions: one an image, B.
+        schedule: the S steps of the edit.
+        inversions: one an image, B, with at least these steps.
         masks: where to edit and to keep.
         prompts: embeddings, and the editing prompt of every image, [B].
         empty: entry of the empty prompt among the embeddings.
@@ -64,36 +90,8 @@ def edit_latents(
     Raises:
         UsageError: an inversion was made for other steps.
     """
-    check_inversions(schedule, inversions)
-    kept = torch.stack([inversion.latents for inversion in inversions], dim=1)
-    means = torch.stack([inversion.means for inversion in inversions], dim=1)
-    branches = Texts(prompts.embeddings, [*prompts.index, *(empty for _ in inversions)])
-    latents = kept[0]
-    for step, timestep in enumerate(schedule.timesteps):
-        output = predictor(torch.cat([latents, latents]), [timestep] * (2 * len(inversions)), branches)
-        guided, free = _branches(schedule, step, latents, output, guidance_scale)
-        noise = torch.where(masks.edit, guided, free)
-        latents = kept[step + 1] + (schedule.mean(step, latents, noise) - means[step])
-        latents = torch.where(masks.keep, kept[step + 1], latents)
-        if on_step is not None:
-            latents = on_step(step, timestep, latents)
-    return latents
-
-
-def _branches(
-    schedule: Schedule, step: int, latents: Tensor, output: Tensor, guidance_scale: float
-) -> tuple[Tensor, Tensor]:
-    """Return the guided and the unconditional noise of a network's output for both branches."""
-    conditional, free = (schedule.to_noise(step, latents, half) for half in output.chunk(2))
-    return free + guidance_scale * (conditional - free), free
-
-
-def check_inversions(schedule: Schedule, inversions: Sequence[Inversion]) -> None:
-    """Raise a UsageError unless every inversion has the schedule's steps."""
-    for inversion in inversions:
-        if inversion.timesteps != schedule.timesteps:
-            raise UsageError(
-                f"The inversion has {len(inversion.timesteps)} steps from timestep {inversion.timesteps[0]}, "
-                f"the edit {len(schedule)} from {schedule.timesteps[0]}; invert again with the edit's "
-                "num_inference_steps, skip_ratio and scheduler."
-            )
+    tracks = [
+        RadEditTrack(schedule, inversion.from_start(schedule), edit, keep, guidance_scale)
+        for inversion, edit, keep in zip(inversions, masks.edit, masks.keep, strict=True)
+    ]
+    return torch.stack(denoise(predictor, tracks, prompts, empty, on_step))

@@ -4,10 +4,8 @@ Floating-point sums depend on the shapes that a kernel sees: the same row may di
 a batch of one and a batch of eight, or between one thread and two. So the noise predictor always sees exactly
 ``ROWS`` rows (the last batch is padded), each computed by one thread; parallelism comes from several
 micro-batches at once, not from threads inside one. With the shapes fixed, a row's bits depend neither on its
-place nor on its
-neighbours: ``rows_are_independent`` checks that on the network and the machine at hand. A multiple of four
-    rows keeps
-it true on every instruction set tried (AVX-512, AVX2, SSE).
+place nor on its neighbours: ``rows_are_independent`` checks that on the network and the machine at hand. A
+multiple of four rows keeps it true on every instruction set tried (AVX-512, AVX2, SSE).
 
 On a GPU the micro-batch is larger, TF32 is off and cuDNN may not tune itself; its results agree with the
 CPU's to a tolerance, not to the bit.

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radbench.diffusion.bundle import Bundle
+from radbench.diffusion.denoise import OnStep
 from radbench.diffusion.inversion import Inversion, invert
 from radbench.diffusion.latents import decode, encode, mask_to_latent
 from radbench.diffusion.prompts import encode_prompts
-from radbench.diffusion.radedit import LatentMasks, OnStep, edit_latents
+from radbench.diffusion.radedit import LatentMasks, edit_latents
 from radbench.diffusion.rows import Lanes, NoisePredictor, Texts, fast_layout, lanes
 from radbench.diffusion.schedule import Schedule
 from radbench.errors import RadbenchError, UsageError
@@ -41,6 +42,11 @@ class Session:
         bundle = self.bundle
         embeddings, row = encode_prompts(bundle.tokenizer, bundle.text_encoder, prompts, bundle.max_length)
         return Texts(embeddings.cpu(), [row[prompt] for prompt in prompts])
+
+    def guidance(self, prompts: Sequence[str]) -> tuple[Texts, int]:
+        """Return the editing prompts' embeddings, and which entry is the unconditional prompt's."""
+        both = self.texts([*prompts, EMPTY])
+        return Texts(both.embeddings, both.index[:-1]), both.index[-1]
 
     def encode(self, pixels: Sequence[Tensor]) -> list[Tensor]:
         """Return the latent of every image, float32 [c, h, w]; pixels float32 [C, H, W] in [-1, 1]."""
@@ -74,11 +80,10 @@ class Session:
         on_step: OnStep | None = None,
     ) -> Tensor:
         """Return the edited latents, float32 [B, c, h, w] (Algorithm 3)."""
-        both = self.texts([*prompts, EMPTY])
-        wanted = Texts(both.embeddings, both.index[:-1])
+        wanted, empty = self.guidance(prompts)
         self._check_weights(inversions)
         return edit_latents(
-            self.predictor, schedule, inversions, masks, wanted, both.index[-1], guidance_scale, on_step
+            self.predictor, schedule, inversions, masks, wanted, empty, guidance_scale, on_step
         )
 
     def _check_weights(self, inversions: Sequence[Inversion]) -> None:

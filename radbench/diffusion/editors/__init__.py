@@ -15,7 +15,7 @@ __all__ = [
     "get_editor",
 ]
 
-_EDITORS = {"radedit": ("radbench.diffusion.editors.radedit", "RadEditEditor", 1)}
+_EDITORS = {"radedit": ("radbench.diffusion.editors.radedit", "RadEditEditor", 2)}
 """Name to module, class and algorithm version: planning needs the version but not torch."""
 
 

@@ -14,6 +14,27 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class EditSettings:
+    """How to edit: all requests of a call, or one that brings its own.
+
+    Attributes:
+        num_inference_steps: N, steps of the whole schedule.
+        guidance_scale: classifier-free guidance w inside the edit mask.
+        skip_ratio: share of the noisiest steps that are skipped, 0 to below 1.
+        mask_threshold: share of a latent's area from which a mask covers it, over 0 to 1.
+        paste_back: whether source pixels replace the keep region after decoding, in editors that know one.
+        feather: standard deviation, in pixels, of the paste's fall-off outside the keep mask.
+    """
+
+    num_inference_steps: int = 30
+    guidance_scale: float = 15.0
+    skip_ratio: float = 0.2
+    mask_threshold: float = 0.5
+    paste_back: bool = True
+    feather: float = 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class EditRequest:
     """One image to edit.
@@ -26,6 +47,7 @@ class EditRequest:
         prompt: the editing prompt.
         invert_prompt: the prompt of the inversion, as a rule empty.
         seed: 0 to 2**63 - 1; decides the noise.
+        settings: how to edit this image; None for the settings of the call.
     """
 
     key: str
@@ -35,27 +57,7 @@ class EditRequest:
     prompt: str
     invert_prompt: str
     seed: int
-
-
-@dataclass(frozen=True)
-class EditSettings:
-    """How to edit, the same for all requests of a call.
-
-    Attributes:
-        num_inference_steps: N, steps of the whole schedule.
-        guidance_scale: classifier-free guidance w inside the edit mask.
-        skip_ratio: share of the noisiest steps that are skipped, 0 to below 1.
-        mask_threshold: share of a latent's area from which a mask covers it, over 0 to 1.
-        paste_back: whether source pixels replace the keep region after decoding.
-        feather: standard deviation, in pixels, of the paste's fall-off outside the keep mask.
-    """
-
-    num_inference_steps: int = 30
-    guidance_scale: float = 15.0
-    skip_ratio: float = 0.2
-    mask_threshold: float = 0.5
-    paste_back: bool = True
-    feather: float = 1.0
+    settings: EditSettings | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +97,13 @@ class Editor(Protocol):
     ) -> Iterator[EditResult]:
         """Yield one result a request, in order, as batches finish.
 
+        Requests with the same image, inversion prompt, seed and number of steps share one inversion, and all
+        of one image share its encoding; give them beside each other, so that results come as early as can be.
+
         Args:
             bundle: the diffusion model.
             requests: what to edit.
-            settings: how.
+            settings: how, for requests that bring no settings of their own.
             batch_size: images edited together; it bounds memory and never changes a pixel.
             on_item: called with every result before it is yielded.
         """
