@@ -1,23 +1,23 @@
 """Predictions remembered: an image that a model has seen is not shown to it again.
 
-One file a model, contract and device, ``predictions/<k[:2]>/<key>.json``, holds the prediction for each
-image's SHA-256.
+What one model says under one contract on one kind of device lies in ``predictions/<k[:2]>/<key>.json`` (scores or
+labels) or in the folder ``predictions/<k[:2]>/<key>/`` (masks), by each image's SHA-256.
 """
 
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from radbench.models.base import Image, ModelUnderTest, Prediction
-from radbench.models.remembered import Remembered
+from radbench.models.memory import MaskMemory, Memory, NumberMemory
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs import ModelSpec
 
-CACHE_VERSION: Final = 1
-_KIND: Final = "kind"
+CACHE_VERSION: Final = 2
+_LIBRARIES: Final = ("torch", "timm", "segmentation-models-pytorch")
 
 
 def image_sha256(image: Image) -> str:
@@ -38,15 +38,13 @@ class CachedModel:
     def __init__(self, model: ModelUnderTest, cache: Path, device: str = "cpu") -> None:
         self.model = model
         contract = model.spec.input.model_dump()
-        decisive = [CACHE_VERSION, model.digest, contract, device, versions(("torch", "timm"))]
+        decisive = [CACHE_VERSION, model.digest, contract, device, versions(_LIBRARIES)]
         key = sha256_bytes(canonical_json(decisive))
-        self._remembered = Remembered(cache / "predictions" / key[:2] / f"{key}.json")
-        self._known: dict[str, Any] | None = None
-
-    @property
-    def path(self) -> Path:
-        """The file that remembers."""
-        return self._remembered.path
+        folder = cache / "predictions" / key[:2]
+        self._masks = model.spec.task == "segmentation"
+        self.path = folder / key if self._masks else folder / f"{key}.json"
+        """The file, or the folder of masks, that remembers."""
+        self._memory: Memory | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -64,20 +62,14 @@ class CachedModel:
         Raises:
             UsageError: the cache folder cannot be written, or whatever the model raises.
         """
-        if self._known is None:
-            self._known = self._remembered.read()
+        if self._memory is None:
+            self._memory = MaskMemory(self.path) if self._masks else NumberMemory(self.path)
+        memory = self._memory
         keys = [image_sha256(image) for image in images]
-        missing = {key: image for key, image in zip(keys, images, strict=True) if key not in self._known}
-        if missing or _KIND not in self._known:
-            fresh = self.model.predict(list(missing.values()))
-            if fresh.kind == "masks":
-                return self.model.predict(images)
-            entries = {_KIND: fresh.kind} | dict(zip(missing, map(float, fresh.values), strict=True))
-            self._remembered.add(entries)
-            self._known |= entries
-        kind = self._known[_KIND]
-        dtype = np.float64 if kind == "probabilities" else np.int64
-        return Prediction(kind, np.array([self._known[key] for key in keys], dtype=dtype))
+        if memory.unknown(keys):
+            missing = {key: image for key, image in zip(keys, images, strict=True) if key not in memory}
+            memory.add(list(missing), self.model.predict(list(missing.values())))
+        return memory.recall(keys)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

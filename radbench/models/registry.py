@@ -10,7 +10,10 @@ from radbench.specs import ModelSpec
 if TYPE_CHECKING:
     import torch
 
-ADAPTERS: Final[dict[str, tuple[str, str]]] = {"timm": ("radbench.models.timm_adapter", "TimmModel")}
+ADAPTERS: Final[dict[str, tuple[str, str]]] = {
+    "timm": ("radbench.models.timm_adapter", "TimmModel"),
+    "smp": ("radbench.models.smp_adapter", "SmpModel"),
+}
 """Format to (module, class); the class takes (spec, device)."""
 
 
@@ -31,3 +34,14 @@ def load_model_under_test(spec: ModelSpec, device: "torch.device | str" = "cpu")
     module, name = ADAPTERS[spec.format]
     model: ModelUnderTest = getattr(import_module(module), name)(spec, device)
     return model
+
+
+def load_checkpoints(spec: ModelSpec, device: "torch.device | str" = "cpu") -> list[ModelUnderTest]:
+    """Return the further runs that ``spec`` declares beside its main weights, in their order.
+
+    Each is a model of its own: the same declaration with other weights, and so another digest.
+
+    Raises:
+        UsageError: as ``load_model_under_test``, for any of them.
+    """
+    return [load_model_under_test(spec.at(checkpoint), device) for checkpoint in spec.checkpoints]

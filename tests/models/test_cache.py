@@ -17,7 +17,8 @@ class Counting:
     """Scores an image by its mean and counts what it is shown."""
 
     def __init__(self, digest="d", kind="probabilities", mean=0.5):
-        self.spec = SimpleNamespace(input=InputContract(spatial_shape=[8, 8], mean=[mean]))
+        contract = InputContract(spatial_shape=[8, 8], mean=[mean])
+        self.spec = SimpleNamespace(task="binary", input=contract)
         self.digest = digest
         self.kind = kind
         self.seen = 0

@@ -1,0 +1,179 @@
+"""The training loop that every task shares: steps, learning rate, checkpoints, the report."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.models.checkpoint import load_checkpoint, save_checkpoint
+from radbench.models.training.objective import Objective
+from radbench.models.training.seeds import derived, own_random_state
+from radbench.runtime import atomic_write, canonical_json, sha256_bytes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Progress = Callable[[int, int, float], None]
+"""Called after every step with steps done, steps in all, and the running loss."""
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What came of a training; everything in it follows from the configuration and the samples.
+
+    Attributes:
+        steps: optimiser steps.
+        samples: images in the training set.
+        positives: images with label 1; of a segmenter, pixels inside a mask.
+        loss: mean loss of the last pass (binary cross-entropy in nats; a segmenter's has 1 - Dice added).
+        parameters: trainable numbers in the network.
+        samples_sha256: of all images and labels (or masks), in order.
+        weights_sha256: of the safetensors file.
+    """
+
+    steps: int
+    samples: int
+    positives: int
+    loss: float
+    parameters: int
+    samples_sha256: str
+    weights_sha256: str
+
+
+def train(
+    objective: Objective,
+    *,
+    weights: Path,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 100,
+    progress: Progress | None = None,
+) -> TrainingReport:
+    """Train an objective's network and save its weights.
+
+    Args:
+        objective: task, settings and samples.
+        weights: the safetensors file to write, atomically, at the end.
+        checkpoint: a safetensors file to resume from if it is there, written every ``checkpoint_every``
+            steps and removed at the end; None for none.
+        checkpoint_every: steps between checkpoints.
+        progress: see ``Progress``.
+
+    Raises:
+        UsageError: a network that cannot be built or does not fit the task, a checkpoint of another training,
+            or a folder that cannot be written.
+    """
+    samples_sha256 = objective.samples.sha256
+    run = _Run(objective)
+    fingerprint = sha256_bytes(canonical_json([objective.config.plain(), samples_sha256]))
+    with own_random_state(objective.device):
+        run.start()
+        if checkpoint is not None and checkpoint.is_file():
+            run.restore(checkpoint, fingerprint)
+        for step in range(run.done, run.total):
+            run.step(step)
+            if progress is not None:
+                progress(run.done, run.total, run.running_loss)
+            if checkpoint is not None and run.done % checkpoint_every == 0 and run.done < run.total:
+                save_checkpoint(checkpoint, run.network, run.optimizer, run.state(fingerprint))
+    return _finish(run, weights, checkpoint, samples_sha256)
+
+
+def _finish(run: "_Run", weights: Path, checkpoint: Path | None, samples_sha256: str) -> TrainingReport:
+    import safetensors.torch
+
+    state = {name: value.detach().cpu().contiguous() for name, value in run.network.state_dict().items()}
+    payload: bytes = safetensors.torch.save(state, metadata={"format": "pt"})
+    atomic_write(weights, payload)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    samples = run.objective.samples
+    return TrainingReport(
+        steps=run.total,
+        samples=len(samples),
+        positives=int(samples.truth.sum(dtype=np.int64)),
+        loss=float(np.mean(run.losses[-run.steps_per_epoch :])),
+        parameters=sum(parameter.numel() for parameter in run.network.parameters()),
+        samples_sha256=samples_sha256,
+        weights_sha256=sha256_bytes(payload),
+    )
+
+
+class _Run:
+    """The moving parts of one training."""
+
+    network: "nn.Module"
+    optimizer: "torch.optim.Optimizer"
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.config = objective.config
+        self.batch_size = min(self.config.batch_size, len(objective.samples))
+        self.steps_per_epoch = len(objective.samples) // self.batch_size
+        self.total = self.steps_per_epoch * self.config.epochs
+        self.done = 0
+        self.losses: list[float] = []
+        self._epoch = -1
+        self._order: NDArray[np.intp] = np.arange(0)
+
+    @property
+    def running_loss(self) -> float:
+        return float(np.mean(self.losses[-50:]))
+
+    def start(self) -> None:
+        import torch
+
+        torch.manual_seed(derived(self.config.seed, 0))
+        network = self.objective.build()
+        # channels last: 1.6 to 2 times faster on a CPU for small convolutional networks, same mathematics
+        self.network = network.to(self.objective.device).to(memory_format=torch.channels_last).train()
+        groups = _decay_groups(network, self.config.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
+
+    def state(self, fingerprint: str) -> dict[str, Any]:
+        return {"fingerprint": fingerprint, "done": self.done, "losses": self.losses}
+
+    def restore(self, checkpoint: Path, fingerprint: str) -> None:
+        state = load_checkpoint(checkpoint, self.network, self.optimizer, fingerprint)
+        self.done, self.losses = int(state["done"]), list(state["losses"])
+
+    def step(self, step: int) -> None:
+        import torch
+
+        torch.manual_seed(derived(self.config.seed, 2, step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * _schedule(step, self.total, self.config.warmup)
+        inputs, targets = self.objective.batch(self._chosen(step), step)
+        loss = self.objective.loss(self.network(inputs), targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
+        self.optimizer.step()
+        self.losses.append(float(loss.detach()))
+        self.done = step + 1
+
+    def _chosen(self, step: int) -> NDArray[np.intp]:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            rng = np.random.default_rng([self.config.seed, 1, epoch])
+            self._epoch, self._order = epoch, rng.permutation(len(self.objective.samples))
+        return self._order[place * self.batch_size : (place + 1) * self.batch_size]
+
+
+def _schedule(step: int, total: int, warmup: float) -> float:
+    """Return the factor of the learning rate: linear rise, then half a cosine down to (almost) 0."""
+    rise = max(1, round(warmup * total))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+
+
+def _decay_groups(network: "nn.Module", decay: float) -> list[dict[str, Any]]:
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": decay},
+        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
