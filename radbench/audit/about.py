@@ -82,8 +82,9 @@ class EditQuality(Strict):
     keep mask, ``outside_vs_source`` outside both. ``keep_contrast`` is the share of the kept object's
     contrast that survived (1 = all). The rest is what was measured when the edits were made, and decided
     which were kept: ``editing_score`` (directional cosine, -1 to 1), ``change_edit``, ``change_keep`` and
-    ``change_outside`` (mean absolute changes), ``seam`` (1 = none) and ``saturation`` (share of pixels newly
-    at an end of the range). None: not known or not measured.
+    ``change_outside`` (mean absolute changes against the source), ``effect_edit`` (``change_edit`` against the
+    edit's own reconstruction instead), ``seam`` (1 = none) and ``saturation`` (share of pixels newly at an end
+    of the range). None: not known or not measured.
     """
 
     scenario: str
@@ -99,6 +100,7 @@ class EditQuality(Strict):
     change_edit: float | None = None
     change_keep: float | None = None
     change_outside: float | None = None
+    effect_edit: float | None = None
     seam: float | None = None
     saturation: float | None = None
 

@@ -1,21 +1,24 @@
-"""The sets of images that a model is shown: real, reconstructed, edited, and truly rendered."""
+"""The sets of images that a model is shown: real, reconstructed, sham, edited, truly rendered, and doses."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.audit.result import ALL_SCENARIOS, Arm
-from radbench.data.cohort import Cohort, GrayImage, Study
+from radbench.audit.basics import ALL_SCENARIOS, Arm
+from radbench.data.cohort import Cohort, GrayImage, Mask, Study
 from radbench.errors import UsageError
-from radbench.specs import ShiftSpec
+from radbench.specs import Scenario, ShiftSpec
 
 if TYPE_CHECKING:
     from radbench.testsets.records import Record
     from radbench.testsets.testset import TestSet
+
+Shown: TypeAlias = Arm | Literal["dose"]
+"""What a model is shown: the arms of the result, and the other strengths of the editor."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +30,48 @@ class ArmImages:
         study_ids: [N].
         patient_ids: [N].
         scenarios: [N], "all" in the real arm.
-        labels: int64 [N], the target's label in this arm, 0 or 1.
+        doses: [N], such as "guidance_scale=5"; "" outside the arm "dose".
+        labels: int64 [N], the target's label in this arm, 0 or 1; None for a segmentation.
         load: image number -> uint8 [H, W].
+        mask: image number -> bool [H, W], the true mask; None for a classification.
     """
 
-    arm: Arm
+    arm: Shown
     study_ids: tuple[str, ...]
     patient_ids: tuple[str, ...]
     scenarios: tuple[str, ...]
-    labels: NDArray[np.int64]
+    doses: tuple[str, ...]
+    labels: NDArray[np.int64] | None
     load: Callable[[int], GrayImage]
+    mask: Callable[[int], Mask] | None = None
 
     def __len__(self) -> int:
         return len(self.study_ids)
+
+    @property
+    def truths(self) -> NDArray[np.int64]:
+        """The labels, int64 [N], of a classification."""
+        if self.labels is None:
+            raise ValueError("A segmentation has masks and no labels.")
+        return self.labels
+
+    def take(self, numbers: Sequence[int]) -> "ArmImages":
+        """Return only the images numbered ``numbers``, in that order."""
+
+        def pick(values: Sequence[str]) -> tuple[str, ...]:
+            return tuple(values[number] for number in numbers)
+
+        load, mask = self.load, self.mask
+        return replace(
+            self,
+            study_ids=pick(self.study_ids),
+            patient_ids=pick(self.patient_ids),
+            scenarios=pick(self.scenarios),
+            doses=pick(self.doses),
+            labels=None if self.labels is None else self.labels[np.asarray(numbers, np.int64)],
+            load=lambda index: load(numbers[index]),
+            mask=None if mask is None else lambda index: mask(numbers[index]),
+        )
 
 
 @dataclass(frozen=True)
@@ -48,13 +80,19 @@ class Case:
 
     record: "Record"
     study: Study
-    truth: GrayImage | None
+    truth: GrayImage | None = None
 
 
 class Scene:
     """A shift's cohort and test set, joined study by study.
 
     Images of the cohort are kept while they are likely to be wanted again (drawing one may be slow).
+
+    Attributes:
+        cases: the usable stress edits.
+        shams: the usable sham edits.
+        placebos: the usable edits of studies without the finding; no model sees them.
+        doses: the usable edits at other strengths.
 
     Raises:
         UsageError: a record of a study that the cohort does not have, or a study without the target's label.
@@ -64,10 +102,18 @@ class Scene:
         self.shift = shift
         self.cohort = cohort
         self.testset = testset
-        self.studies: dict[str, Study] = {study.study_id: study for study in cohort.studies}
+        self.scenarios: Mapping[str, Scenario] = {scenario.name: scenario for scenario in shift.scenarios}
+        self.studies: Mapping[str, Study] = {study.study_id: study for study in cohort.studies}
         self.source = lru_cache(maxsize=512)(self._source)
-        usable = [record for record in testset.records if record.status == "ok"]
-        self.cases = [self._case(record) for record in usable]
+        self.cases = [Case(record, study, self._truth(record, study)) for record, study in self._of("stress")]
+        self.shams = [Case(record, study) for record, study in self._of("sham")]
+        self.placebos = [Case(record, study) for record, study in self._of("placebo")]
+        self.doses = [Case(record, study) for record, study in self._of("dose")]
+
+    @property
+    def segments(self) -> bool:
+        """Whether the models draw masks."""
+        return self.shift.task == "segmentation"
 
     def label(self, study: Study) -> int:
         """Return the study's real label of the target."""
@@ -83,20 +129,20 @@ class Scene:
         """Return the target's label after the edit: as declared, or the real one if it is unchanged."""
         return int(case.record.labels_after.get(self.shift.target, self.label(case.study)))
 
-    def arms(self) -> dict[Arm, ArmImages]:
+    def arms(self) -> dict[Shown, ArmImages]:
         """Return the arms that can be shown; those of edited studies only if there are any."""
-        found = {"real": self._real()}
-        if self.cases:
-            edited, rebuilt = self.testset.image, self.testset.reconstruction
-            cases = self.cases
-            found["reconstruction"] = self._edited(
-                "reconstruction", cases, lambda index: rebuilt(cases[index].record)
-            )
-            found["stress"] = self._edited("stress", cases, lambda index: edited(cases[index].record))
-        known = [(case, case.truth) for case in self.cases if case.truth is not None]
-        if known:
-            found["truth"] = self._edited("truth", [case for case, _ in known], lambda index: known[index][1])
-        return {images.arm: images for images in found.values()}
+        edited, rebuilt = self.testset.image, self.testset.reconstruction
+        cases, shams, doses = self.cases, self.shams, self.doses
+        known = [(case, case.truth) for case in cases if case.truth is not None]
+        found = [
+            self._real(),
+            self._edited("reconstruction", cases, lambda index: rebuilt(cases[index].record)),
+            self._edited("sham", shams, lambda index: edited(shams[index].record)),
+            self._edited("stress", cases, lambda index: edited(cases[index].record)),
+            self._edited("truth", [case for case, _ in known], lambda index: known[index][1]),
+            self._edited("dose", doses, lambda index: edited(doses[index].record)),
+        ]
+        return {images.arm: images for images in found if images.arm == "real" or len(images)}
 
     def _real(self) -> ArmImages:
         studies = list(self.studies.values())
@@ -105,30 +151,56 @@ class Scene:
             study_ids=tuple(study.study_id for study in studies),
             patient_ids=tuple(study.patient_id for study in studies),
             scenarios=(ALL_SCENARIOS,) * len(studies),
-            labels=np.array([self.label(study) for study in studies], np.int64),
+            doses=("",) * len(studies),
+            labels=None if self.segments else np.array([self.label(study) for study in studies], np.int64),
             load=lambda index: self.source(studies[index].study_id),
+            mask=self._masks(studies),
         )
 
-    def _edited(self, arm: Arm, cases: Sequence[Case], load: Callable[[int], GrayImage]) -> ArmImages:
-        label = (lambda case: self.label(case.study)) if arm == "reconstruction" else self.label_after
+    def _edited(self, arm: Shown, cases: Sequence[Case], load: Callable[[int], GrayImage]) -> ArmImages:
+        unchanged = arm in {"reconstruction", "sham"}
+        labels = None
+        if not self.segments:
+            after = [self.label(case.study) if unchanged else self.label_after(case) for case in cases]
+            labels = np.array(after, np.int64)
         return ArmImages(
             arm=arm,
             study_ids=tuple(case.study.study_id for case in cases),
             patient_ids=tuple(case.study.patient_id for case in cases),
             scenarios=tuple(case.record.scenario for case in cases),
-            labels=np.array([label(case) for case in cases], np.int64),
+            doses=tuple(case.record.dose for case in cases),
+            labels=labels,
             load=load,
+            mask=self._masks([case.study for case in cases]),
         )
+
+    def _masks(self, studies: Sequence[Study]) -> Callable[[int], Mask] | None:
+        """Return the true masks: an edit leaves the target's outline where it was (Section 5.4)."""
+        if not self.segments:
+            return None
+        return lambda index: self.cohort.mask(studies[index], self.shift.target)
 
     def _source(self, study_id: str) -> GrayImage:
         return self.cohort.image(self.studies[study_id])
 
-    def _case(self, record: "Record") -> Case:
+    def _of(self, arm: str) -> list[tuple["Record", Study]]:
+        records = self.testset.records
+        return [(record, self._study(record)) for record in records if _usable(record, arm)]
+
+    def _study(self, record: "Record") -> Study:
         study = self.studies.get(record.study_id)
         if study is None:
             raise UsageError(
                 f"The test set {self.testset.key[:12]} edits study '{record.study_id}', which cohort "
                 f"'{self.cohort.name}' does not have; build it from this cohort."
             )
-        truth = self.cohort.counterfactual(study, record.labels_after) if self.cohort.truth_known else None
-        return Case(record, study, truth)
+        return study
+
+    def _truth(self, record: "Record", study: Study) -> GrayImage | None:
+        if not self.cohort.truth_known:
+            return None
+        return self.cohort.counterfactual(study, record.labels_after, record.attributes_after)
+
+
+def _usable(record: "Record", arm: str) -> bool:
+    return record.arm == arm and record.status == "ok"

@@ -17,6 +17,16 @@ MEASURES = (
     "reconstruction_vs_source",
     "keep_contrast",
 )
+RECORDED = (
+    "editing_score",
+    "change_edit",
+    "change_keep",
+    "change_outside",
+    "effect_edit",
+    "seam",
+    "saturation",
+)
+"""Measures that were taken when the edit was made, and that decided whether it was kept."""
 
 
 def edit_quality(scene: Scene) -> list[EditQuality]:
@@ -27,6 +37,7 @@ def edit_quality(scene: Scene) -> list[EditQuality]:
         if cases:
             measured = [_measure(scene, case) for case in cases]
             means = {name: _mean(row[name] for row in measured) for name in MEASURES}
+            means |= {name: _mean(case.record.measures.get(name) for case in cases) for name in RECORDED}
             found.append(EditQuality(scenario=scenario.name, n=len(cases), **means))
     return found
 

@@ -1,149 +1,129 @@
-"""From decisions and scores to figures with intervals, every comparison on one shared draw of patients."""
+"""From what models said to figures with intervals, every comparison on one shared draw of patients.
 
+An audit has one primary value an image, and here are the drops, effects and gaps that are made of it, the same
+for every task. What only one task has is in ``classification`` and ``segmentation``.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.audit.points import PointMetrics
+from radbench.audit.arms import ArmImages
+from radbench.audit.basics import Estimate
 from radbench.audit.predict import Seen
-from radbench.audit.result import ArmResult, Estimate, PairedResult
+from radbench.audit.result import ArmResult, PairedResult
 from radbench.metrics.bootstrap import Draws
-from radbench.metrics.intervals import Interval, Share, auroc_interval, difference, mean_interval, share
-from radbench.metrics.points import NO_IMAGES, NO_NEGATIVES, NO_SCORES, Point
-
-ONE_CLASS_ACCURACY = {
-    0: "all negative: accuracy is specificity at the locked operating point",
-    1: "all positive: accuracy is sensitivity at the locked operating point",
-}
+from radbench.metrics.intervals import Mean, difference, mean
+from radbench.metrics.points import NO_IMAGES
+from radbench.models.base import ModelUnderTest, Prediction
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(ABC):
     """How figures are made in one audit.
 
-    Attributes:
+    Args:
         draws: the patients of every arm, resampled once.
-        points: the point metrics.
-        names: metrics of every arm, "accuracy" among them.
+        names: metrics of every arm, the primary one among them.
     """
 
-    draws: Draws
-    points: PointMetrics
-    names: Sequence[str]
+    def __init__(self, draws: Draws, names: Sequence[str]) -> None:
+        self.draws = draws
+        self.names = names
 
+    @abstractmethod
+    def read(self, model: ModelUnderTest, images: ArmImages, prediction: Prediction) -> Seen:
+        """Return some images as seen by a model.
+
+        Raises:
+            ModelFailureError: the prediction does not answer what the audit asks.
+        """
+
+    @abstractmethod
     def arm(self, seen: Seen) -> ArmResult:
         """Return all figures of one arm."""
-        labels = seen.images.labels
-        points = self.points(self.names, seen)
-        return ArmResult(
-            n=len(labels),
-            patients=len(set(seen.images.patient_ids)),
-            positives=int(labels.sum()),
-            metrics={name: self._estimate(name, points[name], seen) for name in self.names},
-        )
 
-    def paired(self, real: Seen, seen: Seen, reconstruction: Seen | None) -> PairedResult:
+    @abstractmethod
+    def primary(self, seen: Seen) -> Mean:
+        """Return the mean of the images' primary values."""
+
+    @abstractmethod
+    def details(self, real: Seen, partner: Seen, seen: Seen) -> dict[str, Any]:
+        """Return the fields of ``PairedResult`` that only this task has.
+
+        Args:
+            real: the whole real arm.
+            partner: the real images of the same studies, in the order of ``seen``.
+            seen: an arm of edited studies.
+        """
+
+    def score_change(self, partner: Seen, seen: Seen) -> Estimate | None:
+        """Return the mean change of the score against ``partner``; None where the task has no scores."""
+        del partner, seen
+        return None
+
+    def paired(self, real: Seen, seen: Seen, reconstruction: Seen | None = None) -> PairedResult:
         """Return an arm of edited studies against the real arm (and against ``reconstruction`` if given)."""
-        partner = rows(real, partners(real, seen))
-        accuracy = self.correct(seen)
-        flips = self._share(seen, seen.decisions != partner.decisions)
-        beyond = None if reconstruction is None else self.gap(self.correct(reconstruction), accuracy)
+        partner = partner_of(real, seen)
         return PairedResult(
-            flip_rate=_of_share(flips),
-            score_change=self._score_change(partner, seen),
-            drop=self.gap(self.correct(real), accuracy),
-            paired_drop=self.gap(self.correct(partner), accuracy),
-            specificity_drop=self.gap(self._specific(real), self._specific(seen), NO_NEGATIVES),
-            beyond_reconstruction=beyond,
+            drop=self.effect(real, seen),
+            paired_drop=self.effect(partner, seen),
+            beyond_reconstruction=None if reconstruction is None else self.effect(reconstruction, seen),
+            **self.details(real, partner, seen),
         )
 
-    def correct(self, seen: Seen) -> Share:
-        """Return the accuracy as a share."""
-        return self._share(seen, seen.decisions == seen.images.labels)
+    def effect(self, first: Seen, second: Seen) -> Estimate:
+        """Return the primary metric of ``first`` minus that of ``second``."""
+        return gap(self.primary(first), self.primary(second))
 
-    def gap(self, first: Share, second: Share, reason: str = NO_IMAGES) -> Estimate:
-        """Return ``first - second``, counted in images of ``second``; undefined where either has none."""
-        if not first.n or not second.n:
-            return Estimate(value=None, n=second.n, note=reason)
-        low, high, note = difference(first, second)
-        return Estimate(value=first.value - second.value, low=low, high=high, n=second.n, note=note)
+    def value(self, seen: Seen) -> Estimate:
+        """Return the primary metric."""
+        return of_mean(self.primary(seen))
 
-    def _estimate(self, name: str, point: Point, seen: Seen) -> Estimate:
-        labels = seen.images.labels
-        n = len(labels)
-        if name in {"sensitivity", "specificity"}:
-            n = int((labels == (name == "sensitivity")).sum())
-        if point.value is None:
-            return Estimate(value=None, n=n, note=point.note)
-        low, high, note = self._interval(name, point.value, seen)
-        classes = set(labels.tolist())
-        if name == "accuracy" and len(classes) == 1:
-            note = "; ".join(filter(None, (ONE_CLASS_ACCURACY[classes.pop()], note)))
-        return Estimate(value=point.value, low=low, high=high, n=n, note=note)
-
-    def _interval(self, name: str, value: float, seen: Seen) -> Interval:
-        labels = seen.images.labels
-        if name == "auroc" and seen.scores is not None:
-            places = self.draws.places(seen.images.patient_ids)
-            return auroc_interval(self.draws, places, labels, seen.scores, value)
-        if name == "sensitivity":
-            return self.correct(rows(seen, np.flatnonzero(labels == 1))).interval()
-        if name == "specificity":
-            return self._specific(seen).interval()
-        return self.correct(seen).interval()
-
-    def _specific(self, seen: Seen) -> Share:
-        return self.correct(rows(seen, np.flatnonzero(seen.images.labels == 0)))
-
-    def _share(self, seen: Seen, hits: NDArray[np.bool_]) -> Share:
-        return share(self.draws, self.draws.places(seen.images.patient_ids), hits)
-
-    def _score_change(self, partner: Seen, seen: Seen) -> Estimate:
-        n = len(seen.images)
-        if seen.scores is None or partner.scores is None:
-            return Estimate(value=None, n=n, note=NO_SCORES)
-        if not n:
-            return Estimate(value=None, n=n, note=NO_IMAGES)
-        change = seen.scores - partner.scores
+    def average(self, seen: Seen, values: NDArray[np.float64]) -> Mean:
+        """Return the mean of any figure of the arm's images, those that are NaN left out."""
+        known = ~np.isnan(values)
         places = self.draws.places(seen.images.patient_ids)
-        low, high, note = mean_interval(self.draws, places, change)
-        return Estimate(value=float(change.mean()), low=low, high=high, n=n, note=note)
+        return mean(self.draws, places[known], values[known])
 
 
-def rows(seen: Seen, chosen: NDArray[np.int64]) -> Seen:
-    """Return the arm with only the images numbered ``chosen``, in that order."""
-    images = seen.images
-    numbers = chosen.tolist()
+def gap(first: Mean, second: Mean, reason: str = NO_IMAGES) -> Estimate:
+    """Return ``first - second``, counted in images of ``second``; undefined where either has none."""
+    if not first.n or not second.n:
+        return Estimate(value=None, n=second.n, note=reason)
+    low, high, note = difference(first, second)
+    return Estimate(value=first.value - second.value, low=low, high=high, n=second.n, note=note)
 
-    def pick(values: Sequence[str]) -> tuple[str, ...]:
-        return tuple(values[number] for number in numbers)
 
-    fewer = replace(
-        images,
-        study_ids=pick(images.study_ids),
-        patient_ids=pick(images.patient_ids),
-        scenarios=pick(images.scenarios),
-        labels=images.labels[chosen],
-        load=lambda index: images.load(numbers[index]),
-    )
-    return Seen(fewer, seen.decisions[chosen], None if seen.scores is None else seen.scores[chosen])
+def of_mean(found: Mean, reason: str = NO_IMAGES) -> Estimate:
+    """Return a mean with its interval; undefined for no images."""
+    if not found.n:
+        return Estimate(value=None, n=0, note=reason)
+    low, high, note = found.interval()
+    return Estimate(value=found.value, low=low, high=high, n=found.n, note=note)
 
 
 def of_scenario(seen: Seen, scenario: str) -> Seen:
     """Return the arm with only the images of one scenario."""
-    return rows(seen, np.flatnonzero([found == scenario for found in seen.images.scenarios]))
+    return seen.take(np.flatnonzero([found == scenario for found in seen.images.scenarios]))
 
 
-def partners(real: Seen, seen: Seen) -> NDArray[np.int64]:
-    """Return int64 [N], for each image of ``seen`` the number of the same study's image in ``real``."""
+def partner_of(real: Seen, seen: Seen) -> Seen:
+    """Return the real images of the same studies, one for each image of ``seen`` and in its order."""
     numbers: Mapping[str, int] = {study: number for number, study in enumerate(real.images.study_ids)}
-    return np.array([numbers[study] for study in seen.images.study_ids], np.int64)
+    return real.take(np.array([numbers[study] for study in seen.images.study_ids], np.int64))
 
 
-def _of_share(found: Share) -> Estimate:
-    if not found.n:
-        return Estimate(value=None, n=0, note=NO_IMAGES)
-    low, high, note = found.interval()
-    return Estimate(value=found.value, low=low, high=high, n=found.n, note=note)
+def matched(first: Seen, second: Seen) -> tuple[Seen, Seen]:
+    """Return the images of both arms that show the same study in the same scenario, in one order."""
+    mine, other = _places(first), _places(second)
+    both = [key for key in mine if key in other]
+    chosen = [np.array([places[key] for key in both], np.int64) for places in (mine, other)]
+    return first.take(chosen[0]), second.take(chosen[1])
+
+
+def _places(seen: Seen) -> dict[tuple[str, str], int]:
+    keys = zip(seen.images.study_ids, seen.images.scenarios, strict=True)
+    return {key: number for number, key in enumerate(keys)}

@@ -19,17 +19,17 @@ class PointMetrics:
 
     def __call__(self, names: Sequence[str], seen: Seen) -> dict[str, Point]:
         """Return the figures called ``names`` of one arm; see ``radbench.metrics.points.point_metrics``."""
-        labels, scores = seen.images.labels, seen.scores
+        labels, decisions, scores = seen.images.truths, seen.decided, seen.scores
         decisive = [
             versions(("radbench", "torchmetrics")),
             list(names),
             labels.tolist(),
-            seen.decisions.tolist(),
+            decisions.tolist(),
             None if scores is None else scores.tolist(),
         ]
         key = sha256_bytes(canonical_json(decisive))
         if key not in self._known:
-            points = point_metrics(names, labels, seen.decisions, scores)
+            points = point_metrics(names, labels, decisions, scores)
             entry = {key: {name: list(point) for name, point in points.items()}}
             self._remembered.add(entry)
             self._known |= entry

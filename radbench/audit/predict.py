@@ -1,19 +1,21 @@
 """Showing every arm to every model, an image read once for all of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.audit.arms import ArmImages
-from radbench.audit.result import Arm
+from radbench.audit.arms import ArmImages, Shown
 from radbench.errors import UsageError
 from radbench.models.base import ModelUnderTest, Prediction
 
 CHUNK: Final = 256
 """Images held in memory at a time."""
+
+Floats: TypeAlias = NDArray[np.float64]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -22,24 +24,52 @@ class Seen:
 
     Attributes:
         images: the arm.
-        decisions: int64 [N], at the model's locked operating point.
-        scores: float64 [N] in [0, 1], or None for a model that gives labels only.
+        values: float64 [N], each image's part in the primary metric: 1 right or 0 wrong, or its Dice.
+        decisions: int64 [N], at the model's locked operating point; None for a segmentation.
+        scores: float64 [N] in [0, 1]; None for a segmentation, or a model that gives labels only.
+        figures: for a segmentation, metric -> float64 [N], NaN where it is undefined.
+        empty: for a segmentation, bool [N], whether the model marked nothing.
     """
 
     images: ArmImages
-    decisions: NDArray[np.int64]
-    scores: NDArray[np.float64] | None
+    values: Floats
+    decisions: NDArray[np.int64] | None = None
+    scores: Floats | None = None
+    figures: Mapping[str, Floats] = field(default_factory=dict)
+    empty: NDArray[np.bool_] | None = None
+
+    @property
+    def decided(self) -> NDArray[np.int64]:
+        """The decisions of a classification, int64 [N]."""
+        if self.decisions is None:
+            raise ValueError("A segmentation has masks and no decisions.")
+        return self.decisions
+
+    def take(self, numbers: NDArray[np.int64]) -> "Seen":
+        """Return only the images numbered ``numbers``, in that order."""
+        return Seen(
+            self.images.take(numbers.tolist()),
+            self.values[numbers],
+            None if self.decisions is None else self.decisions[numbers],
+            None if self.scores is None else self.scores[numbers],
+            {name: values[numbers] for name, values in self.figures.items()},
+            None if self.empty is None else self.empty[numbers],
+        )
+
+
+Read: TypeAlias = Callable[[ModelUnderTest, ArmImages, Prediction], Seen]
+"""Turns what a model said about some images into what an audit measures."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one model: every arm seen, or why not."""
 
-    seen: Mapping[Arm, Seen]
+    seen: Mapping[Shown, Seen]
     error: str | None = None
 
 
-def show(models: Sequence[ModelUnderTest], arms: Mapping[Arm, ArmImages]) -> list[Outcome]:
+def show(models: Sequence[ModelUnderTest], arms: Mapping[Shown, ArmImages], read: Read) -> list[Outcome]:
     """Return one outcome a model, in order.
 
     A model that raises is an outcome with an error, and the others go on.
@@ -47,32 +77,39 @@ def show(models: Sequence[ModelUnderTest], arms: Mapping[Arm, ArmImages]) -> lis
     Raises:
         UsageError: bad input, e.g. weights that do not fit their architecture.
     """
-    parts: list[dict[Arm, list[Prediction]]] = [{arm: [] for arm in arms} for _ in models]
+    parts: list[dict[Shown, list[Seen]]] = [{arm: [] for arm in arms} for _ in models]
     errors: list[str | None] = [None] * len(models)
     for arm, images in arms.items():
         for start in range(0, len(images), CHUNK):
-            pixels = [images.load(index) for index in range(start, min(start + CHUNK, len(images)))]
+            some = images.take(range(start, min(start + CHUNK, len(images))))
+            pixels = [some.load(index) for index in range(len(some))]
             for index, model in enumerate(models):
                 if errors[index] is None:
                     try:
-                        parts[index][arm].append(model.predict(pixels))
+                        parts[index][arm].append(read(model, some, model.predict(pixels)))
                     except UsageError:
                         raise
                     except Exception as error:  # noqa: BLE001 - a vendor's model may raise anything
                         errors[index] = f"{type(error).__name__}: {error}"
     return [
-        Outcome({}, error) if error else Outcome({arm: _join(model, arms[arm], part[arm]) for arm in arms})
-        for model, part, error in zip(models, parts, errors, strict=True)
+        Outcome({}, error) if error else Outcome({arm: _join(arms[arm], part[arm]) for arm in arms})
+        for part, error in zip(parts, errors, strict=True)
     ]
 
 
-def _join(model: ModelUnderTest, images: ArmImages, parts: Sequence[Prediction]) -> Seen:
-    point = model.spec.operating_point
-    decisions = [part.decisions(point) for part in parts]
-    scores = [part.scores() for part in parts]
-    given = [score for score in scores if score is not None]
+def _join(images: ArmImages, parts: Sequence[Seen]) -> Seen:
+    names = parts[0].figures if parts else {}
     return Seen(
         images,
-        np.concatenate(decisions) if decisions else np.zeros(0, np.int64),
-        np.concatenate(given) if len(given) == len(parts) and given else None,
+        np.concatenate([np.zeros(0), *(part.values for part in parts)]),
+        _all([part.decisions for part in parts]),
+        _all([part.scores for part in parts]),
+        {name: np.concatenate([part.figures[name] for part in parts]) for name in names},
+        _all([part.empty for part in parts]),
     )
+
+
+def _all(parts: Sequence[NDArray[_Scalar] | None]) -> NDArray[_Scalar] | None:
+    """Join the parts; None where one is missing, or there is none."""
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given and len(given) == len(parts) else None

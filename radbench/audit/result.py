@@ -153,7 +153,8 @@ class DoseRow(Strict):
         n: images.
         primary: the primary metric.
         score_change: as in ``PairedResult``; None for a segmentation.
-        change_edit: mean absolute change inside the edit mask (fraction of the grey range); None: unknown.
+        change_edit: mean absolute change inside the edit mask against the edit's own reconstruction (fraction of
+            the grey range); None: unknown.
     """
 
     scenario: str
@@ -178,7 +179,8 @@ class CheckpointSummary(Strict):
     """Several training runs of one model, as the paper's "mean and standard deviation across five runs".
 
     Attributes:
-        n: runs, the main weights among them.
+        n: runs that could be run, the main weights among them.
+        failed: runs that raised an error.
         digests: one a run, the main weights first.
         arms: arm -> metric -> spread over the runs in which it is defined; those defined in fewer than two
             runs are left out.
@@ -186,6 +188,7 @@ class CheckpointSummary(Strict):
     """
 
     n: int
+    failed: int = 0
     digests: list[str]
     arms: dict[Arm, dict[str, Spread]]
     drop: Spread | None = None

@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from radbench.audit.result import (
-    ALL_SCENARIOS,
-    ARMS,
-    Arm,
-    ArmResult,
-    AuditResult,
-    Estimate,
-    ModelResult,
-    PairedResult,
-)
+from radbench.audit.basics import ALL_SCENARIOS, ARMS, Arm, Estimate
+from radbench.audit.result import AuditResult, ModelResult, PairedResult, ScenarioResult
 
+EFFECTS: Final[Mapping[Arm, str]] = {
+    "sham": "sham_effect",
+    "stress": "shift_effect",
+    "truth": "truth_gap",
+}
+"""What is not a figure of one arm, and the arm under which it is listed."""
 COLUMNS: Final = ("model", "shift", "scenario", "arm", "metric", "n", "value", "low", "high")
 
 
@@ -46,23 +44,27 @@ def _model_rows(shift: str, model: ModelResult) -> list[MetricRow]:
     rows: list[MetricRow] = []
     for arm in ARMS:
         place = (model.name, shift, ALL_SCENARIOS if arm == "real" else pooled, arm)
-        rows += _arm_rows(place, model.arms, model.paired)
+        rows += _arm_rows(place, model)
     for name in names if len(names) > 1 else []:
         for arm in ARMS:
-            split = model.scenarios[name]
-            rows += _arm_rows((model.name, shift, name, arm), split.arms, split.paired)
+            rows += _arm_rows((model.name, shift, name, arm), model.scenarios[name])
     return rows
 
 
-def _arm_rows(
-    place: tuple[str, str, str, Arm], arms: Mapping[Arm, ArmResult], paired: Mapping[Arm, PairedResult]
-) -> list[MetricRow]:
+def _arm_rows(place: tuple[str, str, str, Arm], found: ModelResult | ScenarioResult) -> list[MetricRow]:
     arm = place[3]
-    figures: dict[str, Estimate | None] = dict(arms[arm].metrics) if arm in arms else {}
-    if arm in paired:
-        figures |= {name: getattr(paired[arm], name) for name in PairedResult.model_fields}
+    figures: dict[str, Estimate | None] = dict(found.arms[arm].metrics) if arm in found.arms else {}
+    if arm in found.paired:
+        figures |= _paired(found.paired[arm])
+    if arm in EFFECTS:
+        figures[EFFECTS[arm]] = getattr(found, EFFECTS[arm])
     return [
-        MetricRow(*place, name, found.n, found.value, found.low, found.high)
-        for name, found in figures.items()
-        if found is not None
+        MetricRow(*place, name, figure.n, figure.value, figure.low, figure.high)
+        for name, figure in figures.items()
+        if figure is not None
     ]
+
+
+def _paired(paired: PairedResult) -> dict[str, Estimate | None]:
+    plain = {name: getattr(paired, name) for name in PairedResult.model_fields if name != "changes"}
+    return plain | {f"{name}_change": figure for name, figure in paired.changes.items()}

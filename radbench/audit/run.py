@@ -5,28 +5,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from radbench.audit.arms import Scene
+from radbench.audit.attrition import attrition_rows
+from radbench.audit.basics import PRIMARY, Verdict
+from radbench.audit.cases import case_rows
+from radbench.audit.checkpoints import summarise_runs
+from radbench.audit.classification import ClassificationMeasure
 from radbench.audit.edits import edit_quality
-from radbench.audit.measure import Measure, of_scenario
-from radbench.audit.points import PointMetrics
-from radbench.audit.predict import Outcome, Seen, show
-from radbench.audit.result import (
-    ARMS,
-    Arm,
-    ArmResult,
-    AuditResult,
-    CaseRow,
-    Estimate,
-    IntervalSummary,
-    ModelResult,
-    PairedResult,
-    ScenarioResult,
-    Verdict,
+from radbench.audit.instrument import (
+    asks_for_sham,
+    control_fell,
+    overall,
+    settled,
+    sham_verdict,
+    with_controls,
 )
+from radbench.audit.measure import Measure
+from radbench.audit.model_result import model_result
+from radbench.audit.placebo import placebo_results
+from radbench.audit.points import PointMetrics
+from radbench.audit.predict import Outcome, show
+from radbench.audit.result import AuditResult, Instrument, IntervalSummary, ModelResult
+from radbench.audit.segmentation import SegmentationMeasure
 from radbench.audit.summary import summarise_cohort, summarise_shift, summarise_testset, tool_versions
-from radbench.audit.verdict import DEFAULT_MAX_DROP, judge
+from radbench.audit.verdict import DEFAULT_MAX_DROP
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
-from radbench.metrics.bootstrap import draw_patients
+from radbench.metrics.bootstrap import Draws, draw_patients
 from radbench.models.base import ModelUnderTest
 from radbench.models.cache import CachedModel
 from radbench.models.device import device_kind
@@ -41,8 +45,9 @@ REPLICATES: Final = 2000
 METHOD: Final = (
     "percentile bootstrap over patients, one seeded draw shared by all arms and models; shares with fewer "
     "than five patients on one side are widened to Wilson's interval over patients, and differences of such "
-    "shares to Newcombe's"
+    "shares to Newcombe's; other means of fewer than five patients have no interval"
 )
+_ANSWERS: Final = {"classification": "binary", "segmentation": "segmentation"}
 
 
 def run_audit(
@@ -55,6 +60,8 @@ def run_audit(
     max_drop: float | None,
     cache: Path,
     device: "torch.device | str" = "cpu",
+    control_models: Sequence[ModelUnderTest] = (),
+    checkpoints: Mapping[str, Sequence[ModelUnderTest]] | None = None,
 ) -> AuditResult:
     """Audit models on a cohort and the test set edited from it.
 
@@ -64,28 +71,43 @@ def run_audit(
         testset: the edits; only records of status "ok" are measured, the others are counted.
         models: from ``load_model_under_test``, made for ``device``.
         seed: of the resampling.
-        max_drop: the gate: largest fall in accuracy allowed; None for no gate (judged by 0.1 all the same).
+        max_drop: the gate: largest fall in the primary metric allowed; None for no gate (judged by 0.1 all the
+            same).
         cache: root of the cache, for predictions and point metrics.
         device: where the models predict; part of the predictions' key.
+        control_models: models that are known to hold under this shift. They are measured like the others and
+            never judged: one that falls says that no verdict of this audit can be believed.
+        checkpoints: by a model's name, further training runs of it beside the one in ``models`` (or
+            ``control_models``), for the mean and standard deviation over runs.
 
     Returns:
         The result; the same inputs give the same result, whatever the cache holds.
 
     Raises:
-        UsageError: a model of another target, a test set of another cohort, or anything that a user can mend.
+        UsageError: a model of another target or task, two models of one name, a test set of another cohort, or
+            anything that a user can mend.
     """
-    _same_target(shift, models)
+    everyone = [*models, *control_models]
+    further = checkpoints or {}
+    _check_models(shift, everyone, further)
     scene = Scene(shift, cohort, testset)
-    kind = device_kind(device)
-    outcomes = show([CachedModel(model, cache, kind) for model in models], scene.arms())
-    patients = [study.patient_id for study in scene.studies.values()]
-    names = [*shift.metrics] if "accuracy" in shift.metrics else ["accuracy", *shift.metrics]
-    measure = Measure(draw_patients(patients, replicates=REPLICATES, seed=seed), PointMetrics(cache), names)
+    draws = draw_patients(
+        [study.patient_id for study in scene.studies.values()], replicates=REPLICATES, seed=seed
+    )
+    measure = _measure(shift, draws, cache)
+    runs = _run(everyone, further, scene, measure, cache, device_kind(device))
     allowed = DEFAULT_MAX_DROP if max_drop is None else max_drop
-    pairs = list(zip(models, outcomes, strict=True))
-    results = [_model_result(shift, model, outcome, measure, allowed) for model, outcome in pairs]
+    found = []
+    for number, (model, shown) in enumerate(zip(everyone, runs, strict=True)):
+        result = model_result(scene, model, shown[0], measure, allowed)
+        summary = summarise_runs([model, *further.get(model.spec.name, ())], shown, measure)
+        role = "model" if number < len(models) else "control"
+        found.append(result.model_copy(update={"role": role, "checkpoints": summary}))
+    results, instrument = _judged(shift, found)
     return AuditResult(
         tool=tool_versions(),
+        task=shift.task,
+        primary=PRIMARY[shift.task],
         shift=summarise_shift(shift),
         cohort=summarise_cohort(scene),
         testset=summarise_testset(testset),
@@ -93,104 +115,94 @@ def run_audit(
         intervals=IntervalSummary(replicates=REPLICATES, method=METHOD),
         gate=max_drop is not None,
         max_drop=allowed,
-        verdict=Verdict.overall(result.verdict for result in results),
+        verdict=Verdict.overall(result.verdict for result in results if result.role == "model"),
+        instrument=instrument,
         models=results,
         edit_quality=edit_quality(scene),
-        cases=[row for model, outcome in pairs for row in _case_rows(model.spec.name, outcome.seen)],
+        placebo=placebo_results(scene, draws),
+        attrition=attrition_rows(scene),
+        cases=[
+            row
+            for model, shown in zip(everyone, runs, strict=True)
+            for row in case_rows(model.spec.name, shown[0].seen)
+        ],
     )
 
 
-def _same_target(shift: ShiftSpec, models: Sequence[ModelUnderTest]) -> None:
-    for model in models:
-        if model.spec.target != shift.target:
-            raise UsageError(
-                f"Model '{model.spec.name}' predicts '{model.spec.target}', expected '{shift.target}', which "
-                f"shift '{shift.name}' measures; choose a model with that target."
-            )
+def _measure(shift: ShiftSpec, draws: Draws, cache: Path) -> Measure:
+    primary = PRIMARY[shift.task]
+    names = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
+    if shift.task == "segmentation":
+        return SegmentationMeasure(draws, names, cache)
+    return ClassificationMeasure(draws, names, PointMetrics(cache))
 
 
-def _model_result(
-    shift: ShiftSpec, model: ModelUnderTest, outcome: Outcome, measure: Measure, max_drop: float
-) -> ModelResult:
-    arms, paired = _measured(outcome.seen, measure)
-    verdict, reason = judge(paired["stress"].drop if "stress" in paired else None, max_drop)
-    if outcome.error is not None:
-        verdict, reason = Verdict.ERROR, "The model could not be run."
-    spec = model.spec
-    return ModelResult(
-        name=spec.name,
-        title=spec.title,
-        digest=model.digest,
-        architecture=spec.architecture,
-        target=spec.target,
-        operating_point=spec.operating_point,
-        operating_point_source=spec.operating_point_source,
-        verdict=verdict,
-        reason=reason,
-        arms=arms,
-        paired=paired,
-        scenarios=_by_scenario(shift, outcome.seen, measure, (arms, paired)),
-        truth_gap=_truth_gap(outcome.seen, measure),
-        error=outcome.error,
-    )
+def _run(
+    models: Sequence[ModelUnderTest],
+    further: Mapping[str, Sequence[ModelUnderTest]],
+    scene: Scene,
+    measure: Measure,
+    cache: Path,
+    kind: str,
+) -> list[list[Outcome]]:
+    """Return the outcomes of each model, its own first and then its further runs' (which see no doses)."""
+    arms = scene.arms()
+    main = show([CachedModel(model, cache, kind) for model in models], arms, measure.read)
+    arms.pop("dose", None)
+    others = [(model.spec.name, run) for model in models for run in further.get(model.spec.name, ())]
+    rest = show([CachedModel(run, cache, kind) for _, run in others], arms, measure.read)
+    shown = [(name, outcome) for (name, _), outcome in zip(others, rest, strict=True)]
+    return [
+        [outcome, *(other for name, other in shown if name == model.spec.name)]
+        for model, outcome in zip(models, main, strict=True)
+    ]
 
 
-_Measured = tuple[dict[Arm, ArmResult], dict[Arm, PairedResult]]
+def _judged(shift: ShiftSpec, found: Sequence[ModelResult]) -> tuple[list[ModelResult], Instrument]:
+    """Return the results with their instruments, and the whole audit's."""
+    tolerance, asked = shift.controls.sham_tolerance, asks_for_sham(shift)
+    own = [sham_verdict(result.sham_effect, tolerance, PRIMARY[shift.task], asked=asked) for result in found]
+    fallen = [
+        said
+        for result, instrument in zip(found, own, strict=True)
+        if result.role == "control" and (said := control_fell(result.name, result.verdict, instrument))
+    ]
+    results, instruments = [], []
+    for result, sham in zip(found, own, strict=True):
+        instrument = with_controls(sham, fallen)
+        verdict, reason = settled(result.verdict, result.reason, instrument, asked=asked)
+        update = {"verdict": verdict, "reason": reason, "instrument": instrument}
+        results.append(result.model_copy(update=update))
+        if result.verdict is not Verdict.ERROR:
+            instruments.append((result.name, instrument))
+    return results, overall(instruments, tolerance)
 
 
-def _measured(seen: Mapping[Arm, Seen], measure: Measure) -> _Measured:
-    arms = {arm: measure.arm(seen[arm]) for arm in ARMS if arm in seen}
-    paired: dict[Arm, PairedResult] = {}
-    for arm in ARMS[1:]:
-        if arm in seen:
-            control = seen["reconstruction"] if arm == "stress" else None
-            paired[arm] = measure.paired(seen["real"], seen[arm], control)
-    return arms, paired
-
-
-def _by_scenario(
-    shift: ShiftSpec, seen: Mapping[Arm, Seen], measure: Measure, pooled: _Measured
-) -> dict[str, ScenarioResult]:
-    if "stress" not in seen:
-        return {}
-    present = set(seen["stress"].images.scenarios)
-    found: dict[str, ScenarioResult] = {}
-    for name in [scenario.name for scenario in shift.scenarios if scenario.name in present]:
-        arms, paired = pooled
-        if len(present) > 1:
-            only: dict[Arm, Seen] = {"real": seen["real"]}
-            only |= {arm: of_scenario(seen[arm], name) for arm in ARMS[1:] if arm in seen}
-            arms, paired = _measured(only, measure)
-        found[name] = ScenarioResult(
-            arms={arm: result for arm, result in arms.items() if arm != "real"}, paired=paired
+def _check_models(
+    shift: ShiftSpec, models: Sequence[ModelUnderTest], further: Mapping[str, Sequence[ModelUnderTest]]
+) -> None:
+    names = [model.spec.name for model in models]
+    unknown = [name for name in further if name not in names]
+    twice = [name for name in names if names.count(name) > 1]
+    if unknown or twice:
+        said = (
+            f"checkpoints names '{unknown[0]}', which" if unknown else f"Two models are called '{twice[0]}',"
         )
-    return found
+        wanted = "is none of the models" if unknown else "expected a name for each"
+        raise UsageError(f"{said} {wanted}; the models are {', '.join(names)}.")
+    for model in [*models, *(run for runs in further.values() for run in runs)]:
+        _check_question(shift, model)
 
 
-def _truth_gap(seen: Mapping[Arm, Seen], measure: Measure) -> Estimate | None:
-    if "truth" not in seen:
-        return None
-    return measure.gap(measure.correct(seen["stress"]), measure.correct(seen["truth"]))
-
-
-def _case_rows(model: str, seen: Mapping[Arm, Seen]) -> list[CaseRow]:
-    found = []
-    for arm in ARMS:
-        if arm not in seen:
-            continue
-        images, scores = seen[arm].images, seen[arm].scores
-        for index, (study, patient, scenario) in enumerate(
-            zip(images.study_ids, images.patient_ids, images.scenarios, strict=True)
-        ):
-            row = CaseRow(
-                study_id=study,
-                patient_id=patient,
-                model=model,
-                scenario=scenario,
-                arm=arm,
-                label=int(images.labels[index]),
-                score=None if scores is None else float(scores[index]),
-                decision=int(seen[arm].decisions[index]),
-            )
-            found.append(row)
-    return found
+def _check_question(shift: ShiftSpec, model: ModelUnderTest) -> None:
+    spec = model.spec
+    if spec.target != shift.target:
+        raise UsageError(
+            f"Model '{spec.name}' predicts '{spec.target}', expected '{shift.target}', which "
+            f"shift '{shift.name}' measures; choose a model with that target."
+        )
+    if spec.task != _ANSWERS[shift.task]:
+        raise UsageError(
+            f"Model '{spec.name}' has task '{spec.task}', expected '{_ANSWERS[shift.task]}', which "
+            f"shift '{shift.name}' measures; choose a model with that task."
+        )

@@ -13,7 +13,17 @@ from radbench.specs import Scenario, ShiftSpec
 if TYPE_CHECKING:
     from radbench.testsets.testset import TestSet
 
-PACKAGES = ("torch", "diffusers", "transformers", "timm", "torchmetrics", "numpy", "scipy")
+PACKAGES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "timm",
+    "segmentation-models-pytorch",
+    "torchmetrics",
+    "monai",
+    "numpy",
+    "scipy",
+)
 
 
 def tool_versions() -> dict[str, str]:
@@ -32,6 +42,8 @@ def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
         bundle=shift.bundle,
         editor=shift.editor.model_dump(mode="json"),
         scenarios=[_scenario(scenario) for scenario in shift.scenarios],
+        filter=shift.filter.model_dump(mode="json"),
+        controls=shift.controls.model_dump(mode="json"),
     )
 
 
@@ -44,21 +56,23 @@ def summarise_cohort(scene: Scene) -> CohortSummary:
         truth_known=scene.cohort.truth_known,
         studies=len(studies),
         patients=len({study.patient_id for study in studies}),
-        positives=sum(scene.label(study) for study in studies),
+        positives=None if scene.segments else sum(scene.label(study) for study in studies),
     )
 
 
 def summarise_testset(testset: "TestSet") -> TestSetSummary:
     """Return the synthetic test set's size and identity, and where everything else went."""
-    status = Counter(record.status for record in testset.records)
+    stress = [record for record in testset.records if record.arm == "stress"]
+    status = Counter(record.status for record in stress)
     return TestSetSummary(
         key=testset.key,
-        records=len(testset.records),
+        records=len(stress),
         ok=status["ok"],
         rejected=status["rejected"],
         failed=status["failed"],
         attrition=dict(testset.attrition),
         provenance=dict(testset.provenance),
+        arms=dict(Counter(record.arm for record in testset.records)),
     )
 
 

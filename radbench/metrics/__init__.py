@@ -1,1 +1,1 @@
-"""Figures and their uncertainty: torchmetrics for the points, numpy for the resampling. Nothing heavy."""
+"""Figures and their uncertainty: torchmetrics and MONAI for the points, numpy for the resampling. Nothing heavy."""

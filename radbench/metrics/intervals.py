@@ -5,6 +5,8 @@ percentile interval of width 0 from 64 images would claim what nobody knows. A s
 ``RARE`` patients on either side is therefore widened to Wilson's score interval over patients (Wilson 1927,
 doi:10.1080/01621459.1927.10502953), and a difference of such shares to Newcombe's square-and-add interval
 (Newcombe 1998, doi:10.1002/(SICI)1098-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I), and the note says so.
+A mean of any other figure (a score, a Dice, a distance) has no such interval: with fewer than ``RARE`` patients
+it gets none.
 """
 
 import math
@@ -23,7 +25,7 @@ RARE: Final = 5
 
 WIDENED: Final = "few patients on one side: widened to Wilson's interval over patients"
 WIDENED_DIFFERENCE: Final = "few patients on one side: widened to Newcombe's interval over patients"
-TOO_FEW: Final = "no interval: it needs two patients that differ"
+TOO_FEW: Final = f"no interval: it needs {RARE} patients, and two that differ"
 
 
 class Interval(NamedTuple):
@@ -35,31 +37,32 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share of images, with its replicates.
+class Mean:
+    """A mean over images, with its replicates: a share of them (every image 0 or 1), or of any figure.
 
     Attributes:
-        value: the share, in [0, 1]; NaN for no images.
+        value: the mean (of a share, in [0, 1]); NaN for no images.
         n: images.
         patients: their patients.
-        rare: patients with at least one image on the rarer side (right or wrong).
+        rare: of a share, patients with at least one image on the rarer side (right or wrong); None for a
+            mean of any figure.
         replicates: float64 [replicates].
     """
 
     value: float
     n: int
     patients: int
-    rare: int
+    rare: int | None
     replicates: Floats
 
     @property
     def is_rare(self) -> bool:
-        """Whether resampling alone cannot be believed."""
-        return self.rare < RARE
+        """Whether it is a share of which resampling alone cannot be believed."""
+        return self.rare is not None and self.rare < RARE
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Low and high limit; the whole of [0, 1] for no images."""
+        """Low and high limit of a share; the whole of [0, 1] for no images."""
         if not self.n:
             return 0.0, 1.0
         low, high = percentiles(self.replicates)
@@ -69,26 +72,42 @@ class Share:
         return low, high
 
     def interval(self) -> Interval:
-        """Return the limits and whether they were widened; no limits for no images."""
+        """Return the limits and whether they were widened; no limits for no images, or too few patients."""
         if not self.n:
             return Interval(None, None)
+        if self.rare is None:
+            return _plain(self.replicates, self.patients)
         return Interval(*self.limits, WIDENED if self.is_rare else "")
 
 
-def share(draws: Draws, places: NDArray[np.int64], hits: NDArray[Any]) -> Share:
+def share(draws: Draws, places: NDArray[np.int64], hits: NDArray[Any]) -> Mean:
     """Return the share of ``hits`` (booleans [N]) among the images at ``places`` (from ``Draws.places``)."""
     hits = np.asarray(hits, bool)
-    if not len(hits):
-        return Share(math.nan, 0, 0, 0, np.full(len(draws.counts), np.nan))
     rare = min(len(np.unique(places[hits])), len(np.unique(places[~hits])))
-    replicates = mean_replicates(draws, places, hits)
-    return Share(float(hits.mean()), len(hits), len(np.unique(places)), rare, replicates)
+    return _mean(draws, places, hits, rare)
 
 
-def difference(first: Share, second: Share) -> Interval:
-    """Return the interval of ``first - second``, resampled together; no limits where either has no images."""
+def mean(draws: Draws, places: NDArray[np.int64], values: Floats) -> Mean:
+    """Return the mean of ``values`` (float64 [N], none of them NaN) of the images at ``places``."""
+    return _mean(draws, places, np.asarray(values, np.float64), None)
+
+
+def _mean(draws: Draws, places: NDArray[np.int64], values: NDArray[Any], rare: int | None) -> Mean:
+    if not len(values):
+        return Mean(math.nan, 0, 0, rare, np.full(len(draws.counts), np.nan))
+    replicates = mean_replicates(draws, places, values)
+    return Mean(float(values.mean()), len(values), len(np.unique(places)), rare, replicates)
+
+
+def difference(first: Mean, second: Mean) -> Interval:
+    """Return the interval of ``first - second``, resampled together.
+
+    Both must be shares, or both means. No limits where either has no images or, of means, too few patients.
+    """
     if not first.n or not second.n:
         return Interval(None, None)
+    if first.rare is None or second.rare is None:
+        return _plain(first.replicates - second.replicates, min(first.patients, second.patients))
     low, high = percentiles(first.replicates - second.replicates)
     if not (first.is_rare or second.is_rare):
         return Interval(low, high)
@@ -99,13 +118,26 @@ def difference(first: Share, second: Share) -> Interval:
     return Interval(min(low, newcombe_low), max(high, newcombe_high), WIDENED_DIFFERENCE)
 
 
-def mean_interval(draws: Draws, places: NDArray[np.int64], values: Floats) -> Interval:
-    """Return the interval of the mean of ``values`` [N]; none where one patient, or no variation, is all."""
-    replicates = mean_replicates(draws, places, values)
+def ratio(first: Mean, second: Mean) -> Interval:
+    """Return the interval of ``first / second``, two means resampled together; ``second`` must be positive."""
+    if not first.n or not second.n:
+        return Interval(None, None)
+    empty = np.full_like(first.replicates, np.nan)
+    known = second.replicates > 0
+    replicates = np.divide(first.replicates, second.replicates, out=empty, where=known)
+    return _plain(replicates, min(first.patients, second.patients))
+
+
+def _plain(replicates: Floats, patients: int) -> Interval:
     low, high = percentiles(replicates)
-    if len(np.unique(places)) < 2 or low == high:
+    if patients < RARE or math.isnan(low) or low == high:
         return Interval(None, None, TOO_FEW)
     return Interval(low, high)
+
+
+def mean_interval(draws: Draws, places: NDArray[np.int64], values: Floats) -> Interval:
+    """Return the interval of the mean of ``values`` [N]; none for too few patients, or none that differ."""
+    return mean(draws, places, values).interval()
 
 
 def auroc_interval(

@@ -2,147 +2,14 @@
 
 import json
 import sys
-from dataclasses import dataclass, field
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from audit_world import SICK, Cohort, TestSet, audit, biased, robust, shift
 
 from radbench.audit.result import AuditResult, Verdict
 from radbench.audit.run import run_audit
-from radbench.data.cohort import Study
 from radbench.errors import UsageError
-from radbench.models.base import ModelFailureError, Prediction
-from radbench.specs import InputContract, MaskRule, Scenario, ShiftSpec, SourceSpec
-
-SICK, DRAIN = 100, 50  # an image's mean tells its labels: sick adds 100, a drain adds 50
-
-
-def picture(sick, drain, number):
-    image = np.full((16, 16), 20 + SICK * sick + DRAIN * drain, np.uint8)
-    image[0, 0] = number % 256
-    return image
-
-
-@dataclass
-class Cohort:
-    size: int = 40
-    truth_known: bool = True
-    name: str = "fake"
-    digest: str = "c0"
-    studies: list = field(init=False)
-
-    def __post_init__(self):
-        self.studies = [
-            Study(
-                f"s{n:03d}",
-                f"p{n // 2:03d}",
-                {"sick": int(n % 4 < 2), "drain": int(n % 4 < 2)},
-                {"number": n},
-            )
-            for n in range(self.size)
-        ]
-
-    def image(self, study):
-        return picture(study.labels["sick"], study.labels["drain"], study.attributes["number"])
-
-    def counterfactual(self, study, labels):
-        after = {**study.labels, **labels}
-        return picture(after["sick"], after["drain"], study.attributes["number"])
-
-
-class TestSet:
-    """Removes the sickness of every sick study with a drain; ``wrong`` edits are left sick."""
-
-    __test__ = False
-
-    def __init__(self, cohort, *, scenarios=("removal",), wrong=0, status="ok"):
-        sick = [study for study in cohort.studies if study.labels["sick"]]
-        self.records = [
-            SimpleNamespace(
-                study_id=study.study_id,
-                patient_id=study.patient_id,
-                scenario=scenarios[index % len(scenarios)],
-                status=status,
-                labels_after={"sick": 0},
-                image=picture(int(index < wrong), 1, study.attributes["number"]),
-                source=cohort.image(study),
-            )
-            for index, study in enumerate(sick)
-        ]
-        self.key = "k0"
-        self.attrition = {"cohort": len(cohort.studies)}
-        self.provenance = {"weights": {"unet": "u"}}
-
-    def image(self, record):
-        return record.image
-
-    def reconstruction(self, record):
-        return record.source
-
-    def edit_mask(self, record):
-        mask = np.zeros((16, 16), bool)
-        mask[4:12, 4:12] = True
-        return mask
-
-    def keep_mask(self, record):
-        return self.edit_mask(record) & False
-
-
-class Threshold:
-    """Says yes when the picture is brighter than ``level``."""
-
-    def __init__(self, name, level, *, error=None, target="sick"):
-        self.spec = SimpleNamespace(
-            name=name,
-            title=name.title(),
-            architecture="threshold",
-            target=target,
-            operating_point=0.5,
-            operating_point_source="pre-specified",
-            input=InputContract(spatial_shape=[16, 16]),
-        )
-        self.digest = f"{name}-{level}"
-        self.level = level
-        self.error = error
-        self.shown = 0
-
-    def predict(self, images):
-        if self.error:
-            raise self.error
-        self.shown += len(images)
-        means = np.array([float(np.median(image)) for image in images])
-        return Prediction("probabilities", 1 / (1 + np.exp(-(means - self.level) / 20)))
-
-
-def robust(**changes):
-    return Threshold("robust", 100, **changes)  # drain alone gives 70: not sick
-
-
-def biased():
-    return Threshold("biased", 45)  # a drain is enough
-
-
-def shift(scenarios=("removal",), metrics=("accuracy", "specificity", "sensitivity", "auroc")):
-    return ShiftSpec(
-        name="manifestation",
-        title="t",
-        description="d",
-        kind="manifestation",
-        target="sick",
-        source=SourceSpec(cohort="phantom/manifestation", size=40),
-        scenarios=[
-            Scenario(name=name, prompt="p", edit_mask=MaskRule(source="sick"), labels_after={"sick": 0})
-            for name in scenarios
-        ],
-        metrics=list(metrics),
-    )
-
-
-def audit(tmp_path, models, *, cohort=None, testset=None, max_drop=0.1, scenarios=("removal",)):
-    cohort = cohort or Cohort()
-    testset = testset or TestSet(cohort, scenarios=scenarios)
-    return run_audit(shift(scenarios), cohort, testset, models, seed=1, max_drop=max_drop, cache=tmp_path)
+from radbench.models.base import ModelFailureError
 
 
 def test_the_biased_model_fails_and_the_robust_one_does_not(tmp_path):

@@ -10,8 +10,9 @@ from radbench.metrics.intervals import (
     WIDENED_DIFFERENCE,
     auroc_interval,
     difference,
-    mean_interval,
+    mean,
     percentiles,
+    ratio,
     share,
     wilson,
 )
@@ -89,12 +90,40 @@ def test_drops_are_covered(real_rate, stress_rate):
     assert covered / 200 >= 0.91
 
 
-def test_means_need_two_patients_that_differ():
+def test_means_need_patients_that_differ():
     draws, places = one_each(5)
-    assert mean_interval(draws, places, np.full(5, 0.25)) == (None, None, TOO_FEW)
-    assert mean_interval(draws, places[:1], np.array([0.5])) == (None, None, TOO_FEW)
-    found = mean_interval(draws, places, np.arange(5) / 5)
+    assert mean(draws, places, np.full(5, 0.25)).interval() == (None, None, TOO_FEW)
+    assert mean(draws, places[:4], np.arange(4) / 5).interval() == (None, None, TOO_FEW)
+    found = mean(draws, places, np.arange(5) / 5).interval()
     assert found.low < 0.4 < found.high
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_paired_differences_of_means_are_covered(images):
+    rng = np.random.default_rng(11)
+    patients, trials = 50, 150
+    ids = [f"{index // images:03d}" for index in range(patients * images)]
+    draws = draw_patients(ids, replicates=300, seed=4)
+    places = draws.places(ids)
+    covered, widths = 0, []
+    for _ in range(trials):
+        base = np.repeat(rng.normal(0.9, 0.05, patients), images)
+        fall = np.repeat(rng.normal(0.1, 0.02, patients), images) + rng.normal(0, 0.01, patients * images)
+        found = difference(mean(draws, places, base), mean(draws, places, base - fall))
+        covered += found.low <= 0.1 <= found.high
+        widths.append(found.high - found.low)
+    assert 0.89 <= covered / trials <= 0.995
+    assert np.mean(widths) < 0.02  # the patients' own spread, 0.05, cancels out
+
+
+def test_a_ratio_of_means_has_the_scale_taken_out():
+    draws, places = one_each(40)
+    small, large = mean(draws, places[:20], np.full(20, 0.1)), mean(draws, places, np.linspace(0.4, 0.6, 40))
+    found = ratio(small, large)
+    assert found.low < 0.1 / large.value < found.high
+    twice = ratio(mean(draws, places, np.linspace(0.8, 1.2, 40)), large)
+    assert (twice.low, twice.high) == (None, None)  # exactly 2 in every resample: nothing differs
+    assert ratio(small, mean(draws, places, np.zeros(40))).low is None
 
 
 def test_a_perfect_auroc_keeps_its_doubt():
@@ -118,3 +147,5 @@ def test_nothing_gives_no_limits():
     empty = share(draws, places[:0], np.zeros(0))
     assert empty.interval() == (None, None, "")
     assert difference(empty, empty) == (None, None, "")
+    nothing = mean(draws, places[:0], np.zeros(0))
+    assert nothing.interval() == ratio(nothing, nothing) == (None, None, "")

@@ -1,0 +1,70 @@
+"""Figures of masks, remembered: MONAI is slow to import, and the same two masks give the same figures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.metrics.segmentation import Floats, Masks, mask_metrics
+from radbench.models.cache import versions
+from radbench.models.remembered import Remembered
+from radbench.runtime import canonical_json, sha256_bytes
+
+
+class MaskPoints:
+    """Figures of masks by way of the cache: one file a model, ``metrics/masks/<k[:2]>/<key>.json``."""
+
+    def __init__(self, cache: Path) -> None:
+        self._folder = cache / "metrics" / "masks"
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def __call__(
+        self, names: Sequence[str], digest: str, predicted: Masks, truth: Masks
+    ) -> Mapping[str, Floats]:
+        """Return the figures called ``names``; see ``radbench.metrics.segmentation.mask_metrics``.
+
+        Args:
+            names: of the metrics.
+            digest: of the model that drew ``predicted``; it only names the file.
+            predicted: bool [N, H, W].
+            truth: bool [N, H, W].
+        """
+        remembered = self._of(digest)
+        known = self._known.setdefault(digest, {}) or remembered.read()
+        pairs = [_key(first, second) for first, second in zip(predicted, truth, strict=True)]
+        missing = [
+            number for number, pair in enumerate(pairs) if not set(names) <= known.get(pair, {}).keys()
+        ]
+        if missing:
+            fresh = mask_metrics(names, predicted[missing], truth[missing])
+            entries = {
+                pairs[number]: known.get(pairs[number], {})
+                | {name: _plain(fresh[name][place]) for name in names}
+                for place, number in enumerate(missing)
+            }
+            remembered.add(entries)
+            known |= entries
+        self._known[digest] = known
+        return {name: np.array([_number(known[pair][name]) for pair in pairs], np.float64) for name in names}
+
+    def _of(self, digest: str) -> Remembered:
+        key = sha256_bytes(canonical_json([versions(("radbench", "monai", "torch", "scipy")), digest]))
+        return Remembered(self._folder / key[:2] / f"{key}.json")
+
+
+def _key(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> str:
+    shape = "x".join(map(str, truth.shape))
+    return sha256_bytes(
+        f"{shape}:".encode() + np.packbits(predicted).tobytes() + np.packbits(truth).tobytes()
+    )
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,106 @@
+"""Everything that is measured of one model, and the verdict on its drop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from radbench.audit.arms import Scene, Shown
+from radbench.audit.basics import ARMS, PRIMARY, Arm, Estimate, Verdict
+from radbench.audit.doses import dose_rows
+from radbench.audit.measure import Measure, matched, of_scenario
+from radbench.audit.predict import Outcome, Seen
+from radbench.audit.result import ArmResult, ModelResult, PairedResult, ScenarioResult
+from radbench.audit.verdict import judge
+from radbench.models.base import ModelUnderTest
+
+EDITED = ARMS[1:]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The arms of one model, all scenarios or one, and the comparisons among them."""
+
+    arms: dict[Arm, ArmResult]
+    paired: dict[Arm, PairedResult]
+    sham_effect: Estimate | None
+    shift_effect: Estimate | None
+    truth_gap: Estimate | None
+
+
+def model_result(
+    scene: Scene, model: ModelUnderTest, outcome: Outcome, measure: Measure, max_drop: float
+) -> ModelResult:
+    """Return a model's figures, judged by its stress arm's drop alone; the instrument is not looked at yet."""
+    found = measured(outcome.seen, measure)
+    stress = found.paired.get("stress")
+    verdict, reason = judge(None if stress is None else stress.drop, max_drop, PRIMARY[scene.shift.task])
+    if outcome.error is not None:
+        verdict, reason = Verdict.ERROR, "The model could not be run."
+    spec = model.spec
+    return ModelResult(
+        name=spec.name,
+        title=spec.title,
+        digest=model.digest,
+        architecture=spec.architecture,
+        target=spec.target,
+        operating_point=spec.operating_point,
+        operating_point_source=spec.operating_point_source,
+        verdict=verdict,
+        reason=reason,
+        arms=found.arms,
+        paired=found.paired,
+        scenarios=_by_scenario(scene, outcome.seen, measure, found),
+        sham_effect=found.sham_effect,
+        shift_effect=found.shift_effect,
+        truth_gap=found.truth_gap,
+        dose=dose_rows(scene, outcome.seen, measure),
+        error=outcome.error,
+    )
+
+
+def measured(seen: Mapping[Shown, Seen], measure: Measure) -> Measured:
+    """Return the figures of the arms that were seen; all but the real one against it."""
+    paired: dict[Arm, PairedResult] = {}
+    for arm in EDITED:
+        if arm in seen:
+            control = seen["reconstruction"] if arm == "stress" else None
+            paired[arm] = measure.paired(seen["real"], seen[arm], control)
+    return Measured(
+        arms={arm: measure.arm(seen[arm]) for arm in ARMS if arm in seen},
+        paired=paired,
+        sham_effect=paired["sham"].paired_drop if "sham" in paired else None,
+        shift_effect=_between("sham", "stress", seen, measure),
+        truth_gap=_between("stress", "truth", seen, measure),
+    )
+
+
+def _between(first: Arm, second: Arm, seen: Mapping[Shown, Seen], measure: Measure) -> Estimate | None:
+    """Return the primary metric of ``first`` minus ``second``, on the studies that both show."""
+    if first not in seen or second not in seen:
+        return None
+    return measure.effect(*matched(seen[first], seen[second]))
+
+
+def _by_scenario(
+    scene: Scene, seen: Mapping[Shown, Seen], measure: Measure, pooled: Measured
+) -> dict[str, ScenarioResult]:
+    present = {name for arm in EDITED if arm in seen for name in seen[arm].images.scenarios}
+    found: dict[str, ScenarioResult] = {}
+    for name in [name for name in scene.scenarios if name in present]:
+        part = pooled if len(present) == 1 else measured(_only(seen, name), measure)
+        found[name] = ScenarioResult(
+            arms={arm: result for arm, result in part.arms.items() if arm != "real"},
+            paired=part.paired,
+            sham_effect=part.sham_effect,
+            shift_effect=part.shift_effect,
+            truth_gap=part.truth_gap,
+        )
+    return found
+
+
+def _only(seen: Mapping[Shown, Seen], scenario: str) -> dict[Shown, Seen]:
+    """Return the real arm, and of every other arm the images of one scenario, where it has any."""
+    only: dict[Shown, Seen] = {"real": seen["real"]}
+    for arm in EDITED:
+        if arm in seen and scenario in seen[arm].images.scenarios:
+            only[arm] = of_scenario(seen[arm], scenario)
+    return only

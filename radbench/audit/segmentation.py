@@ -1,0 +1,77 @@
+"""What only a segmentation has: true masks, figures of every image, and masks that are empty."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.audit.arms import ArmImages
+from radbench.audit.basics import Estimate
+from radbench.audit.mask_points import MaskPoints
+from radbench.audit.measure import Measure, of_mean
+from radbench.audit.predict import Seen
+from radbench.audit.result import ArmResult
+from radbench.metrics.bootstrap import Draws
+from radbench.metrics.intervals import Mean
+from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
+
+NEVER_DEFINED: Final = "undefined: the mask of the model, or the true one, is empty in every image"
+PRIMARY_FIGURE: Final = "dice"
+
+
+class SegmentationMeasure(Measure):
+    """Mean Dice and what else a shift names, over images; see ``radbench.metrics.segmentation``."""
+
+    def __init__(self, draws: Draws, names: Sequence[str], cache: Path) -> None:
+        super().__init__(draws, names)
+        self.points = MaskPoints(cache)
+
+    def read(self, model: ModelUnderTest, images: ArmImages, prediction: Prediction) -> Seen:
+        """Return every image's figures; the masks themselves are not kept."""
+        if images.mask is None:
+            raise ValueError("A classification has labels and no masks.")
+        truth = np.stack([images.mask(index) for index in range(len(images))])
+        predicted = _masks(prediction, truth.shape)
+        figures = self.points(self.names, model.digest, predicted, truth)
+        empty = np.array([not mask.any() for mask in predicted], np.bool_)
+        return Seen(images, figures[PRIMARY_FIGURE], figures=figures, empty=empty)
+
+    def arm(self, seen: Seen) -> ArmResult:
+        """Return the means over the images; a distance leaves out the images where it does not exist."""
+        return ArmResult(
+            n=len(seen.images),
+            patients=len(set(seen.images.patient_ids)),
+            empty=0 if seen.empty is None else int(seen.empty.sum()),
+            metrics={name: self._estimate(seen, seen.figures[name]) for name in self.names},
+        )
+
+    def primary(self, seen: Seen) -> Mean:
+        """Return the mean Dice."""
+        return self.average(seen, seen.values)
+
+    def details(self, real: Seen, partner: Seen, seen: Seen) -> dict[str, Any]:
+        """Return the mean change of every figure against the same studies' real images."""
+        del real
+        changes = {name: seen.figures[name] - partner.figures[name] for name in self.names}
+        return {"changes": {name: self._estimate(seen, values) for name, values in changes.items()}}
+
+    def _estimate(self, seen: Seen, values: NDArray[np.float64]) -> Estimate:
+        found = of_mean(self.average(seen, values), NEVER_DEFINED)
+        missing = len(values) - found.n
+        if not missing or not found.n:
+            return found
+        counted = f"undefined in {missing} of {len(values)} images, which have an empty mask"
+        return found.model_copy(update={"note": "; ".join(filter(None, (counted, found.note)))})
+
+
+def _masks(prediction: Prediction, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    if prediction.kind != "masks":
+        raise ModelFailureError(f"the model answered with {prediction.kind}, expected one mask an image")
+    if prediction.values.shape != shape:
+        raise ModelFailureError(
+            f"the model's masks are {list(prediction.values.shape)}, expected {list(shape)}: images, height and "
+            f"width of the images that it was shown"
+        )
+    return prediction.values.astype(np.bool_)
