@@ -12,9 +12,11 @@ Importing it is cheap: torch and diffusers are loaded by the modules that comput
 | ``schedule`` | timesteps and the arithmetic of one reverse step (equation 4) |
 | ``rows`` | the noise predictor in fixed micro-batches: same bits for any batch size and thread count |
 | ``inversion`` | Algorithm 1 |
-| ``radedit`` | Algorithm 3, the one core loop |
+| ``ddim`` | DDIM inversion |
+| ``denoise`` | the guided way down to x_0, the one loop that all editors share |
+| ``radedit`` | Algorithm 3 |
 | ``paste_back`` | source pixels put back in the keep region |
-| ``editors/`` | editing of whole requests, by name |
+| ``editors/`` | editing of whole requests, by name: RadEdit, and four others to compare with |
 | ``pipeline`` | ``RadEditPipeline`` |
 | ``bench``, ``bench_memory``, ``bench_inputs`` | time and memory of the inversion |
 | ``session``, ``inputs`` | a bundle at work; what callers may hand in |

@@ -10,6 +10,7 @@ mu_t are what is stored: an edit adds ``mu(x_t, eps_t) - mu_t`` to x_{t-1}, whic
 edited.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -151,12 +152,25 @@ def draw_latents(source: Tensor, schedule: Schedule, seed: int) -> Tensor:
     Returns:
         float32 [S + 1, C, h, w] on the source's device, ending with x_0.
     """
+    noise = draw_noise(source, len(schedule), seed)
+    latents = [schedule.diffuse(step, source, noise[step]) for step in range(len(schedule))]
+    return torch.stack([*latents, source])
+
+
+def draw_noise(like: Tensor, steps: int, seed: int, stream: str = "") -> Tensor:
+    """Return standard normal noise for the last ``steps`` steps, float32 [S, *like.shape] on its device.
+
+    Args:
+        like: a latent.
+        steps: S; more of them only add draws at the front.
+        seed: 0 to 2**63 - 1.
+        stream: name of a further, independent stream of the same seed; empty for the inversion's noise.
+    """
+    if stream:
+        seed = int.from_bytes(hashlib.sha256(f"{seed} {stream}".encode()).digest()[:8]) >> 1
     generator = torch.Generator("cpu").manual_seed(seed)
-    latents = [source]
-    for step in reversed(range(len(schedule))):
-        noise = torch.randn(source.shape, generator=generator, dtype=torch.float32).to(source.device)
-        latents.append(schedule.diffuse(step, source, noise))
-    return torch.stack(latents[::-1])
+    draws = [torch.randn(like.shape, generator=generator, dtype=torch.float32) for _ in range(steps)]
+    return torch.stack(draws[::-1]).to(like.device)
 
 
 def invert(

@@ -6,7 +6,7 @@ applied in float32.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -61,6 +61,22 @@ class Schedule:
         direction = math.sqrt(max(1 - following - sigma**2, 0.0))
         return to_image * latents + (direction - to_image * math.sqrt(1 - alpha)) * noise
 
+    def deterministic(self) -> "Schedule":
+        """Return the same steps with sigma 0: the DDIM of equation 4."""
+        return replace(self, sigma=(0.0,) * len(self))
+
+    def ascend(self, step: int, latents: Tensor, noise: Tensor) -> Tensor:
+        """Return x_t given x_{t-1} and the predicted noise: a deterministic step (``mean``) taken backwards.
+
+        Args:
+            step: index into ``timesteps`` of the step that leads from x_t to x_{t-1}.
+            latents: x_{t-1}, float32 [..., C, h, w].
+            noise: predicted noise, same shape.
+        """
+        alpha, following = self.alpha[step], self.alpha_next[step]
+        to_noisy = math.sqrt(alpha / following)
+        return to_noisy * latents + (math.sqrt(1 - alpha) - to_noisy * math.sqrt(1 - following)) * noise
+
     def to_noise(self, step: int, latents: Tensor, output: Tensor) -> Tensor:
         """Return the noise that a network's output stands for, given x_t."""
         if self.prediction_type == "epsilon":
@@ -83,7 +99,7 @@ def make_schedule(scheduler: Any, num_inference_steps: int, skip_ratio: float = 
     """
     _check(scheduler, num_inference_steps, skip_ratio)
     timesteps = _timesteps(scheduler, num_inference_steps)
-    start = math.floor(skip_ratio * num_inference_steps + 1e-9)
+    start = min(math.floor(skip_ratio * num_inference_steps + 1e-9), num_inference_steps - 1)
     kept = timesteps[start:]
     cumulative = scheduler.alphas_cumprod.to(dtype=torch.float64, device="cpu")
     alpha = tuple(float(cumulative[t]) for t in kept)

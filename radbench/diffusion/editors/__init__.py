@@ -15,7 +15,13 @@ __all__ = [
     "get_editor",
 ]
 
-_EDITORS = {"radedit": ("radbench.diffusion.editors.radedit", "RadEditEditor", 2)}
+_EDITORS = {
+    "radedit": ("radbench.diffusion.editors.radedit", "RadEditEditor", 2),
+    "diffedit": ("radbench.diffusion.editors.diffedit", "DiffEditEditor", 1),
+    "lance": ("radbench.diffusion.editors.lance", "LanceEditor", 1),
+    "sdedit": ("radbench.diffusion.editors.sdedit", "SDEditEditor", 1),
+    "inpaint": ("radbench.diffusion.editors.inpaint", "InpaintEditor", 1),
+}
 """Name to module, class and algorithm version: planning needs the version but not torch."""
 
 
