@@ -1,11 +1,11 @@
-"""The gallery's cases: chosen edited images with each model's score and decision before and after."""
+"""The gallery's cases: chosen edited images with each model's answer before and after the edit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from radbench.audit.result import AuditResult, CaseRow
 from radbench.reporting.gallery import GalleryItem, Panel, choose, panels
-from radbench.reporting.words import plain
+from radbench.reporting.words import metric_name, number, plain
 
 Rows = Mapping[tuple[str, str, str], CaseRow]
 """(model, study, scenario) to the row of one arm; the real arm has "" for the scenario."""
@@ -13,7 +13,10 @@ Rows = Mapping[tuple[str, str, str], CaseRow]
 
 @dataclass(frozen=True)
 class Change:
-    """One model on one case: its answers before and after the edit, and whether the last one is right."""
+    """One model on one case: its answers before and after the edit, and whether the last one is right.
+
+    ``right`` is None where an answer is better or worse rather than right or wrong, as a drawn mask is.
+    """
 
     model: str
     before: str
@@ -42,15 +45,18 @@ def gallery_cases(result: AuditResult, items: Sequence[GalleryItem], cases: int,
 
 
 def _complete(result: AuditResult, item: GalleryItem, real: Rows, stress: Rows) -> GalleryItem:
+    """Give an item the scores it is ranked by; for a segmentation, the Dice before and after."""
     after = {scenario.name: scenario.labels_after for scenario in result.shift.scenarios}
-    label = item.label_after
-    if label is None:
+    is_drawn = result.task == "segmentation"
+    label = None if is_drawn else item.label_after
+    if label is None and not is_drawn:
         label = after.get(item.scenario, {}).get(result.shift.target)
-    scores = dict(item.scores)
+    scores = {} if is_drawn else dict(item.scores)
     for model in result.models:
         rows = _rows(model.name, item, real, stress)
         if model.name not in scores and rows is not None:
-            scores[model.name] = (rows[0].score, rows[1].score)
+            first, last = rows
+            scores[model.name] = (first.value, last.value) if is_drawn else (first.score, last.score)
     return replace(item, scores=scores, label_after=label)
 
 
@@ -60,19 +66,29 @@ def _rows(model: str, item: GalleryItem, real: Rows, stress: Rows) -> tuple[Case
 
 
 def _case(result: AuditResult, item: GalleryItem, real: Rows, stress: Rows) -> Case:
-    target = plain(result.shift.target)
-    aim = {0: f"should be called: no {target}", 1: f"should be called: {target}"}
     changes = []
     for model in result.models:
         rows = _rows(model.name, item, real, stress)
         if rows is not None:
-            right = rows[1].decision == rows[1].label
-            changes.append(Change(model.name, _answer(rows[0]), _answer(rows[1]), right))
+            changes.append(_change(result, model.name, *rows))
         elif model.name in item.scores:
             before, after = item.scores[model.name]
             changes.append(Change(model.name, _score(before), _score(after), None))
-    words = "" if item.label_after is None else aim[item.label_after]
-    return Case(item.study_id, item.scenario, words, tuple(panels(item)), tuple(changes))
+    return Case(item.study_id, item.scenario, _aim(result, item), tuple(panels(item)), tuple(changes))
+
+
+def _aim(result: AuditResult, item: GalleryItem) -> str:
+    target = plain(result.shift.target)
+    if result.task == "segmentation":
+        return f"the {target} stay where they were; {metric_name(result.primary)} before and after"
+    aims = {0: f"should be called: no {target}", 1: f"should be called: {target}"}
+    return "" if item.label_after is None else aims[item.label_after]
+
+
+def _change(result: AuditResult, model: str, before: CaseRow, after: CaseRow) -> Change:
+    if result.task == "segmentation":
+        return Change(model, number(before.value), number(after.value), None)
+    return Change(model, _answer(before), _answer(after), after.decision == after.label)
 
 
 def _answer(row: CaseRow) -> str:

@@ -12,10 +12,11 @@ SUFFIX = ".html.j2"
 
 
 class GallerySettings(Base):
-    """At most ``cases`` edited images, of which the ``worst`` worst come first."""
+    """At most ``cases`` edited images, of which the ``worst`` worst come first, and ``rejected`` others."""
 
     cases: int = Field(default=12, ge=0, le=100)
     worst: int = Field(default=6, ge=0, le=100)
+    rejected: int = Field(default=8, ge=0, le=100)
 
 
 class ReportSpec(Base):

@@ -1,7 +1,9 @@
 """The gallery: which edited images a reader sees, and the panels drawn for each of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 
@@ -126,3 +128,46 @@ def _difference(item: GalleryItem, case: str) -> Panel:
 def _mean_change(item: GalleryItem, where: Mask) -> float:
     change = np.abs(item.edited.astype(np.int16) - item.original.astype(np.int16))
     return float(change[where].mean()) if where.any() else 0.0
+
+
+@dataclass(frozen=True)
+class RejectedItem:
+    """One image that is not judged, with the reason.
+
+    Attributes:
+        study_id: The source study.
+        scenario: The scenario that edited it.
+        reason: Why it was rejected, in words.
+        image: The edited image, or the original where it was rejected before any edit; ``uint8 [H, W]``.
+        edited: Whether ``image`` is edited.
+    """
+
+    study_id: str
+    scenario: str
+    reason: str
+    image: Gray
+    edited: bool = True
+
+
+def choose_rejected(items: Sequence[RejectedItem], cases: int) -> list[RejectedItem]:
+    """Choose at most ``cases`` items so that every kind of reason is seen; the order given does not matter.
+
+    Reasons that differ in their numbers only are of one kind; the kinds take turns.
+    """
+    kinds: dict[str, list[RejectedItem]] = {}
+    for item in sorted(items, key=lambda item: (item.scenario, item.study_id, item.reason)):
+        kinds.setdefault(kind_of(item.reason), []).append(item)
+    turns = zip_longest(*(kinds[kind] for kind in sorted(kinds)))
+    return [item for turn in turns for item in turn if item is not None][:cases]
+
+
+def kind_of(reason: str) -> str:
+    """Return a reason without its numbers."""
+    return re.sub(r"[-\N{MINUS SIGN}]?\d+(\.\d+)?", "#", reason)
+
+
+def rejected_panel(item: RejectedItem) -> Panel:
+    """Draw a rejected image with its reason in its pixels."""
+    what = "Edited image" if item.edited else "Original image, never edited,"
+    alt = f"{what} of study {item.study_id}, stamped with why it was rejected: {item.reason}"
+    return _gray("rejected", item.reason, alt, stamp(fit(item.image), f"REJECTED: {item.reason}"))

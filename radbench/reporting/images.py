@@ -5,11 +5,13 @@ Every function is pure and its bytes depend on its arguments only, so reports ca
 
 import base64
 import io
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from radbench.reporting.glyphs import ADVANCE, LINE, letters, wrap
 
 Gray = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -22,18 +24,6 @@ DIFFERENCE_SPAN = 40
 """Grey levels at which the difference map is fully coloured."""
 
 _SMALLEST, _LARGEST = 112, 256
-_GLYPHS = {  # five by seven pixels a letter, one row of bits a number, for the words that are stamped
-    "C": (14, 17, 16, 16, 16, 17, 14),
-    "D": (30, 17, 17, 17, 17, 17, 30),
-    "E": (31, 16, 16, 30, 16, 16, 31),
-    "H": (17, 17, 17, 31, 17, 17, 17),
-    "I": (14, 4, 4, 4, 4, 4, 14),
-    "N": (17, 25, 21, 19, 17, 17, 17),
-    "R": (30, 17, 17, 30, 20, 18, 17),
-    "S": (15, 16, 16, 14, 1, 1, 30),
-    "T": (31, 4, 4, 4, 4, 4, 4),
-    "Y": (17, 17, 10, 4, 4, 4, 4),
-}
 _BRIGHTER, _DARKER, _SAME = (255, 150, 40), (60, 150, 255), (16, 18, 22)
 
 
@@ -55,25 +45,24 @@ def fit(image: Gray) -> Gray:
     return np.pad(image, [(lack // 2, lack - lack // 2) for lack in missing])
 
 
-def stamp(image: Gray, word: Literal["SYNTHETIC", "RENDERED"] = "SYNTHETIC") -> Gray:
-    """Burn ``word`` into a darkened band along the lower edge of an image ``uint8 [H, W]``; returns a copy.
+def stamp(image: Gray, words: str = "SYNTHETIC") -> Gray:
+    """Burn ``words`` into a darkened band along the lower edge of an image ``uint8 [H, W]``; returns a copy.
 
-    The letters are the house's own pixels, enlarged by a whole factor: the same on every machine. The image
-    must be as large as ``fit`` makes it.
+    The letters are the house's own pixels, enlarged by a whole factor: the same on every machine. Words that
+    do not fit one line are wrapped; what does not fit half the height is left out. The image must be as large
+    as ``fit`` makes it.
     """
     factor = max(1, min(image.shape) // 128)
-    text = _letters(word).repeat(factor, axis=0).repeat(factor, axis=1)
-    height, width = text.shape
+    height, width = image.shape
+    lines = wrap(words, width // (factor * ADVANCE) - 1)[: max(1, height // (2 * factor * LINE))]
     out = image.copy()
-    out[-height:] = (out[-height:] * 0.3).astype(np.uint8)
-    out[-height:, :width][text] = 245
+    band = factor * (LINE * len(lines) + 2)
+    out[-band:] = (out[-band:] * 0.3).astype(np.uint8)
+    for number, line in enumerate(lines):
+        text = letters(line).repeat(factor, axis=0).repeat(factor, axis=1)
+        top = height - band + factor * (LINE * number + 1)
+        out[top : top + text.shape[0], : text.shape[1]][text] = 245
     return out
-
-
-def _letters(word: str) -> Mask:
-    rows = np.array([_GLYPHS[letter] for letter in word], dtype=np.uint8)
-    bits = np.unpackbits(rows[..., None], axis=-1)[..., 2:].astype(bool)  # six columns: the first is the gap
-    return np.pad(np.concatenate(list(bits), axis=1), ((2, 2), (2, 3)))
 
 
 def overlay(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray[np.uint8]:

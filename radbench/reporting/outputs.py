@@ -8,21 +8,25 @@ from pathlib import Path
 
 from radbench.audit.result import AuditResult
 from radbench.errors import UsageError
-from radbench.reporting.gallery import GalleryItem
+from radbench.reporting.gallery import GalleryItem, RejectedItem
 
 RESULT, METRICS, REPORT = "result.json", "metrics.csv", "report.html"
 _ROOM = 8 << 20  # bytes that the outputs may need at most, with a margin
 
 
-def check_writable(out_dir: Path | str) -> None:
-    """Refuse, before the long work, an output folder that could not be written; nothing stays behind.
+def check_writable(out_dir: Path | str, names: Iterable[str] = (RESULT, METRICS, REPORT)) -> None:
+    """Refuse, before the long work, an output folder that could not take files; nothing stays behind.
+
+    Args:
+        out_dir: The folder.
+        names: The files that are to come.
 
     Raises:
         UsageError: the folder (or where it would be made) is a file, not writable, or has no 8 MiB of room.
     """
     folder = Path(out_dir)
     ground = _existing_ground(folder)
-    _refuse_occupied(folder)
+    _refuse_occupied(folder, names)
     try:
         with tempfile.NamedTemporaryFile(dir=ground, prefix=".radbench-") as probe:
             probe.write(b"\0")
@@ -36,7 +40,12 @@ def check_writable(out_dir: Path | str) -> None:
         )
 
 
-def write_outputs(result: AuditResult, gallery: Iterable[GalleryItem], out_dir: Path | str) -> Path:
+def write_outputs(
+    result: AuditResult,
+    gallery: Iterable[GalleryItem],
+    out_dir: Path | str,
+    rejected: Iterable[RejectedItem] = (),
+) -> Path:
     """Write ``result.json``, ``metrics.csv`` and ``report.html`` into ``out_dir`` (made if missing).
 
     All bytes are made in memory first, then written to a hidden folder inside ``out_dir``, synced, and only
@@ -51,17 +60,26 @@ def write_outputs(result: AuditResult, gallery: Iterable[GalleryItem], out_dir: 
     from radbench.reporting.page import render_page
     from radbench.reporting.tables import metrics_csv
 
-    page = render_page(result, list(gallery))
+    page = render_page(result, list(gallery), rejected=list(rejected))
     files = {RESULT: result.to_json(), METRICS: metrics_csv(result), REPORT: page}
+    write_files(out_dir, files)
+    return Path(out_dir) / REPORT
+
+
+def write_files(out_dir: Path | str, files: Mapping[str, bytes]) -> None:
+    """Write files into ``out_dir`` (made if missing): all of them, or none and the old ones stay.
+
+    Raises:
+        UsageError: ``out_dir`` cannot be written (a file in its place, no permission, full disk).
+    """
     folder = Path(out_dir)
     ground = _existing_ground(folder)
-    _refuse_occupied(folder)
+    _refuse_occupied(folder, files)
     try:
         _write_all(folder, files)
     except OSError as error:
         _remove_empty(folder, ground)
         raise _unwritable(folder, error) from error
-    return folder / REPORT
 
 
 def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -90,8 +108,8 @@ def _existing_ground(folder: Path) -> Path:
     return ground
 
 
-def _refuse_occupied(folder: Path) -> None:
-    for name in (RESULT, METRICS, REPORT):
+def _refuse_occupied(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
         if (folder / name).is_dir():
             what = f"{folder / name} is a folder, expected a file or nothing"
             raise UsageError(f"{what}; move it or choose another folder with --out.")

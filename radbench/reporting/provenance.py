@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from radbench.audit.result import AuditResult, ModelResult, ScenarioSummary
-from radbench.reporting.words import plain
+from radbench.reporting.words import fall, plain
 
 _TOLD_ELSEWHERE = {"set_key", "shift", "cohort", "editor", "attrition", "seed"}
 """Parts of a test set's datasheet that the page shows under other headings."""
@@ -31,7 +31,7 @@ class FactGroup:
 
 
 def provenance(result: AuditResult) -> list[FactGroup]:
-    """Return the groups in reading order: shift, editor, data, test set, models, statistics, tool."""
+    """Return the groups in reading order: shift, editor, filter, data, test set, models, statistics, tool."""
     shift, cohort, testset = result.shift, result.cohort, result.testset
     about: dict[str, JsonValue] = {
         "name": shift.name,
@@ -44,13 +44,14 @@ def provenance(result: AuditResult) -> list[FactGroup]:
         "digest": cohort.digest,
         "studies": cohort.studies,
         "patients": cohort.patients,
-        f"with {plain(shift.target)}": cohort.positives,
     }
+    if cohort.positives is not None:
+        data[f"with {plain(shift.target)}"] = cohort.positives
     interval = result.intervals
     statistics: dict[str, JsonValue] = {
         "interval": f"{100 * interval.confidence:g} %, {interval.method}, {interval.replicates} replicates",
         "seed": result.seed,
-        "largest drop allowed": f"{100 * result.max_drop:g} points",
+        "largest drop allowed": fall(result.max_drop, result.primary),
         "gate": "decides the exit code"
         if result.gate
         else "not asked for (the exit code does not depend on it)",
@@ -60,6 +61,8 @@ def provenance(result: AuditResult) -> list[FactGroup]:
         _group("Shift", about),
         *(_group(f"Scenario {scenario.name}", _scenario(scenario)) for scenario in shift.scenarios),
         _group("Editor", shift.editor),
+        _group("Filter", shift.filter),
+        _group("Controls", shift.controls),
         _group("Real test set", data),
         _group("Synthetic test set", {"key": testset.key, **made}),
         *(_group(f"Model {model.name}", _model(model)) for model in result.models),
@@ -73,16 +76,20 @@ def _scenario(scenario: ScenarioSummary) -> dict[str, JsonValue]:
     values: dict[str, JsonValue] = scenario.model_dump(exclude={"name"})
     values["invert_prompt"] = scenario.invert_prompt or "(empty)"
     values["keep_mask"] = values["keep_mask"] or "none"
-    return values
+    return {name: value for name, value in values.items() if value not in ({}, None)}
 
 
 def _model(model: ModelResult) -> dict[str, JsonValue]:
-    return {
+    facts: dict[str, JsonValue] = {
+        "role": "control model" if model.role == "control" else "model under test",
         "architecture": model.architecture or "not declared",
         "digest": model.digest,
         "target": model.target,
         "operating point": f"{model.operating_point:g}, {model.operating_point_source}",
     }
+    if model.checkpoints is not None:
+        facts |= {f"run {place}": digest for place, digest in enumerate(model.checkpoints.digests, start=1)}
+    return facts
 
 
 def _group(title: str, values: Mapping[str, JsonValue]) -> FactGroup:

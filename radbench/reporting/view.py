@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
 from radbench.reporting.figures import Figure, score_figure
-from radbench.reporting.words import Shown, count, plain, show
+from radbench.reporting.words import (
+    Shown,
+    Unit,
+    fall_unit,
+    metric_name,
+    metric_unit,
+    plain,
+    show,
+    spread,
+)
 
 _SIGNS = {
     Verdict.PASS: ("pass", "✓"),
@@ -16,12 +25,14 @@ _SIGNS = {
     Verdict.NOT_RUN: ("none", "–"),
     Verdict.ERROR: ("fail", "!"),
 }
-_ARMS: tuple[tuple[Arm, str, str], ...] = (
+ARM_WORDS: tuple[tuple[Arm, str, str], ...] = (
     ("real", "Real", "the whole real test set"),
     ("stress", "Synthetic", "the edited images: the shift"),
+    ("sham", "Sham", "control: edited to keep what it shows"),
     ("reconstruction", "Reconstruction", "control: decoded without an edit"),
     ("truth", "True counterfactual", "control: rendered, without any editor"),
 )
+"""The arms in the order of the page, with a title and an explanation."""
 _NOT_RUN = "the model was not run"
 
 
@@ -36,12 +47,13 @@ class Badge:
 
 @dataclass(frozen=True)
 class ArmRow:
-    """One line of the accuracy table."""
+    """One line of the table of the primary metric; ``spread`` is its mean ± SD over several runs, or ""."""
 
     arm: Arm
     title: str
     explained: str
-    accuracy: Shown
+    primary: Shown
+    spread: str
 
 
 @dataclass(frozen=True)
@@ -55,24 +67,27 @@ class MetricLine:
 
 @dataclass(frozen=True)
 class ScenarioRow:
-    """One scenario of several: accuracy and flip rate on its edited images."""
+    """One scenario of several: primary metric and flip rate on its edited images."""
 
     scenario: str
-    accuracy: Shown
+    primary: Shown
     flip_rate: Shown
 
 
 @dataclass(frozen=True)
 class ModelView:
-    """One model as the page shows it."""
+    """One model as the page shows it; ``series`` is the number of its colour in the charts."""
 
     name: str
     title: str
+    series: int
+    is_control: bool
     badge: Badge
     reason: str
     error: str
     operating_point: str
     rows: tuple[ArmRow, ...]
+    runs: int
     real: Shown
     stress: Shown
     reference: Shown
@@ -94,29 +109,38 @@ def badge(verdict: Verdict) -> Badge:
 
 
 def headline(result: AuditResult) -> str:
-    """Say the overall verdict in one line."""
-    total = len(result.models)
-    found = sum(model.verdict is result.verdict for model in result.models)
-    of_all = f"{found} of {count(total, 'model')}"
+    """Say the overall verdict in one line; control models are no part of it."""
+    judged = [model for model in result.models if model.role == "model"]
+    total = len(judged)
+    found = sum(model.verdict is result.verdict for model in judged)
+    of_all = f"{found} of {total} models" if total != 1 else "the model"
+    unsure = f"Too few images to decide for {of_all}"
+    if result.instrument is not None and result.instrument.verdict is Verdict.INCONCLUSIVE:
+        unsure = "The controls do not let the editor's part be told from the shift's"
     return {
         Verdict.PASS: "The model holds under this shift"
         if total == 1
         else f"All {total} models hold under this shift",
-        Verdict.FAIL: f"{of_all} {'fails' if found == 1 else 'fail'} under this shift",
-        Verdict.INCONCLUSIVE: f"Too few images to decide for {of_all}",
+        Verdict.FAIL: _capital(f"{of_all} {'fails' if found == 1 else 'fail'} under this shift"),
+        Verdict.INCONCLUSIVE: unsure,
         Verdict.NOT_RUN: "Not everything was run, so nothing is concluded",
-        Verdict.ERROR: f"{of_all} could not be run",
+        Verdict.ERROR: _capital(f"{of_all} could not be run"),
     }[result.verdict]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def reference_metric(result: AuditResult) -> str | None:
     """Name the real-set metric that a stress set of one class must be compared with.
 
     All edited images negative: ``specificity`` on the real negatives; all positive: ``sensitivity`` on the
-    real positives; both classes: None.
+    real positives; both classes, or none as in a segmentation: None.
     """
     labels = {case.label for case in result.cases if case.arm == "stress"}
-    return {frozenset({0}): "specificity", frozenset({1}): "sensitivity"}.get(frozenset(labels))
+    names: dict[frozenset[int | None], str] = {frozenset({0}): "specificity", frozenset({1}): "sensitivity"}
+    return names.get(frozenset(labels))
 
 
 def expected_flips(result: AuditResult) -> float | None:
@@ -125,12 +149,12 @@ def expected_flips(result: AuditResult) -> float | None:
     changes = [
         real[case.model, case.study_id] != case.label
         for case in result.cases
-        if case.arm == "stress" and (case.model, case.study_id) in real
+        if case.arm == "stress" and case.label is not None and (case.model, case.study_id) in real
     ]
     return sum(changes) / len(changes) if changes else None
 
 
-def model_view(result: AuditResult, model: ModelResult) -> ModelView:
+def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> ModelView:
     """Put one model's figures into words."""
     paired = model.paired.get("stress")
     reference = reference_metric(result)
@@ -138,54 +162,74 @@ def model_view(result: AuditResult, model: ModelResult) -> ModelView:
     against = "both classes were edited, so the whole test set is the reference"
     found: dict[str, Estimate | None] = {} if paired is None else dict(paired)
     reference_drop = found.get("specificity_drop") if reference == "specificity" else None
+    unit, fall = metric_unit(result.primary), fall_unit(result.primary)
     return ModelView(
         name=model.name,
         title=model.title or model.name,
+        series=series % 6,
+        is_control=model.role == "control",
         badge=badge(model.verdict),
         reason=model.reason,
         error=model.error or "",
         operating_point=f"{model.operating_point:g} ({model.operating_point_source})",
-        rows=_arm_rows(result, model),
-        real=show(model.metric("real", "accuracy"), missing=missing),
-        stress=show(model.metric("stress", "accuracy"), missing=missing),
+        rows=_arm_rows(result, model, unit),
+        runs=0 if model.checkpoints is None else model.checkpoints.n,
+        real=show(model.metric("real", result.primary), unit, missing),
+        stress=show(model.metric("stress", result.primary), unit, missing),
         reference=show(model.metric("real", reference) if reference else None, missing=against),
-        drop=show(found.get("drop"), "points", missing),
+        drop=show(found.get("drop"), fall, missing),
         reference_drop=show(reference_drop, "points", against),
         flip_rate=show(found.get("flip_rate"), missing=missing),
         score_change=show(found.get("score_change"), "score", missing),
-        beyond_reconstruction=show(found.get("beyond_reconstruction"), "points", missing),
-        truth_gap=show(model.truth_gap, "points", "the true counterfactuals are not known"),
+        beyond_reconstruction=show(found.get("beyond_reconstruction"), fall, missing),
+        truth_gap=show(model.truth_gap, fall, "the true counterfactuals are not known"),
         metrics=_metric_lines(model),
-        scenarios=_scenario_rows(model),
+        scenarios=_scenario_rows(result, model),
         figure=_figure(result, model),
     )
 
 
-def _arm_rows(result: AuditResult, model: ModelResult) -> tuple[ArmRow, ...]:
-    arms = [row for row in _ARMS if row[0] != "truth" or result.cohort.truth_known]
+def present_arms(result: AuditResult) -> list[tuple[Arm, str, str]]:
+    """Return the arms that the audit has: no truth where none is known, no sham where none was made."""
+    absent: set[str] = set() if result.cohort.truth_known else {"truth"}
+    if not any("sham" in model.arms for model in result.models):
+        absent.add("sham")
+    return [row for row in ARM_WORDS if row[0] not in absent]
+
+
+def run_spread(model: ModelResult, arm: Arm, metric: str) -> str:
+    """Return mean ± SD of one figure over the model's runs, or "" where there are not several."""
+    found = None if model.checkpoints is None else model.checkpoints.arms.get(arm, {}).get(metric)
+    return "" if found is None else spread(found.mean, found.sd, metric_unit(metric))
+
+
+def _arm_rows(result: AuditResult, model: ModelResult, unit: Unit) -> tuple[ArmRow, ...]:
     reason = _NOT_RUN if not model.arms else "no such image"
+    name = result.primary
     return tuple(
-        ArmRow(arm, title, explained, show(model.metric(arm, "accuracy"), missing=reason))
-        for arm, title, explained in arms
+        ArmRow(
+            arm, title, explained, show(model.metric(arm, name), unit, reason), run_spread(model, arm, name)
+        )
+        for arm, title, explained in present_arms(result)
     )
 
 
 def _metric_lines(model: ModelResult) -> tuple[MetricLine, ...]:
     return tuple(
-        MetricLine(title, plain(name), show(found))
-        for arm, title, _ in _ARMS
+        MetricLine(title, metric_name(name), show(found, metric_unit(name)))
+        for arm, title, _ in ARM_WORDS
         if arm in model.arms
         for name, found in model.arms[arm].metrics.items()
     )
 
 
-def _scenario_rows(model: ModelResult) -> tuple[ScenarioRow, ...]:
+def _scenario_rows(result: AuditResult, model: ModelResult) -> tuple[ScenarioRow, ...]:
     rows = []
     for name, found in model.scenarios.items():
         arm, pair = found.arms.get("stress"), found.paired.get("stress")
-        accuracy = None if arm is None else arm.metrics.get("accuracy")
+        primary = None if arm is None else arm.metrics.get(result.primary)
         flips = None if pair is None else pair.flip_rate
-        rows.append(ScenarioRow(plain(name), show(accuracy), show(flips)))
+        rows.append(ScenarioRow(plain(name), show(primary, metric_unit(result.primary)), show(flips)))
     return tuple(rows)
 
 

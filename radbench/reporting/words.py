@@ -1,12 +1,33 @@
 """Numbers as a reader sees them: percentages, points, intervals, and 'undefined' with the reason."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from radbench.audit.result import Estimate
 
-Unit = Literal["share", "points", "score"]
-"""``share``: a rate in [0, 1], in per cent; ``points``: a difference of rates; ``score``: a signed number."""
+Unit = Literal["share", "points", "score", "ratio", "pixels", "more_pixels"]
+"""``share``: a rate in [0, 1], in per cent; ``points``: a difference of rates; ``score``: a signed number;
+``ratio``: an overlap such as Dice, or a fall of one; ``pixels``: a distance; ``more_pixels``: its change."""
+
+_FORMATS: Final[dict[Unit, tuple[float, str, str, str]]] = {
+    "share": (100.0, ".1f", " %", " %"),
+    "points": (100.0, ".1f", " points", ""),
+    "score": (1.0, "+.3f", "", ""),
+    "ratio": (1.0, ".3f", "", ""),
+    "pixels": (1.0, ".2f", " px", " px"),
+    "more_pixels": (1.0, "+.2f", " px", " px"),
+}
+"""Factor, format, and what follows a figure and an interval."""
+_METRICS: Final = {
+    "auroc": "AUROC",
+    "dice": "Dice",
+    "iou": "IoU",
+    "hausdorff_95": "Hausdorff distance, 95th percentile",
+    "average_surface_distance": "average surface distance",
+    "average_symmetric_surface_distance": "average symmetric surface distance",
+}
+_OVERLAPS: Final = ("dice", "iou")
+_SHARES: Final = ("accuracy", "sensitivity", "specificity", "auroc")
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -36,12 +57,12 @@ def show(estimate: Estimate | None, unit: Unit = "share", missing: str = "not me
         note = estimate.note or "the images at hand do not define it"
         return Shown("undefined", "", defined=False, note=note, n=estimate.n)
     low, high = estimate.low, estimate.high
-    interval = (
-        "" if low is None or high is None else f"{_bare(low, unit)} to {_bare(high, unit)}{_sign(unit)}"
-    )
-    text = _bare(estimate.value, unit) + {"share": " %", "points": " points", "score": ""}[unit]
+    factor, form, unit_text, interval_unit = _FORMATS[unit]
+    interval = ""
+    if low is not None and high is not None:
+        interval = f"{_bare(factor * low, form)} to {_bare(factor * high, form)}{interval_unit}"
     return Shown(
-        text,
+        _bare(factor * estimate.value, form) + unit_text,
         interval,
         defined=True,
         note=estimate.note,
@@ -52,15 +73,50 @@ def show(estimate: Estimate | None, unit: Unit = "share", missing: str = "not me
     )
 
 
-def _sign(unit: Unit) -> str:
-    return " %" if unit == "share" else ""
+def number(value: float | None, unit: Unit = "ratio") -> str:
+    """Return a bare number in words, ``not known`` where there is none."""
+    if value is None:
+        return "not known"
+    factor, form, text, _ = _FORMATS[unit]
+    return _bare(factor * value, form) + text
 
 
-def _bare(value: float, unit: Unit) -> str:
-    text = f"{value:+.3f}" if unit == "score" else f"{100 * value:.1f}"
+def spread(mean: float, sd: float, unit: Unit) -> str:
+    """Return mean and standard deviation as the paper prints them, ``99.1 ± 0.2``, without a unit."""
+    factor, form, _, _ = _FORMATS[unit]
+    return f"{_bare(factor * mean, form)} ± {_bare(factor * sd, form.lstrip('+'))}"
+
+
+def _bare(value: float, form: str) -> str:
+    text = format(value, form)
     if not any(digit in text for digit in "123456789"):
         text = text.lstrip("+-")  # no "-0.0"
     return text.replace("-", _MINUS)
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name as a reader knows it."""
+    return _METRICS.get(name, plain(name))
+
+
+def metric_unit(name: str) -> Unit:
+    """Return the unit of a metric; a distance is in pixels."""
+    return "share" if name in _SHARES else "ratio" if name in _OVERLAPS else "pixels"
+
+
+def fall_unit(primary: str) -> Unit:
+    """Return the unit of a fall of the primary metric."""
+    return "points" if primary in _SHARES else "ratio"
+
+
+def change_unit(name: str) -> Unit:
+    """Return the unit of a metric's change, after minus before."""
+    return "score" if name in (*_SHARES, *_OVERLAPS) else "more_pixels"
+
+
+def fall(value: float, primary: str) -> str:
+    """Return a fall of the primary metric without an interval, as ``10 points`` or ``0.05``."""
+    return f"{100 * value:g} points" if primary in _SHARES else f"{value:g}"
 
 
 def plain(name: str) -> str:

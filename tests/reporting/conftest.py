@@ -1,5 +1,8 @@
 """A realistic audit result of two models, and drawn images for its gallery."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -20,6 +23,8 @@ from radbench.audit.result import (
     Verdict,
 )
 from radbench.reporting.gallery import GalleryItem
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SCENARIO = "remove_pneumothorax"
 ONE_CLASS = "all images of this arm are negatives"

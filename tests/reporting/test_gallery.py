@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from radbench.errors import RadbenchError
-from radbench.reporting.gallery import GalleryItem, badness, choose, panels
+from radbench.reporting.gallery import GalleryItem, RejectedItem, badness, choose, choose_rejected, panels
 from radbench.reporting.images import difference, fit, overlay, stamp
 
 
@@ -101,3 +101,31 @@ def test_no_change_is_one_dark_colour_and_signs_have_their_own():
 def test_planes_of_different_shapes_are_refused():
     with pytest.raises(RadbenchError, match=r"edited is \(4, 4\)"):
         GalleryItem("s", "a", np.zeros((8, 8), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((8, 8), bool))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from(["seam 1.6 over 1.50", "seam 9 over 1.50", "empty", "score -0.1 under 0.2"])),
+    st.integers(0, 6),
+    st.randoms(),
+)
+def test_every_kind_of_rejection_is_shown_before_one_is_shown_twice(reasons, cases, random):
+    plane = np.zeros((4, 4), np.uint8)
+    items = [RejectedItem(f"s{number:03d}", "a", reason, plane) for number, reason in enumerate(reasons)]
+    chosen = choose_rejected(items, cases)
+    random.shuffle(items)
+    assert chosen == choose_rejected(items, cases)
+    assert len(chosen) == min(cases, len(reasons))
+    kinds = {reason.split()[0] for reason in reasons}
+    assert len({item.reason.split()[0] for item in chosen}) == min(len(kinds), cases)
+
+
+@pytest.mark.parametrize(
+    "words", ["SYNTHETIC", "Rejected: editing score −0.03 under 0.20; seam 2.31 over 1.50 §", "A" * 90, ""]
+)
+def test_any_words_can_be_stamped_on_any_image(words):
+    for shape in ((112, 112), (128, 128), (256, 112), (112, 256)):
+        drawn = stamp(np.full(shape, 100, np.uint8), words)
+        assert drawn.shape == shape
+        assert (drawn[: shape[0] // 2 - 4] == 100).all()
+        assert (drawn == 245).any() == bool(words)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import synthetic
 
 import radbench.reporting.page as page_module
 from radbench.audit.result import AuditResult, Verdict
@@ -182,7 +183,7 @@ def test_decisions_without_scores_are_shown_as_answers(result, gallery):
 
 
 def test_a_section_without_a_template_is_named(result, tmp_path):
-    for name in ("style.css", "report.html.j2", "macros.html.j2"):
+    for name in ("style.css", "report.html.j2", "macros.html.j2", "charts.html.j2"):
         (tmp_path / name).write_bytes((reports_dir() / name).read_bytes())
     (tmp_path / "sections").mkdir()
     (tmp_path / "sections" / "verdict.html.j2").write_text("<p>{{ shift.name }}</p>")
@@ -199,3 +200,96 @@ def test_templates_cannot_name_what_does_not_exist(result, tmp_path):
     environment = page_module._environment(tmp_path)
     with pytest.raises(jinja2.UndefinedError):
         environment.from_string("{{ nothing }}").render()
+
+
+@pytest.fixture(scope="module")
+def everything(result, gallery):
+    """The page of a classification with every control."""
+    return render_page(
+        synthetic.with_controls(result), gallery, rejected=synthetic.rejected_items(gallery)
+    ).decode()
+
+
+@pytest.fixture(scope="module")
+def drawn(result, gallery):
+    """The page of a segmentation with four scenarios."""
+    items = [replace(item, scenario=synthetic.SCENARIOS[n]) for n, item in enumerate(gallery)]
+    return render_page(synthetic.segmentation(result), items).decode()
+
+
+@pytest.mark.parametrize("name", ["everything", "drawn"])
+def test_every_section_keeps_the_rules_of_the_page(request, name):
+    text = request.getfixturevalue(name)
+    page = Page(text)
+    test_nothing_outside_is_asked_for(text, page)
+    test_the_policy_allows_only_the_page_s_own_style(text, page)
+    test_the_page_is_well_formed_and_accessible(text, page)
+    drawings = [attrs for attrs in page.of("svg") if attrs.get("role") == "img"]
+    assert all(attrs["aria-labelledby"] for attrs in drawings)
+    assert all("aria-hidden" in attrs for attrs in page.of("svg") if attrs.get("role") != "img")
+    assert len(text) < 3_000_000
+
+
+def words_of(text):
+    return " ".join(" ".join(Page(text).words).split())
+
+
+def test_controls_are_explained_and_control_models_marked(everything):
+    words = words_of(everything)
+    assert "The instrument can be believed" in words
+    assert "control model" in words
+    assert "FAIL: The model fails under this shift" in words
+    assert "by the shift, beyond the sham" in words
+    assert "93.5 points (90.5 to 97.5)" in words
+    assert "18.0 % (13.0 to 23.0 %)" in words
+    assert "3.0 ± 2.1" in words
+
+
+def test_a_doubtful_instrument_is_said_first(result):
+    words = words_of(render_page(synthetic.segmentation(result, Verdict.INCONCLUSIVE), []).decode())
+    assert "INCONCLUSIVE: The controls do not let the editor's part be told from the shift's" in words
+    assert "The instrument cannot be believed here" in words
+
+
+def test_doses_runs_quality_and_losses_have_their_tables(everything):
+    words = words_of(everything)
+    for phrase in (
+        "Dose and response", "guidance scale", "40.0 % (34.0 to 46.0 %)", "the test set's",
+        "5 runs: mean ± standard deviation; drop 94.5 ± 3.0 points",
+        "Editing score", "at least +0.200", "+0.410",
+        "rejected: editing score under 0.20", "rejected: keep mask covers the whole edit mask",
+    ):  # fmt: skip
+        assert phrase in words, phrase
+
+
+def test_rejected_images_are_stamped_with_their_reason(everything):
+    page = Page(everything)
+    alts = [image["alt"] for image in page.of("img")]
+    assert any(alt.endswith("rejected: editing score 0.11 under 0.20") for alt in alts)
+    assert any(alt.startswith("Original image, never edited") for alt in alts)
+
+
+def test_a_segmentation_has_its_table_and_its_boxes(drawn):
+    page, words = Page(drawn), words_of(drawn)
+    assert "Dice (higher is better)" in words
+    assert "consolidation-left: synthetic" in words
+    assert "1 image lies beyond the axis" in words
+    assert re.search(r"lungs-weak: 0\.\d{3} → 0\.\d{3}", words)
+    assert "Flip rate" not in words
+    assert "Scores that the models gave" not in words
+    assert "segmentation" in page.ids
+
+
+def test_hostile_reasons_and_scenarios_stay_text(result, gallery):
+    items = [replace(item, reason=HOSTILE, study_id=HOSTILE) for item in synthetic.rejected_items(gallery)]
+    made = synthetic.with_controls(result)
+    row = made.attrition[0].model_copy(update={"scenario": HOSTILE, "rejected": {HOSTILE: 9}})
+    text = render_page(made.model_copy(update={"attrition": [row]}), [], rejected=items).decode()
+    assert Page(text).of("script") == []
+    assert "<script>alert" not in text
+
+
+def test_everything_gives_the_same_bytes_again(result, gallery, everything):
+    made = AuditResult.from_json(synthetic.with_controls(result).to_json())
+    items = synthetic.rejected_items(gallery)[::-1]
+    assert render_page(made, gallery, rejected=items).decode() == everything

@@ -1,0 +1,183 @@
+"""Box plots of per-image values, grouped by scenario, one box a model: the form of the paper's Figure 5."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from radbench.reporting.charts.axis import WIDTH, Axis, make_axis, place
+
+LEFT, RIGHT, TOP, PLOT, FOOT = 44, 6, 10, 210, 56
+_MOST_DOTS = 120
+_GOLDEN = 0.618033988749895
+
+
+@dataclass(frozen=True)
+class Group:
+    """One set of images: its label and, by series, the per-image values."""
+
+    label: str
+    values: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Box:
+    """One box: quartiles and median, whiskers from the 5th to the 95th percentile, and the images as dots."""
+
+    series: int
+    x: float
+    width: float
+    middle: float
+    upper: float
+    height: float
+    median_y: float
+    whisker_top: float
+    whisker_bottom: float
+    dots: tuple[tuple[float, float], ...]
+    title: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """A group's name, broken into short lines, and where its column begins."""
+
+    x: float
+    words: tuple[str, ...]
+    edge: float
+
+
+@dataclass(frozen=True)
+class BoxChart:
+    """A box plot; ``baselines`` are (series, y) of each series' mean in the first group.
+
+    ``outside`` says how many images are drawn at the axis' end because they lie far beyond, "" if none.
+    """
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    axis: Axis
+    boxes: tuple[Box, ...]
+    labels: tuple[Label, ...]
+    baselines: tuple[tuple[int, float], ...]
+    series: tuple[str, ...]
+    caption: str
+    outside: str
+    description: str
+
+
+def box_chart(
+    groups: Sequence[Group], series: Sequence[str], *, caption: str, bounds: tuple[float, float]
+) -> BoxChart | None:
+    """Lay out the groups, the first of which is the baseline; None when there is no value at all.
+
+    Args:
+        groups: From left to right.
+        series: Names of the models, in their colours' order.
+        caption: What the axis measures.
+        bounds: Values that the axis may not pass.
+    """
+    values = [float(v) for group in groups for name in series for v in group.values.get(name, ())]
+    if not values:
+        return None
+    bottom = TOP + PLOT
+    near = _near([group.values[name] for group in groups for name in series if group.values.get(name)])
+    axis = make_axis(near, bottom, TOP, at_most=6, bounds=bounds)
+    column = (WIDTH - LEFT - RIGHT) / len(groups)
+    edges = [LEFT + column * number for number in range(len(groups))]
+    boxes = [
+        _box(group.label, index, name, group.values[name], (edge, column, len(series)), axis)
+        for group, edge in zip(groups, edges, strict=True)
+        for index, name in enumerate(series)
+        if len(group.values.get(name, ()))
+    ]
+    return BoxChart(
+        width=WIDTH,
+        height=bottom + FOOT,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        top=TOP,
+        bottom=bottom,
+        axis=axis,
+        boxes=tuple(boxes),
+        labels=tuple(
+            Label(place(edge + column / 2), _wrap(group.label, column), place(edge))
+            for group, edge in zip(groups, edges, strict=True)
+        ),
+        baselines=_baselines(groups[0], series, axis),
+        series=tuple(series),
+        caption=caption,
+        outside=_outside(caption, values, axis),
+        description="; ".join(box.title for box in boxes) + ".",
+    )
+
+
+def _near(samples: Sequence[Sequence[float]]) -> list[float]:
+    """Return the ends that the axis must hold: of each box, what lies within three of its heights."""
+    ends: list[float] = []
+    for sample in samples:
+        found = np.asarray(sample, dtype=float)
+        low, first, third, high = (float(v) for v in np.percentile(found, [5, 25, 75, 95]))
+        reach = 3 * (third - first)
+        inside = found[(found >= min(low, first - reach)) & (found <= max(high, third + reach))]
+        ends += [float(inside.min()), float(inside.max())]
+    return ends
+
+
+def _outside(caption: str, values: Sequence[float], axis: Axis) -> str:
+    far = [value for value in values if not axis.low - 1e-9 <= value <= axis.high + 1e-9]
+    if not far:
+        return ""
+    images = "1 image lies" if len(far) == 1 else f"{len(far)} images lie"
+    extreme = max(far, key=lambda value: max(axis.low - value, value - axis.high))
+    return f"{caption}: {images} beyond the axis, the furthest at {extreme:.3g}; drawn at its end."
+
+
+def _baselines(group: Group, series: Sequence[str], axis: Axis) -> tuple[tuple[int, float], ...]:
+    return tuple(
+        (index, axis.at(float(np.mean(group.values[name]))))
+        for index, name in enumerate(series)
+        if len(group.values.get(name, ()))
+    )
+
+
+def _box(
+    label: str, index: int, name: str, values: Sequence[float], slot: tuple[float, float, int], axis: Axis
+) -> Box:
+    edge, column, count = slot
+    width = min(30.0, 0.8 * column / count)
+    middle = edge + column / 2 + (index - (count - 1) / 2) * width * 1.12
+    found = np.asarray(values, dtype=float)
+    low, first, median, third, high = (float(v) for v in np.percentile(found, [5, 25, 50, 75, 95]))
+    upper, lower = axis.at(third), axis.at(first)
+    spread = (np.arange(len(found)) * _GOLDEN) % 1 - 0.5
+    dots = zip(spread.tolist(), found.tolist(), strict=True) if len(found) <= _MOST_DOTS else ()
+    return Box(
+        series=index,
+        x=place(middle - width / 2),
+        width=place(width),
+        middle=place(middle),
+        upper=upper,
+        height=place(max(lower - upper, 1.0)),
+        median_y=axis.at(median),
+        whisker_top=axis.at(high),
+        whisker_bottom=axis.at(low),
+        dots=tuple((place(middle + 0.7 * width * shift), axis.at(value)) for shift, value in dots),
+        title=f"{label}, {name}: median {median:.3g}, quartiles {first:.3g} to {third:.3g} (n = {len(found)})",
+    )
+
+
+def _wrap(label: str, column: float) -> tuple[str, ...]:
+    """Break a label into at most three lines that fit the column, at spaces and hyphens where possible."""
+    room = max(4, int(column / 6))
+    lines: list[str] = []
+    for word in label.replace("-", "- ").split():
+        joined = (lines[-1] + ("" if lines[-1].endswith("-") else " ") + word) if lines else word
+        if lines and len(joined) <= room:
+            lines[-1] = joined
+        else:
+            lines += [word] if len(word) <= room else [word[: room - 1] + "-", word[room - 1 :][:room]]
+    return tuple(lines[:3])

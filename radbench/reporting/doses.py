@@ -1,0 +1,81 @@
+"""The dose-response curves: what the editor's settings do to the figures, one setting at a time."""
+
+from dataclasses import dataclass
+
+from radbench.audit.result import AuditResult, DoseRow
+from radbench.reporting.charts import CurveChart, Dose, curve_chart
+from radbench.reporting.words import Shown, grey_levels, metric_name, metric_unit, plain, show
+
+
+@dataclass(frozen=True)
+class DoseLine:
+    """One strength of one setting: each model's primary metric and change of score, and how much changed."""
+
+    value: str
+    main: bool
+    n: int
+    change: str
+    primary: tuple[Shown, ...]
+    score_change: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class DosePanel:
+    """One setting in one scenario: its table and its curves."""
+
+    scenario: str
+    factor: str
+    lines: tuple[DoseLine, ...]
+    chart: CurveChart | None
+    has_scores: bool
+
+
+def dose_panels(result: AuditResult) -> list[DosePanel]:
+    """Return a panel for each scenario and setting that has doses; none if the shift lists none."""
+    rows = [row for model in result.models for row in model.dose]
+    return [_panel(result, *place) for place in dict.fromkeys((row.scenario, row.factor) for row in rows)]
+
+
+def _panel(result: AuditResult, scenario: str, factor: str) -> DosePanel:
+    series = [model.name for model in result.models]
+    found = {
+        model.name: [row for row in model.dose if (row.scenario, row.factor) == (scenario, factor)]
+        for model in result.models
+    }
+    values = sorted({row.value for rows in found.values() for row in rows})
+    is_share = metric_unit(result.primary) == "share"
+    return DosePanel(
+        scenario=plain(scenario),
+        factor=plain(factor),
+        lines=tuple(_line(result, found, value) for value in values),
+        chart=curve_chart(
+            {name: _points(rows) for name, rows in found.items()},
+            series,
+            caption=f"{metric_name(result.primary)}{', %' if is_share else ''}",
+            across=plain(factor),
+            scale=100.0 if is_share else 1.0,
+        ),
+        has_scores=any(row.score_change is not None for rows in found.values() for row in rows),
+    )
+
+
+def _points(rows: list[DoseRow]) -> list[Dose]:
+    return [
+        Dose(row.value, row.primary.value, row.primary.low, row.primary.high, row.main)
+        for row in rows
+        if row.primary.value is not None
+    ]
+
+
+def _line(result: AuditResult, found: dict[str, list[DoseRow]], value: float) -> DoseLine:
+    at = {name: next((row for row in rows if row.value == value), None) for name, rows in found.items()}
+    known = [row for row in at.values() if row is not None]
+    unit = metric_unit(result.primary)
+    return DoseLine(
+        value=f"{value:g}",
+        main=any(row.main for row in known),
+        n=max(row.n for row in known),
+        change=grey_levels(next((row.change_edit for row in known if row.change_edit is not None), None)),
+        primary=tuple(show(None if row is None else row.primary, unit) for row in at.values()),
+        score_change=tuple(show(None if row is None else row.score_change, "score") for row in at.values()),
+    )

@@ -1,0 +1,120 @@
+"""A segmentation's figures: overlap and distances by scenario, and the box plots of the paper's Figure 5."""
+
+import math
+from dataclasses import dataclass
+
+from radbench.audit.result import Arm, ArmResult, AuditResult, CaseRow, ModelResult
+from radbench.reporting.charts import BoxChart, Group, box_chart
+from radbench.reporting.view import ARM_WORDS, present_arms, run_spread
+from radbench.reporting.words import Shown, metric_name, metric_unit, plain, show
+
+_TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
+
+
+@dataclass(frozen=True)
+class SegmentationRow:
+    """One model on one set of images: ``figures`` follow the table's metrics."""
+
+    arm: Arm
+    scenario: str
+    title: str
+    n: int
+    empty: int
+    figures: tuple[Shown, ...]
+    spread: str
+
+
+@dataclass(frozen=True)
+class SegmentationModel:
+    """One model's rows: real first, then each scenario's arms."""
+
+    name: str
+    series: int
+    is_control: bool
+    rows: tuple[SegmentationRow, ...]
+
+
+@dataclass(frozen=True)
+class SegmentationView:
+    """The table and the charts."""
+
+    metrics: tuple[str, ...]
+    models: tuple[SegmentationModel, ...]
+    charts: tuple[BoxChart, ...]
+    has_empty: bool
+    has_runs: bool
+
+
+def segmentation_view(result: AuditResult) -> SegmentationView | None:
+    """Put a segmentation's figures into words and charts; None for a classification."""
+    if result.task != "segmentation":
+        return None
+    names = _metrics(result)
+    models = tuple(_model(result, model, names, index) for index, model in enumerate(result.models))
+    return SegmentationView(
+        metrics=tuple(metric_name(name) for name in names),
+        models=models,
+        charts=tuple(chart for name in _charted(names) if (chart := _chart(result, name)) is not None),
+        has_empty=any(row.empty for model in models for row in model.rows),
+        has_runs=any(row.spread for model in models for row in model.rows),
+    )
+
+
+def _metrics(result: AuditResult) -> list[str]:
+    found = [name for model in result.models for arm in model.arms.values() for name in arm.metrics]
+    return list(dict.fromkeys([result.primary, *found]))
+
+
+def _charted(names: list[str]) -> list[str]:
+    """Return the metrics that are drawn: the primary one, and the first distance, as in the paper."""
+    distances = [name for name in names if metric_unit(name) == "pixels"]
+    return [names[0], *distances[:1]]
+
+
+def _model(result: AuditResult, model: ModelResult, names: list[str], index: int) -> SegmentationModel:
+    rows = [_row(model.arms["real"], "real", "", names, model)] if "real" in model.arms else []
+    arms = [arm for arm, _, _ in present_arms(result) if arm != "real"]
+    for scenario, found in model.scenarios.items():
+        rows += [
+            _row(found.arms[arm], arm, scenario, names, model if len(model.scenarios) == 1 else None)
+            for arm in arms
+            if arm in found.arms
+        ]
+    return SegmentationModel(model.name, index % 6, model.role == "control", tuple(rows))
+
+
+def _row(
+    found: ArmResult, arm: Arm, scenario: str, names: list[str], model: ModelResult | None
+) -> SegmentationRow:
+    title = f"{plain(scenario)}: {_TITLES[arm].lower()}" if scenario else _TITLES[arm]
+    figures = tuple(show(found.metrics.get(name), metric_unit(name)) for name in names)
+    runs = "" if model is None else run_spread(model, arm, names[0])
+    return SegmentationRow(arm, plain(scenario), title, found.n, found.empty or 0, figures, runs)
+
+
+def _chart(result: AuditResult, metric: str) -> BoxChart | None:
+    """Draw one metric's per-image values: the real images first, then each scenario's edited ones."""
+    scenarios = list(dict.fromkeys(case.scenario for case in result.cases if case.arm == "stress"))
+    series = [model.name for model in result.models]
+    real = [case for case in result.cases if case.arm == "real"]
+    groups = [Group("Real", _values(real, metric, result.primary, series))]
+    for scenario in scenarios:
+        edited = [case for case in result.cases if case.arm == "stress" and case.scenario == scenario]
+        groups.append(Group(plain(scenario), _values(edited, metric, result.primary, series)))
+    is_overlap = metric_unit(metric) == "ratio"
+    direction = "higher is better" if is_overlap else "pixels, lower is better"
+    return box_chart(
+        groups,
+        series,
+        caption=f"{metric_name(metric)} ({direction})",
+        bounds=(0.0, 1.0) if is_overlap else (0.0, math.inf),
+    )
+
+
+def _values(cases: list[CaseRow], metric: str, primary: str, series: list[str]) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = {name: [] for name in series}
+    for case in cases:
+        number = case.value if metric == primary else case.figures.get(metric)
+        if number is not None and case.model in values:
+            values[case.model].append(number)
+    return values
