@@ -5,6 +5,8 @@ hub. What edits never knows which of the three it has.
 """
 
 import contextlib
+import importlib.util
+import inspect
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +71,7 @@ def load_bundle(ref: str | Path | Assembly = "phantom", device: torch.device | s
     assembly = resolve(ref)
     digests = bundle_digests(assembly)
     folders = assembly.folders()
-    with _quiet_libraries():
+    with quiet_libraries():
         unet = _network("unet", folders["unet"], "UNet2DConditionModel", device)
         vae = _network("vae", folders["vae"], "AutoencoderKL", device)
         text_encoder = _text_encoder(folders["text_encoder"], device)
@@ -89,22 +91,41 @@ def _network(name: str, folder: Path, expected: str, device: torch.device | str)
     model = _read(
         name,
         folder,
-        lambda: cls.from_pretrained(folder, use_safetensors=True, local_files_only=True, variant=None),
+        lambda: cls.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            variant=None,
+            torch_dtype=torch.float32,
+            low_cpu_mem_usage=has_accelerate(),
+        ),
     )
-    return model.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+    return model.to(device).eval().requires_grad_(False)
 
 
 def _text_encoder(folder: Path, device: torch.device | str) -> Any:
     import transformers
 
     kind = str(_config(folder / "config.json").get("model_type", ""))
-    cls = getattr(transformers, _ENCODERS.get(kind, "AutoModel"))
+    cls = getattr(transformers, _ENCODERS[kind]) if kind in _ENCODERS else _encoder_class(kind)
+    plain = "add_pooling_layer" in inspect.signature(cls.__init__).parameters
+    options = {"add_pooling_layer": False} if plain else {}  # what reads the text needs no pooled sentence
     model = _read(
         "text_encoder",
         folder,
-        lambda: cls.from_pretrained(folder, use_safetensors=True, local_files_only=True),
+        lambda: cls.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options),
     )
     return model.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+
+
+def _encoder_class(kind: str) -> Any:
+    """Return the class that transformers has for a model type, or the one that finds out for itself."""
+    import transformers
+
+    if kind not in transformers.CONFIG_MAPPING:
+        return transformers.AutoModel
+    found = transformers.MODEL_MAPPING.get(transformers.CONFIG_MAPPING[kind], transformers.AutoModel)
+    return found[0] if isinstance(found, tuple) else found
 
 
 def _tokenizer(folder: Path) -> Any:
@@ -164,9 +185,17 @@ def _read(component: str, place: Path, load: Callable[[], Any]) -> Any:
         ) from error
 
 
+def has_accelerate() -> bool:
+    """Return whether diffusers can load weights with little memory; asked to without, it complains."""
+    return importlib.util.find_spec("accelerate") is not None
+
+
 @contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Hold back the loaders' log lines and bars: what matters to the user is raised."""
+def quiet_libraries() -> Iterator[None]:
+    """Hold back the loaders' log lines: what matters to the user is raised."""
+    import diffusers  # noqa: F401  (their first import sets the levels)
+    import transformers  # noqa: F401
+
     loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

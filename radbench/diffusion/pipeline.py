@@ -10,7 +10,7 @@ from diffusers import DiffusionPipeline
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
-from radbench.diffusion.bundle import Bundle
+from radbench.diffusion.bundle import Bundle, has_accelerate, quiet_libraries
 from radbench.diffusion.denoise import OnStep
 from radbench.diffusion.inputs import as_images, as_masks, broadcast, seeds_from, to_output
 from radbench.diffusion.inversion import Inversion
@@ -55,6 +55,14 @@ class RadEditPipeline(DiffusionPipeline):
         self.register_modules(
             unet=unet, vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler
         )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> "RadEditPipeline":
+        """Load a pipeline as diffusers does, without its and transformers' remarks about optional parts."""
+        kwargs.setdefault("low_cpu_mem_usage", has_accelerate())
+        with quiet_libraries():
+            pipeline: RadEditPipeline = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        return pipeline
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "RadEditPipeline":

@@ -1,13 +1,17 @@
+import copy
 import json
 import logging
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from radbench.diffusion.assembly import Assembly, ComponentRef, resolve
-from radbench.diffusion.bundle import load_bundle
+from radbench.diffusion.bundle import _encoder_class, load_bundle
 from radbench.diffusion.digests import bundle_digests
+from radbench.diffusion.pipeline import RadEditPipeline
 from radbench.errors import UsageError
 from radbench.runtime import sha256_file
 
@@ -228,3 +232,33 @@ def test_cxr_bert_is_read_as_the_bert_it_is(repositories, bundle):
     assert torch.equal(
         found.text_encoder(tokens).last_hidden_state, bundle.text_encoder(tokens).last_hidden_state
     )
+
+
+def test_no_pooling_layer_is_made_up_for_the_text_encoder(bundle):
+    assert bundle.text_encoder.pooler is None
+
+
+@pytest.mark.parametrize("kind", ["bert", "clip_text_model", "t5", "unheard-of"])
+def test_every_model_type_has_a_class_to_load_it_with(kind):
+    assert callable(_encoder_class(kind).from_pretrained)
+
+
+def test_half_precision_weights_are_loaded_in_float32(parts, tmp_path):
+    RadEditPipeline(**parts).save_pretrained(tmp_path)
+    copy.deepcopy(parts["unet"]).half().save_pretrained(tmp_path / "unet")
+    unet = load_bundle(tmp_path).unet
+    assert {weight.dtype for weight in unet.parameters()} == {torch.float32}
+    assert torch.equal(unet.conv_in.weight, parts["unet"].conv_in.weight.half().float())
+
+
+@pytest.mark.slow
+def test_a_fresh_process_loads_without_a_remark(folder):
+    code = (
+        "import sys; from radbench.diffusion.bundle import load_bundle;"
+        f"load_bundle({str(folder)!r});"
+        "from radbench.diffusion.pipeline import RadEditPipeline;"
+        "from diffusers.utils import logging; logging.disable_progress_bar();"
+        f"RadEditPipeline.from_pretrained({str(folder)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
