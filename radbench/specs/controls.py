@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from radbench.specs.base import Base, Text
+from radbench.specs.templates import checked_template
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -18,6 +19,8 @@ class FilterSpec(Base):
         encoder: What scores the edit against the prompt: ``phantom`` (embedded), a folder, or a hub
             repository such as ``microsoft/BiomedVLP-BioViL-T``. None for no editing score.
         min_editing_score: Smallest directional cosine of the change in image and in text (Section 4.4).
+        text_before: What the unedited image shows, in words, for that score; a template as a scenario's prompts
+            are. The paper's are fixed (Appendices B and C: ``Opacities``, ``Pneumothorax``).
         max_change_outside: Largest change outside both masks.
         max_change_keep: Largest change in the keep mask.
         max_seam: Largest seam: gradient energy around the edit mask's border relative to the source's, 1 for
@@ -27,6 +30,7 @@ class FilterSpec(Base):
 
     encoder: Text | None = "phantom"
     min_editing_score: Annotated[float, Field(ge=-1.0, le=1.0)] | None = 0.2
+    text_before: Annotated[Text, AfterValidator(checked_template)] = "{report}"
     max_change_outside: Share | None = None
     max_change_keep: Share | None = None
     max_seam: Annotated[float, Field(gt=0.0)] | None = None

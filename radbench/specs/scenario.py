@@ -2,14 +2,16 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from radbench.specs.base import Base, Name, Text
 from radbench.specs.editor import EditorSpec
 from radbench.specs.masks import MaskRule
-from radbench.specs.templates import template_fields
+from radbench.specs.templates import checked_template
 
 Binary = Annotated[int, Field(ge=0, le=1)]
+Template = Annotated[Text, AfterValidator(checked_template)]
+"""A prompt that may have fields such as ``{report}``."""
 
 
 class Placebo(Base):
@@ -48,20 +50,18 @@ class Scenario(Base):
 
     name: Name
     select: dict[Name, int | str] = Field(default_factory=dict)
-    prompt: Text
-    invert_prompt: str = ""
+    prompt: Template
+    invert_prompt: Annotated[str, AfterValidator(checked_template)] = ""
     edit_mask: MaskRule
     keep_mask: MaskRule | None = None
     labels_after: dict[Name, Binary] = Field(default_factory=dict)
     attributes_after: dict[Name, str] = Field(default_factory=dict)
-    sham_prompt: Text | None = "{report}"
+    sham_prompt: Template | None = "{report}"
     placebo: Placebo | None = None
     editor: EditorSpec | None = None
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        for template in (self.prompt, self.invert_prompt, self.sham_prompt or ""):
-            template_fields(template)
         if self.keep_mask is not None and self.keep_mask.same_region(self.edit_mask):
             raise ValueError(
                 f"edit_mask and keep_mask of scenario '{self.name}' are the same mask, so nothing would be "

@@ -35,6 +35,12 @@ def template_fields(template: str) -> list[str]:
     return names
 
 
+def checked_template(template: str) -> str:
+    """Return the template as it is; see ``template_fields`` for the errors."""
+    template_fields(template)
+    return template
+
+
 def fill(template: str, values: Mapping[str, object], where: str) -> str:
     """Return the prompt with every field replaced; ``{Side}`` is ``{side}`` with a capital first letter.
 

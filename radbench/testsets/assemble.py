@@ -1,12 +1,12 @@
 """The test set's folder: what anyone can read without radbench, checked and put in place in one piece."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from radbench.runtime import canonical_json, sha256_bytes, sync_folder
+from radbench.testsets.funnel import arms, attrition, attrition_by_scenario
 from radbench.testsets.plan import Plan
 from radbench.testsets.records import Record, row, to_parquet
 from radbench.testsets.storage import Workshop, storing, write_all_synced
@@ -24,13 +24,16 @@ _CONTENTS = {
     "images/": "edited images, 8-bit gray PNG",
     "reconstructions/": "the unedited source after the autoencoder alone, 8-bit gray PNG",
     "masks/": "0 or 255; *_edit.png where the prompt acted, *_keep.png where nothing may change",
-    TABLE: "one row a task: status, reason, paths, digests, labels after the edit, measures",
+    TABLE: "one row a task: status, reason, paths, digests, labels after the edit, measures; "
+    "arm says what an edit is for: stress (the test set), sham (findings kept), placebo (finding absent), dose",
     SUMS: "check every file with: sha256sum --check SHA256SUMS",
 }
 
 
-def datasheet(plan: Plan, records: Sequence[Record], items: Mapping[str, Item]) -> dict[str, Any]:
-    """Where the test set comes from; the same run gives the same content."""
+def datasheet(
+    plan: Plan, records: Sequence[Record], items: Mapping[str, Item], encoder: str | None = None
+) -> dict[str, Any]:
+    """Where the test set comes from; the same run gives the same content. ``encoder`` scored the edits."""
     first = plan.tasks[0]
     made_with = {canonical_json(dict(item.made_with)): dict(item.made_with) for item in items.values()}
     return {
@@ -50,20 +53,25 @@ def datasheet(plan: Plan, records: Sequence[Record], items: Mapping[str, Item]) 
             "dtype": first.dtype,
             "settings": dict(first.settings),
         },
+        "editors": {
+            task.scenario: {
+                "name": task.editor,
+                "algorithm": task.algorithm,
+                "settings": dict(task.settings),
+                "mask_growth": task.mask_growth,
+            }
+            for task in plan.tasks
+            if task.arm == "stress"
+        },
         "weights": dict(first.weights),
+        "filter": {**plan.shift.filter.model_dump(mode="json"), "encoder_sha256": encoder},
         "seed": plan.seed,
         "attrition": attrition(plan, records),
+        "attrition_by_scenario": attrition_by_scenario(plan, records),
+        "arms": arms(records),
         "rows_sha256": sha256_bytes(canonical_json([row(record) for record in records])),
         "made_with": [made_with[key] for key in sorted(made_with)],
     }
-
-
-def attrition(plan: Plan, records: Sequence[Record]) -> dict[str, int]:
-    """The plan's funnel, then what became of the tasks, then each reason of rejection."""
-    status = Counter(record.status for record in records)
-    reasons = Counter(record.reason for record in records if record.status == "rejected")
-    ends = {name: status[name] for name in ("ok", "rejected", "failed")}
-    return {**plan.attrition, **ends, **{f"rejected: {why}": reasons[why] for why in sorted(reasons)}}
 
 
 def place(

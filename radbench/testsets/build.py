@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache as cache_calls
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 from radbench import __version__
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
-from radbench.testsets.assemble import attrition, datasheet, place
+from radbench.testsets.assemble import datasheet, place
+from radbench.testsets.assessments import AssessmentStore, ScorerLoader, assess, scoring_of
 from radbench.testsets.editing import Editor, Failed, edit_tasks
+from radbench.testsets.funnel import attrition, attrition_by_scenario
 from radbench.testsets.plan import Plan
 from radbench.testsets.records import make_records
 from radbench.testsets.storage import Workshop, locked
@@ -51,8 +55,10 @@ def build_testset(
     batch_size: int = 8,
     progress: Progress | None = None,
     editor: Editor | None = None,
+    scorer_loader: ScorerLoader | None = None,
+    scorer_digest: str | None = None,
 ) -> TestSet:
-    """Return the plan's test set, editing only what the cache does not hold.
+    """Return the plan's test set, editing and scoring only what the cache does not hold.
 
     Every finished edit is stored at once, so an interruption loses at most one batch. A second process that
     builds the same set waits for the first; one that shares only some images shares their edits. An image
@@ -66,6 +72,9 @@ def build_testset(
         batch_size: images a batch; never changes a pixel.
         progress: told the count of finished tasks.
         editor: instead of the one that the shift names.
+        scorer_loader: instead of the encoder that the shift's filter names; not called if it names none, nor if
+            every score is stored.
+        scorer_digest: the digest of what ``scorer_loader`` loads; without it, it is loaded to be asked.
 
     Raises:
         UsageError: the cache cannot be written, or bad input that no retry mends.
@@ -74,18 +83,29 @@ def build_testset(
         raise UsageError(f"The batch size is {batch_size}; expected 1 or more.")
     tell = progress or _silent
     cache = Path(cache).absolute()
+    scoring = scoring_of(plan, scorer_loader, scorer_digest)
     with locked(cache, plan.set_key), Workshop(cache) as workshop:
         work = _Work(ItemStore(cache, workshop))
         missing = _collect(plan, work)
         tell(len(plan.tasks) - _rows(plan, missing), len(plan.tasks))
         if missing:
             _edit(plan, cohort, list(missing.values()), work, bundle_loader(), batch_size, tell, editor)
-        records = make_records(plan, work.items, work.failures)
-        sheet = datasheet(plan, records, work.items)
+        scores = AssessmentStore(cache, workshop)
+        assessed = assess(plan, cohort, work.items, scores, scoring, work.found_damaged)
+        records = make_records(plan, work.items, work.failures, assessed)
+        sheet = datasheet(plan, records, work.items, scoring.digest if scoring else None)
         folder = cache / "testsets" / plan.set_key
         for name in place(folder, sheet, records, work.items, work.store, workshop):
             work.found_damaged(folder / name)
-    return TestSet(plan.set_key, folder, records, attrition(plan, records), sheet, work.repaired)
+    return TestSet(
+        key=plan.set_key,
+        path=folder,
+        records=records,
+        attrition=attrition(plan, records),
+        provenance=sheet,
+        repaired=work.repaired,
+        attrition_by_scenario=attrition_by_scenario(plan, records),
+    )
 
 
 def _silent(done: int, total: int) -> None:
@@ -125,13 +145,9 @@ def _edit(
     tell: Progress,
     editor: Editor | None,
 ) -> None:
-    if editor is None:
-        from radbench.diffusion.editors import get_editor
-
-        editor = get_editor(plan.shift.editor.name)
     left = {task.key: task for task in tasks}
     made_with = _made_with(bundle)
-    for outcome in edit_tasks(plan, cohort, tasks, editor, bundle, batch_size):
+    for outcome in edit_tasks(plan, cohort, tasks, _editors(editor), bundle, batch_size):
         task = outcome.task
         if isinstance(outcome, Failed):
             logger.warning("Study %s, scenario %s: %s", task.study_id, task.scenario, outcome.reason)
@@ -141,6 +157,20 @@ def _edit(
             work.items[task.key] = stored
         del left[task.key]
         tell(len(plan.tasks) - _rows(plan, left), len(plan.tasks))
+
+
+def _editors(editor: Editor | None) -> Callable[[str], Editor]:
+    """Every name's editor, made once; or the given one whatever the name."""
+    if editor is not None:
+        return partial(_whatever_the_name, editor)
+    from radbench.diffusion.editors import get_editor
+
+    return cache_calls(get_editor)
+
+
+def _whatever_the_name(editor: Editor, name: str) -> Editor:
+    del name
+    return editor
 
 
 def _made_with(bundle: Any) -> dict[str, Any]:

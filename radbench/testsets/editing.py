@@ -1,8 +1,9 @@
 """Run the editor over what is not stored yet; an image that it cannot edit does not stop the others."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -51,9 +52,24 @@ class Failed:
 
 
 def edit_tasks(
-    plan: Plan, cohort: Cohort, tasks: Sequence[EditTask], editor: Editor, bundle: Any, batch_size: int
+    plan: Plan,
+    cohort: Cohort,
+    tasks: Sequence[EditTask],
+    editor_called: Callable[[str], Editor],
+    bundle: Any,
+    batch_size: int,
 ) -> Iterator[Edited | Failed]:
     """Edit ``tasks`` and yield each outcome as soon as it is there.
+
+    All edits of one image are asked for in one call, so that the editor can share what they start from.
+
+    Args:
+        plan: what the tasks are of.
+        cohort: the cohort that was planned.
+        tasks: the edits, in any order.
+        editor_called: the editor of a name.
+        bundle: what edits.
+        batch_size: images a batch.
 
     Raises:
         UsageError: bad input that no retry mends, such as a prompt that is too long, or an image that changed
@@ -61,15 +77,44 @@ def edit_tasks(
     """
     studies = {study.study_id: study for study in cohort.studies}
     scenarios = {scenario.name: scenario for scenario in plan.shift.scenarios}
-    step = batch_size * CHUNK
-    for start in range(0, len(tasks), step):
-        chunk = {task.key: task for task in tasks[start : start + step]}
+    for chunk in _chunks(tasks, batch_size * CHUNK):
+        by_key = {task.key: task for task in chunk}
         requests = {
-            key: _request(task, edit_inputs(cohort, scenarios[task.scenario], studies[task.study_id]))
-            for key, task in chunk.items()
+            task.key: _request(
+                task,
+                edit_inputs(
+                    cohort,
+                    scenarios[task.scenario],
+                    studies[task.study_id],
+                    masks_of=studies.get(task.masks_of),
+                    growth=task.mask_growth,
+                ),
+            )
+            for task in chunk
         }
-        for key, result in _run(editor, bundle, list(requests.values()), chunk, batch_size):
-            yield _outcome(chunk[key], requests[key], result)
+        editor = editor_called(chunk[0].editor)
+        for key, result in _run(editor, bundle, list(requests.values()), batch_size):
+            yield _outcome(by_key[key], requests[key], result)
+
+
+def _chunks(tasks: Sequence[EditTask], size: int) -> Iterator[list[EditTask]]:
+    """Runs of one editor, each of whole images, and of ``size`` edits or as few more as the last image needs."""
+    first: dict[tuple[str, str], int] = {}
+    for place, task in enumerate(tasks):
+        first.setdefault((task.editor, task.source_sha256), place)
+    editors = list(dict.fromkeys(task.editor for task in tasks))
+    ordered = sorted(
+        tasks, key=lambda task: (editors.index(task.editor), first[task.editor, task.source_sha256])
+    )
+    for _, of_one_editor in groupby(ordered, key=lambda task: task.editor):
+        chunk: list[EditTask] = []
+        for _, of_one_image in groupby(of_one_editor, key=lambda task: task.source_sha256):
+            chunk += of_one_image
+            if len(chunk) >= size:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
 
 
 def _request(task: EditTask, inputs: EditInputs) -> "EditRequest":
@@ -87,21 +132,17 @@ def _request(task: EditTask, inputs: EditInputs) -> "EditRequest":
         prompt=task.prompt,
         invert_prompt=task.invert_prompt,
         seed=task.rng_seed,
+        settings=as_edit_settings(task),
     )
 
 
 def _run(
-    editor: Editor,
-    bundle: Any,
-    requests: "Sequence[EditRequest]",
-    chunk: Mapping[str, EditTask],
-    batch_size: int,
+    editor: Editor, bundle: Any, requests: "Sequence[EditRequest]", batch_size: int
 ) -> "Iterator[tuple[str, EditResult | str]]":
     """A result or a reason for every request. After an error, those without a result are tried one by one."""
     pending = {request.key: request for request in requests}
-    settings = as_edit_settings(chunk[requests[0].key])
     try:
-        for result in editor.edit(bundle, requests, settings, batch_size=batch_size):
+        for result in editor.edit(bundle, requests, requests[0].settings, batch_size=batch_size):
             if pending.pop(result.key, None) is not None:
                 yield result.key, result
     except (UsageError, OSError):
@@ -111,7 +152,7 @@ def _run(
             yield requests[0].key, _reason(error)
             return
         for request in pending.values():
-            yield from _run(editor, bundle, [request], chunk, batch_size)
+            yield from _run(editor, bundle, [request], batch_size)
         return
     for key in pending:
         yield key, "the editor returned no image"

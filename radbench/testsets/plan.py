@@ -1,25 +1,25 @@
 """From a shift and a cohort to the tasks of a test set, and the count of who is left out and why."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
-from typing import TypeAlias
 
 from radbench.data.cohort import Cohort, Study
-from radbench.data.images import array_digest
 from radbench.errors import UsageError
 from radbench.runtime import canonical_json, sha256_bytes
-from radbench.specs.shift import Scenario, ShiftSpec
-from radbench.testsets.convert import edit_settings
-from radbench.testsets.inputs import edit_inputs
-from radbench.testsets.selection import in_order, select
+from radbench.specs.scenario import Scenario
+from radbench.specs.shift import ShiftSpec
+from radbench.testsets.arms import COVERED_EDIT_MASK, EMPTY_EDIT_MASK, EMPTY_PROMPT, TaskMaker
+from radbench.testsets.selection import in_order, select, select_placebo
 from radbench.testsets.store import LAYOUT_VERSION
 from radbench.testsets.task import EditTask
 
-EMPTY_EDIT_MASK = "empty edit mask"
+__all__ = ["COVERED_EDIT_MASK", "EMPTY_EDIT_MASK", "EMPTY_PROMPT", "Plan", "make_plan"]
 
-_Pair: TypeAlias = tuple[Scenario, Study]
+DOSE_STUDIES = 16
+"""Studies of each scenario that are edited with every dose."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,15 @@ class Plan:
 
     Attributes:
         shift: the declared shift.
-        tasks: the edits, in an order that the seed alone decides.
+        tasks: the edits of every arm, in an order that the seed alone decides: each stress edit with its sham
+            and its doses behind it, then the placebos.
         rejections: by key, why a task is rejected before any edit.
         eligible_ids: by scenario, the studies that its ``select`` leaves, in the order of editing.
-        attrition: how many studies the cohort has, each clause removes, are eligible, are tasks.
+        attrition: how many studies the cohort has, each clause removes, are eligible, are stress tasks.
         cohort_name: the cohort that the tasks are of.
         cohort_digest: its digest.
         seed: the user's seed.
+        attrition_by_scenario: the same funnel, of each scenario alone.
     """
 
     shift: ShiftSpec
@@ -45,6 +47,7 @@ class Plan:
     cohort_name: str
     cohort_digest: str
     seed: int
+    attrition_by_scenario: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def shift_digest(self) -> str:
@@ -60,95 +63,99 @@ class Plan:
             "cohort": [self.cohort_name, self.cohort_digest],
             "seed": self.seed,
             "attrition": list(self.attrition.items()),
-            "tasks": [[task.key, task.study_id, task.patient_id, task.scenario] for task in self.tasks],
+            "tasks": [
+                [task.key, task.study_id, task.patient_id, task.scenario, task.arm, task.dose, task.masks_of]
+                for task in self.tasks
+            ],
         }
         return sha256_bytes(canonical_json(body))
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """A scenario with its studies in the order of editing, and how many each clause removed."""
+
+    scenario: Scenario
+    studies: Sequence[Study]
+    removed: Mapping[str, int]
 
 
 def make_plan(
     spec: ShiftSpec,
     cohort: Cohort,
     weights: Mapping[str, str],
-    algorithm: int,
+    algorithm: int | Mapping[str, int],
     *,
     limit: int | None = None,
     seed: int = 0,
 ) -> Plan:
     """Select the studies of every scenario and address their edits.
 
+    Scenarios take turns. Each stress edit is followed by its sham, and on a scenario's first ``DOSE_STUDIES``
+    studies by its doses. A scenario has at most as many placebos as stress edits; the first one borrows the masks
+    of the first study edited, and so on.
+
     Args:
         spec: the shift.
         cohort: what ``spec.source`` names.
         weights: SHA-256 of each component of the bundle that will edit.
-        algorithm: the editor's ``algorithm_version``.
-        limit: edit at most this many images. The first N of a larger limit are the same N.
+        algorithm: the editor's ``algorithm_version``; by name where scenarios have editors of their own.
+        limit: at most this many stress edits, instead of the shift's own limit; controls are not counted. The
+            first N of a larger limit are the same N.
         seed: decides the order of the studies and, through the keys, the noise.
 
     Raises:
         UsageError: a scenario selects on what no study has or leaves no study, a mask that it names is
-            missing, or an image cannot be read.
+            missing, a prompt has a field that no study has, or an image cannot be read.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"The limit is {limit}; expected 1 or more images, or no limit.")
-    selected = [(scenario, *select(scenario, cohort)) for scenario in spec.scenarios]
-    queues = [[(scenario, study) for study in in_order(studies, seed)] for scenario, studies, _ in selected]
-    chosen: list[_Pair] = [pair for turn in zip_longest(*queues) for pair in turn if pair is not None][:limit]
+    queues = [_queue(scenario, cohort, seed) for scenario in spec.scenarios]
+    turns = zip_longest(*([(queue.scenario, study) for study in queue.studies] for queue in queues))
+    chosen = [pair for turn in turns for pair in turn if pair is not None]
+    chosen = chosen[: spec.limit if limit is None else limit]
+    maker = TaskMaker(spec, cohort, weights, algorithm, seed)
     tasks: list[EditTask] = []
-    rejections: dict[str, str] = {}
+    taken: Counter[str] = Counter()
     for scenario, study in chosen:
-        task, is_empty = _task(spec, cohort, scenario, study, weights, algorithm, seed)
-        tasks.append(task)
-        if is_empty:
-            rejections[task.key] = EMPTY_EDIT_MASK
-    removed = {scenario.name: counts for scenario, _, counts in selected}
+        tasks += maker.of_study(scenario, study, doses=taken[scenario.name] < DOSE_STUDIES)
+        taken[scenario.name] += 1
+    for queue in queues:
+        tasks += _placebos(maker, queue, queue.studies[: taken[queue.scenario.name]])
     return Plan(
         shift=spec,
         tasks=tuple(tasks),
-        rejections=rejections,
-        eligible_ids={queue[0][0].name: tuple(study.study_id for _, study in queue) for queue in queues},
-        attrition=_attrition(len(cohort.studies), removed, sum(map(len, queues)), len(tasks)),
+        rejections=maker.rejections,
+        eligible_ids={q.scenario.name: tuple(study.study_id for study in q.studies) for q in queues},
+        attrition=_attrition(len(cohort.studies), queues, taken),
         cohort_name=cohort.name,
         cohort_digest=cohort.digest,
         seed=seed,
+        attrition_by_scenario={q.scenario.name: _attrition(len(cohort.studies), [q], taken) for q in queues},
     )
 
 
-def _attrition(
-    cohort: int, removed: Mapping[str, Mapping[str, int]], eligible: int, tasks: int
-) -> dict[str, int]:
+def _queue(scenario: Scenario, cohort: Cohort, seed: int) -> _Queue:
+    studies, removed = select(scenario, cohort)
+    return _Queue(scenario, in_order(studies, seed), removed)
+
+
+def _placebos(maker: TaskMaker, queue: _Queue, edited: Sequence[Study]) -> list[EditTask]:
+    placebo = queue.scenario.placebo
+    if placebo is None:
+        return []
+    without = in_order(select_placebo(queue.scenario, placebo, maker.cohort, queue.studies), maker.seed)[
+        : placebo.size
+    ]
+    return [maker.placebo(queue.scenario, *pair) for pair in zip(without, edited, strict=False)]
+
+
+def _attrition(cohort: int, queues: Sequence[_Queue], taken: Mapping[str, int]) -> dict[str, int]:
     """Counts in the order of the funnel; the scenario is named where there are several."""
     counts = {"cohort": cohort}
-    for scenario, clauses in removed.items():
-        prefix = f"{scenario}: " if len(removed) > 1 else ""
-        counts |= {f"{prefix}without {clause}": count for clause, count in clauses.items()}
+    for queue in queues:
+        prefix = f"{queue.scenario.name}: " if len(queues) > 1 else ""
+        counts |= {f"{prefix}without {clause}": count for clause, count in queue.removed.items()}
+    eligible = sum(len(queue.studies) for queue in queues)
+    tasks = sum(taken[queue.scenario.name] for queue in queues)
     return counts | {"eligible": eligible, "beyond the limit": eligible - tasks, "tasks": tasks}
-
-
-def _task(
-    spec: ShiftSpec,
-    cohort: Cohort,
-    scenario: Scenario,
-    study: Study,
-    weights: Mapping[str, str],
-    algorithm: int,
-    seed: int,
-) -> tuple[EditTask, bool]:
-    """The task, and whether its edit mask is empty."""
-    inputs = edit_inputs(cohort, scenario, study)
-    task = EditTask(
-        study_id=study.study_id,
-        patient_id=study.patient_id,
-        scenario=scenario.name,
-        labels_after=dict(scenario.labels_after),
-        source_sha256=array_digest(inputs.image),
-        edit_mask_sha256=array_digest(inputs.edit_mask),
-        keep_mask_sha256=None if inputs.keep_mask is None else array_digest(inputs.keep_mask),
-        prompt=scenario.prompt,
-        invert_prompt=scenario.invert_prompt,
-        editor=spec.editor.name,
-        settings=edit_settings(spec.editor),
-        weights=dict(weights),
-        algorithm=algorithm,
-        seed=seed,
-    )
-    return task, not inputs.edit_mask.any()

@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from radbench.quality.filter import judge
+from radbench.testsets.assessments import EDITING_SCORE
 from radbench.testsets.plan import Plan
 from radbench.testsets.store import EDIT_MASK, EDITED, KEEP_MASK, RECONSTRUCTION, Item
-from radbench.testsets.task import EditTask
+from radbench.testsets.task import EditTask, TaskArm
+
+UNSCORED = "no text to score the edit against"
 
 Status = Literal["ok", "rejected", "failed"]
 
@@ -36,13 +40,19 @@ class Record:
 
     Attributes:
         key: the task's key.
-        status: ``ok``; ``rejected`` (not to be measured, by a rule); ``failed`` (the edit raised).
+        status: ``ok``; ``rejected`` (not to be measured, by a rule); ``failed`` (the edit raised). Limits on an
+            edit's quality reject stress edits only: controls show the editor as it is.
         reason: why it is not ``ok``; empty where it is.
         labels_after: the labels that the edit changes, with their values after it.
         sha256: digest of the edited image's PNG file; empty where there is none.
-        measures: what the editor measured.
+        measures: what the editor measured, and how good the edit is (``assessments``): ``editing_score``,
+            ``change_edit``, ``change_keep``, ``change_outside``, ``seam``, ``saturation``, ``effect_edit``.
         files: the task's files, by role: image, reconstruction, edit_mask, keep_mask.
         task: everything that decided the pixels.
+        arm: what the edit is for.
+        dose: of a dose, the setting that differs and its value, ``guidance_scale=5``; otherwise empty.
+        masks_of: the study whose masks a placebo borrows; otherwise empty.
+        attributes_after: the attributes that the edit changes, with their values after it.
     """
 
     key: str
@@ -56,20 +66,48 @@ class Record:
     measures: Mapping[str, float]
     files: Mapping[str, StoredFile] = field(repr=False)
     task: EditTask = field(repr=False)
+    arm: TaskArm = "stress"
+    dose: str = ""
+    masks_of: str = ""
+    attributes_after: Mapping[str, str] = field(default_factory=dict)
 
 
-def make_records(plan: Plan, items: Mapping[str, Item], failures: Mapping[str, str]) -> list[Record]:
-    """One record a task, in the plan's order. A task that is neither stored nor rejected has failed."""
-    return [_record(task, plan, items.get(task.key), failures) for task in plan.tasks]
+def make_records(
+    plan: Plan,
+    items: Mapping[str, Item],
+    failures: Mapping[str, str],
+    assessed: Sequence[Mapping[str, float]],
+) -> list[Record]:
+    """One record a task, in the plan's order. A task that is neither stored nor rejected has failed.
+
+    Args:
+        plan: the tasks, and the limits on their quality.
+        items: the finished edits, by key.
+        failures: why an edit raised, by key.
+        assessed: how good each edit is, in the plan's order.
+    """
+    return [
+        _record(task, plan, items.get(task.key), failures, measures)
+        for task, measures in zip(plan.tasks, assessed, strict=True)
+    ]
 
 
-def _record(task: EditTask, plan: Plan, item: Item | None, failures: Mapping[str, str]) -> Record:
+def _record(
+    task: EditTask,
+    plan: Plan,
+    item: Item | None,
+    failures: Mapping[str, str],
+    assessed: Mapping[str, float],
+) -> Record:
     status: Status = "ok"
     reason = ""
     if task.key in plan.rejections:
         status, reason = "rejected", plan.rejections[task.key]
     elif item is None:
         status, reason = "failed", failures.get(task.key, "the editor returned no image")
+    elif task.arm == "stress":
+        reason = "; ".join(_shortcomings(plan, assessed))
+        status = "rejected" if reason else "ok"
     files = {} if item is None else _files(task, item)
     return Record(
         key=task.key,
@@ -80,15 +118,27 @@ def _record(task: EditTask, plan: Plan, item: Item | None, failures: Mapping[str
         reason=reason,
         labels_after=dict(task.labels_after),
         sha256=files[IMAGE].sha256 if files else "",
-        measures={} if item is None else dict(item.measures),
+        measures={} if item is None else {**item.measures, **assessed},
         files=files,
         task=task,
+        arm=task.arm,
+        dose=task.dose,
+        masks_of=task.masks_of,
+        attributes_after=dict(task.attributes_after),
     )
+
+
+def _shortcomings(plan: Plan, assessed: Mapping[str, float]) -> list[str]:
+    """Why an edit is not good enough; one that should have a score and has none is not."""
+    limits = plan.shift.filter
+    unscored = limits.encoder is not None and limits.min_editing_score is not None
+    return ([UNSCORED] if unscored and EDITING_SCORE not in assessed else []) + judge(assessed, limits)
 
 
 def _files(task: EditTask, item: Item) -> dict[str, StoredFile]:
     """Names that a person can read; the key's beginning keeps two ids apart that read the same."""
-    stem = f"{_slug(task.study_id)}__{_slug(task.scenario)}__{task.key[:12]}"
+    what = "" if task.arm == "stress" else f"__{task.arm}"
+    stem = f"{_slug(task.study_id)}__{_slug(task.scenario)}{what}__{task.key[:12]}"
     return {
         role: StoredFile(place.format(stem), item.files[name], name)
         for role, (name, place) in _PLACES.items()
@@ -107,6 +157,9 @@ def row(record: Record) -> dict[str, Any]:
         "study_id": record.study_id,
         "patient_id": record.patient_id,
         "scenario": record.scenario,
+        "arm": record.arm,
+        "dose": record.dose,
+        "masks_of": record.masks_of,
         "status": record.status,
         "reason": record.reason,
         "prompt": record.task.prompt,
@@ -123,9 +176,9 @@ def row(record: Record) -> dict[str, Any]:
 def to_parquet(records: Sequence[Record]) -> bytes:
     """The table as Parquet; the same records give the same bytes.
 
-    Columns: key, study_id, patient_id, scenario, status, reason, prompt, invert_prompt, source_sha256; a path
-    and a ``<role>_sha256`` for each role (empty where there is no file); ``label_after_<label>`` (int8) and
-    ``measure_<name>`` (float64), null where a row has none.
+    Columns: key, study_id, patient_id, scenario, arm, dose, masks_of, status, reason, prompt, invert_prompt,
+    source_sha256; a path and a ``<role>_sha256`` for each role (empty where there is no file);
+    ``label_after_<label>`` (int8) and ``measure_<name>`` (float64), null where a row has none.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

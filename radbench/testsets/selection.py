@@ -1,11 +1,11 @@
 """Who a scenario edits and in which order; what each clause removes is counted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from radbench.data.cohort import Cohort, Study
 from radbench.errors import UsageError, did_you_mean
 from radbench.runtime import canonical_json, sha256_bytes
-from radbench.specs.shift import Scenario
+from radbench.specs.scenario import Placebo, Scenario
 
 
 def select(scenario: Scenario, cohort: Cohort) -> tuple[list[Study], dict[str, int]]:
@@ -14,13 +14,7 @@ def select(scenario: Scenario, cohort: Cohort) -> tuple[list[Study], dict[str, i
     Raises:
         UsageError: a clause names what no study has, or no study is left.
     """
-    left = list(cohort.studies)
-    removed: dict[str, int] = {}
-    for name, wanted in scenario.select.items():
-        _check_known(scenario, cohort, name)
-        kept = [study for study in left if _has(study, name, wanted)]
-        removed[f"{name} = {wanted}"] = len(left) - len(kept)
-        left = kept
+    left, removed = _matching(cohort, scenario.select, f"Scenario {scenario.name!r}")
     if not left:
         clauses = ", ".join(f"{clause} removes {count}" for clause, count in removed.items())
         raise UsageError(
@@ -28,6 +22,19 @@ def select(scenario: Scenario, cohort: Cohort) -> tuple[list[Study], dict[str, i
             f"{cohort.name!r}{': ' if clauses else ''}{clauses}; relax its select or take another cohort."
         )
     return left, removed
+
+
+def select_placebo(
+    scenario: Scenario, placebo: Placebo, cohort: Cohort, eligible: Sequence[Study]
+) -> list[Study]:
+    """The studies without the finding, which may be none; never one that the scenario edits.
+
+    Raises:
+        UsageError: a clause names what no study has.
+    """
+    edited = {study.study_id for study in eligible}
+    left, _ = _matching(cohort, placebo.select, f"The placebo of scenario {scenario.name!r}")
+    return [study for study in left if study.study_id not in edited]
 
 
 def in_order(studies: Sequence[Study], seed: int) -> list[Study]:
@@ -44,11 +51,24 @@ def in_order(studies: Sequence[Study], seed: int) -> list[Study]:
     return sorted(shuffled, key=lambda study: rank[study.study_id])
 
 
-def _check_known(scenario: Scenario, cohort: Cohort, name: str) -> None:
+def _matching(
+    cohort: Cohort, clauses: Mapping[str, int | str], who: str
+) -> tuple[list[Study], dict[str, int]]:
+    left = list(cohort.studies)
+    removed: dict[str, int] = {}
+    for name, wanted in clauses.items():
+        _check_known(cohort, name, who)
+        kept = [study for study in left if _has(study, name, wanted)]
+        removed[f"{name} = {wanted}"] = len(left) - len(kept)
+        left = kept
+    return left, removed
+
+
+def _check_known(cohort: Cohort, name: str, who: str) -> None:
     known = {key for study in cohort.studies for key in (*study.labels, *study.attributes)}
     if cohort.studies and name not in known:
         raise UsageError(
-            f"Scenario {scenario.name!r} selects on {name!r}, which no study of cohort {cohort.name!r} has; "
+            f"{who} selects on {name!r}, which no study of cohort {cohort.name!r} has; "
             f"it has {', '.join(sorted(known)) or 'nothing'}.{did_you_mean(name, known)}"
         )
 

@@ -10,7 +10,7 @@ from radbench.errors import RadbenchError
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.testsets.storage import Workshop, link_or_copy, locked, storing, write_all_synced
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Raised when the files of an item or of a test set change their meaning."""
 
 RECORD = "record.json"
@@ -89,7 +89,7 @@ class ItemStore:
             "measures": dict(measures),
             "made_with": dict(made_with),
         }
-        record = canonical_json({"body": body, "sha256": sha256_bytes(canonical_json(body))}) + b"\n"
+        record = seal(body)
         with storing(self.cache):
             temporary = self._workshop.folder()
             write_all_synced(temporary, {**files, RECORD: record})
@@ -127,7 +127,7 @@ def read_item(folder: Path, key: str) -> Item | None:
     if not folder.is_dir():
         return None
     path = folder / RECORD
-    body = _sealed(path)
+    body = read_sealed(path)
     if (body.get("layout"), body.get("key")) != (LAYOUT_VERSION, key):
         raise DamagedError(path, "belongs to another task or another version of radbench")
     for name, expected in body["files"].items():
@@ -150,8 +150,17 @@ def check_file(path: Path, expected: str) -> bytes:
     return data
 
 
-def _sealed(path: Path) -> dict[str, Any]:
-    """The body of a record whose own digest is right."""
+def seal(body: Mapping[str, Any]) -> bytes:
+    """A record with its own digest, as JSON."""
+    return canonical_json({"body": dict(body), "sha256": sha256_bytes(canonical_json(dict(body)))}) + b"\n"
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The body of a record that ``seal`` wrote.
+
+    Raises:
+        DamagedError: the file is missing, is no record, or has other bytes than were written.
+    """
     try:
         record = json.loads(path.read_bytes())
         body: dict[str, Any] = record["body"]

@@ -10,6 +10,7 @@ from radbench.data.images import decode_png
 from radbench.errors import UsageError
 from radbench.testsets.records import EDITED_WHERE, IMAGE, KEPT_WHERE, RECONSTRUCTED, Record
 from radbench.testsets.store import DamagedError, check_file
+from radbench.testsets.task import TaskArm
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,11 @@ class TestSet:
 
     Attributes:
         key: SHA-256 of everything that decides the folder.
-        records: one a task, in the plan's order.
-        attrition: the funnel from the cohort to ``ok``, ``rejected`` and ``failed``.
+        records: one a task of every arm, in the plan's order.
+        attrition: the funnel from the cohort to the stress edits that are ``ok``, ``rejected`` and ``failed``.
         provenance: the content of ``datasheet.json``.
         repaired: files of the cache that were found damaged by this build, and rebuilt.
+        attrition_by_scenario: the funnel of each scenario alone.
     """
 
     __test__ = False  # for pytest: no test class
@@ -32,11 +34,16 @@ class TestSet:
     attrition: Mapping[str, int]
     provenance: Mapping[str, Any]
     repaired: list[str] = field(default_factory=list)
+    attrition_by_scenario: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def of(self, arm: TaskArm) -> list[Record]:
+        """The records of one arm, usable or not."""
+        return [record for record in self.records if record.arm == arm]
 
     @property
     def usable(self) -> list[Record]:
-        """The records to measure on: status ``ok``."""
-        return [record for record in self.records if record.status == "ok"]
+        """The records to measure on: stress edits of status ``ok``."""
+        return [record for record in self.of("stress") if record.status == "ok"]
 
     def image(self, record: Record) -> GrayImage:
         """The edited image, ``uint8 [H, W]``."""

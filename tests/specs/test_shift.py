@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -171,6 +171,7 @@ def test_the_first_of_a_list_is_the_setting_and_the_others_are_doses():
 numbers = st.floats(0, 0.9, allow_subnormal=False)
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     guidance=st.lists(numbers, min_size=1, max_size=4, unique=True),
     skip=st.one_of(numbers, st.lists(numbers, min_size=1, max_size=4, unique=True)),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.errors import UsageError
@@ -18,11 +18,13 @@ def test_an_unknown_field_names_what_there_is():
         fill("{sied}", {"report": "", "side": ""}, "the prompt")
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.text())
 def test_text_of_a_study_is_never_read_as_a_template(text):
     assert fill("{report}", {"report": text}, "x") == text
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.text())
 def test_any_text_is_filled_or_refused(template):
     try:

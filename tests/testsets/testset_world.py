@@ -10,7 +10,7 @@ import numpy as np
 
 from radbench.data.cohort import Study, unknown_mask
 from radbench.diffusion.editors.base import EditResult
-from radbench.specs.shift import EditorSpec, MaskRule, Scenario, ShiftSpec, SourceSpec
+from radbench.specs.shift import ControlsSpec, EditorSpec, MaskRule, Scenario, ShiftSpec, SourceSpec
 from radbench.testsets.build import build_testset
 from radbench.testsets.plan import make_plan
 
@@ -29,7 +29,8 @@ class TinyCohort:
                 study_id=f"s{i:03d}",
                 patient_id=f"p{i // 4}",
                 labels={"pneumothorax": i % 2, "drain": int(i % 4 == 1)},
-                attributes={"hospital": "AB"[i % 2], "number": i},
+                attributes={"hospital": "AB"[i % 2], "number": i, "side": ("left", "right")[i % 2]},
+                report=f"Report {i}.",
             )
             for i in range(size)
         ]
@@ -67,6 +68,7 @@ def scenario(name="remove", **changes):
 
 
 def shift(*scenarios, **changes):
+    """Stress edits alone, unless ``changes`` says otherwise."""
     values = {
         "name": "tiny-shift",
         "title": "Tiny",
@@ -76,6 +78,7 @@ def shift(*scenarios, **changes):
         "source": SourceSpec(cohort="phantom/tiny", size=12),
         "scenarios": list(scenarios) or [scenario()],
         "editor": EditorSpec(),
+        "controls": ControlsSpec(sham=False),
         "metrics": ["accuracy"],
     }
     return ShiftSpec(**{**values, **changes})
