@@ -18,6 +18,13 @@ ConfigOption = Annotated[
     str, typer.Option("--config", help="Training configuration: a name that radbench ships, or a YAML file.")
 ]
 
+RunOption = Annotated[
+    int,
+    typer.Option(
+        min=0, help="0: the main weights. N: the N-th of the declaration's checkpoints, another seed."
+    ),
+]
+
 
 @train_app.command()
 def diffusion(
@@ -40,12 +47,21 @@ def diffusion(
 
 
 @train_app.command()
-def classifier(context: typer.Context, config: ConfigOption) -> None:
+def classifier(context: typer.Context, config: ConfigOption, run: RunOption = 0) -> None:
     """Train a reference classifier; updates its declaration."""
     with guarded(debug=context.obj):
         from radbench.cli.training import train_classifier
 
-        train_classifier(config)
+        train_classifier(config, run)
+
+
+@train_app.command()
+def segmenter(context: typer.Context, config: ConfigOption, run: RunOption = 0) -> None:
+    """Train a reference segmenter; updates its declaration."""
+    with guarded(debug=context.obj):
+        from radbench.cli.training import train_segmenter
+
+        train_segmenter(config, run)
 
 
 @train_app.command()

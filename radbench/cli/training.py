@@ -1,6 +1,8 @@
-"""What ``radbench train`` does, with progress: the embedded bundle, the reference classifiers, the judge."""
+"""What ``radbench train`` does, with progress: the embedded bundle, the reference models, the judge."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -11,6 +13,10 @@ from radbench.errors import UsageError
 from radbench.reference.configs import config_path
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import load_yaml
+
+if TYPE_CHECKING:
+    from radbench.models.training import TrainingReport
+    from radbench.reference.declared_training import DeclaredTraining
 
 
 def train_diffusion(
@@ -53,11 +59,12 @@ def train_diffusion(
     _say(console, f"Bundle: {target} (measure it with: radbench gates --bundle {target})")
 
 
-def train_classifier(config: str) -> None:
+def train_classifier(config: str, run: int = 0) -> None:
     """Train a reference classifier and bring the digest in its declaration up to date.
 
     Args:
         config: Name or YAML file of the configuration.
+        run: 0 for the main weights, n for the declaration's n-th checkpoint.
 
     Raises:
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
@@ -66,13 +73,24 @@ def train_classifier(config: str) -> None:
     from radbench.reference.classifiers import ClassifierTraining, train_reference_classifier
 
     training = load_yaml(config_path(config), ClassifierTraining)
-    declaration = model_path(training.model)
-    console = Console()
-    with stages(console) as report:
-        outcome = train_reference_classifier(
-            training, declaration, lambda done, total, loss: report(training.model, done, total, loss)
-        )
-    _say(console, f"{declaration}: loss {outcome.loss:.4f}, weights SHA-256 {outcome.weights_sha256}")
+    _train_declared(training, run, train_reference_classifier)
+
+
+def train_segmenter(config: str, run: int = 0) -> None:
+    """Train a reference segmenter and bring the digest in its declaration up to date.
+
+    Args:
+        config: Name or YAML file of the configuration.
+        run: 0 for the main weights, n for the declaration's n-th checkpoint.
+
+    Raises:
+        UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
+    """
+    prepare_environment()
+    from radbench.reference.segmenters import SegmenterTraining, train_reference_segmenter
+
+    training = load_yaml(config_path(config), SegmenterTraining)
+    _train_declared(training, run, train_reference_segmenter)
 
 
 def train_judge(out: Path) -> None:
@@ -92,6 +110,19 @@ def train_judge(out: Path) -> None:
     with progress(console, "Training the judge") as report:
         train(out, progress=lambda done, total, _: report(done, total))
     _say(console, f"Judge: {out}")
+
+
+def _train_declared(training: "DeclaredTraining", run: int, train: Callable[..., "TrainingReport"]) -> None:
+    declaration = model_path(training.model)
+    console = Console()
+    with stages(console) as report:
+        outcome = train(
+            training,
+            declaration,
+            run,
+            lambda done, total, loss: report(training.model, done, total, loss),
+        )
+    _say(console, f"{declaration}: loss {outcome.loss:.4f}, weights SHA-256 {outcome.weights_sha256}")
 
 
 def _say(console: Console, line: str) -> None:
