@@ -19,7 +19,20 @@ from radbench.quality.encoders import encoder_digest, load_encoder
 from radbench.quality.encoders.biovil_t import inference_pixels
 
 IMAGE_FILE = "biovil_t_image_model_proj_size_128.pt"
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "left", "right", "pneumothorax", ".", "there", "is"]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "no",
+    "left",
+    "right",
+    "pneumothorax",
+    ".",
+    "there",
+    "is",
+]
 CONFIG = {
     "architectures": ["CXRBertModel"],
     "auto_map": {"AutoModel": "modeling_cxrbert.CXRBertModel"},
@@ -57,7 +70,10 @@ def image_sizes() -> dict[str, tuple[int, ...]]:
                 normed(name + "downsample.0", name + "downsample.1", (4 * narrow, wide, 1, 1))
             wide = 4 * narrow
     sizes |= {trunk + "fc.weight": (1000, 2048), trunk + "fc.bias": (1000,)}
-    sizes |= {"encoder.backbone_to_vit.weight": (256, 2048, 1, 1), "encoder.missing_previous_emb": (1, 256, 1, 1)}
+    sizes |= {
+        "encoder.backbone_to_vit.weight": (256, 2048, 1, 1),
+        "encoder.missing_previous_emb": (1, 256, 1, 1),
+    }
     pooler = "encoder.vit_pooler."
     sizes |= {pooler + "type_embed": (2, 1, 256)}
     sizes |= {f"{pooler}norm_post.{part}": (256,) for part in ("weight", "bias")}
@@ -259,7 +275,9 @@ def test_many_missing_an_unknown_and_a_wrong_size_are_named(folder, tmp_path):
     with pytest.raises(UsageError, match=r"unknown key 'classifier\.fc_0\.weight'"):
         load_encoder(changed(folder, tmp_path / "b", image=lambda state: state.update(more)))
     bias = {"projector.model.3.bias": torch.ones(64)}
-    with pytest.raises(UsageError, match=r"'projector\.model\.3\.bias' is of size \(64,\), expected \(128,\)"):
+    with pytest.raises(
+        UsageError, match=r"'projector\.model\.3\.bias' is of size \(64,\), expected \(128,\)"
+    ):
         load_encoder(changed(folder, tmp_path / "c", image=lambda state: state.update(bias)))
 
 
