@@ -23,6 +23,9 @@ CONFIDENCE: Final = 0.95
 RARE: Final = 5
 """Fewest patients with a right and with a wrong image from which resampling alone is believed."""
 
+SAME: Final = 1e-9
+"""Limits nearer than this are one figure, whatever the order in which it was added up."""
+
 WIDENED: Final = "few patients on one side: widened to Wilson's interval over patients"
 WIDENED_DIFFERENCE: Final = "few patients on one side: widened to Newcombe's interval over patients"
 TOO_FEW: Final = f"no interval: it needs {RARE} patients, and two that differ"
@@ -130,7 +133,7 @@ def ratio(first: Mean, second: Mean) -> Interval:
 
 def _plain(replicates: Floats, patients: int) -> Interval:
     low, high = percentiles(replicates)
-    if patients < RARE or math.isnan(low) or low == high:
+    if patients < RARE or math.isnan(low) or high - low < SAME:
         return Interval(None, None, TOO_FEW)
     return Interval(low, high)
 

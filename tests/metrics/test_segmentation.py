@@ -5,8 +5,6 @@ import pytest
 
 from radbench.metrics.segmentation import DISTANCES, OVERLAPS, SEGMENTATION, mask_metrics
 
-pytest.importorskip("monai")
-
 
 def blobs(count, seed, size=24):
     rng = np.random.default_rng(seed)
