@@ -57,27 +57,49 @@ def root(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
-    shift: Annotated[str, typer.Option(help="Name of a declared shift, or its YAML file.")],
+    *,
+    shift: Annotated[
+        list[str],
+        typer.Option(
+            help="Name of a declared shift, or its YAML file; repeatable. all: manifestation, acquisition and "
+            "population."
+        ),
+    ],
     model: Annotated[
         list[str] | None,
         typer.Option(
             help="Name or YAML file of a model under test; repeatable. Default: those of the shift."
         ),
     ] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name or YAML file of a control model, known to hold under the shift; repeatable. Added to "
+            "those of the shift."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the report, result.json and metrics.csv. [default: radbench-out/SHIFT]"
+            help="Folder for the report, result.json and metrics.csv. [default: radbench-out/SHIFT; with "
+            "several shifts radbench-out, with a folder for each]"
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Edit at most this many images.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Edit at most this many images for each shift's stress set; controls come on top."
+        ),
+    ] = None,
     device: DeviceOption = Device.AUTO,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the edits and the intervals.")] = 0,
     max_drop: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Gate: largest accepted drop of accuracy; sets the exit code."),
+        typer.Option(
+            min=0.0, max=1.0, help="Gate: largest accepted drop of accuracy or Dice; sets the exit code."
+        ),
     ] = None,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Images edited at once; bounds the memory, never changes a pixel.")
@@ -86,13 +108,14 @@ def run(
         str | None, typer.Option(help="Diffusion bundle to use instead of the shift's: folder or YAML file.")
     ] = None,
 ) -> None:
-    """Build a shift's test set, run the models on it and write the report."""
+    """Build a shift's test set, run the models on it and write the report; several shifts get an index."""
     with guarded(debug=context.obj):
         from radbench.cli.run import RunOptions, run_shift
 
         options = RunOptions(
-            shift=shift,
+            shift=shift[0],
             models=tuple(model or ()),
+            controls=tuple(control or ()),
             out=out,
             limit=limit,
             device=device.value,
@@ -101,7 +124,11 @@ def run(
             batch_size=batch_size,
             bundle=bundle,
         )
-        raise typer.Exit(run_shift(options))
+        if len(shift) == 1 and shift[0] != "all":
+            raise typer.Exit(run_shift(options))
+        from radbench.cli.index import run_shifts
+
+        raise typer.Exit(run_shifts(shift, options))
 
 
 @app.command()

@@ -1,9 +1,9 @@
-"""The material of the report's gallery: every edited image with its masks, its truth and its scores."""
+"""The material of the report's galleries: edited images with masks, truth and scores; rejected ones with reasons."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from radbench.reporting.gallery import GalleryItem
+from radbench.reporting.gallery import GalleryItem, RejectedItem
 
 if TYPE_CHECKING:
     from radbench.audit.result import AuditResult
@@ -15,7 +15,7 @@ Scores = Mapping[tuple[str, str, str], dict[str, float | None]]
 
 
 def gallery(result: "AuditResult", cohort: "Cohort", testset: "TestSet") -> Iterator[GalleryItem]:
-    """Yield an item for each edited image that is in the test set; the report chooses among them.
+    """Yield an item for each edited image that is judged; the report chooses among them.
 
     Args:
         result: The audit, for the scores.
@@ -29,6 +29,7 @@ def gallery(result: "AuditResult", cohort: "Cohort", testset: "TestSet") -> Iter
         before = scores.get(("real", record.study_id, ""), {})
         after = scores.get(("stress", record.study_id, record.scenario), {})
         keep = testset.keep_mask(record)
+        changed = (record.labels_after, record.attributes_after)
         yield GalleryItem(
             study_id=record.study_id,
             scenario=record.scenario,
@@ -36,10 +37,25 @@ def gallery(result: "AuditResult", cohort: "Cohort", testset: "TestSet") -> Iter
             edited=testset.image(record),
             edit_mask=testset.edit_mask(record),
             keep_mask=keep if keep.any() else None,
-            truth=cohort.counterfactual(study, record.labels_after) if cohort.truth_known else None,
+            truth=cohort.counterfactual(study, *changed) if cohort.truth_known else None,
             scores={model: (before.get(model), score) for model, score in after.items()},
             label_after=record.labels_after.get(result.shift.target),
         )
+
+
+def rejected_gallery(cohort: "Cohort", testset: "TestSet") -> Iterator[RejectedItem]:
+    """Yield an item for each stress edit that was rejected; one rejected before any edit shows the original.
+
+    Args:
+        cohort: The cohort, for the originals.
+        testset: The test set, for the edited images and the reasons.
+    """
+    studies = {study.study_id: study for study in cohort.studies}
+    for record in testset.of("stress"):
+        if record.status == "rejected":
+            edited = bool(record.files)
+            image = testset.image(record) if edited else cohort.image(studies[record.study_id])
+            yield RejectedItem(record.study_id, record.scenario, record.reason, image, edited)
 
 
 def _scores(result: "AuditResult") -> Scores:

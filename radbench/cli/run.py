@@ -13,13 +13,14 @@ from radbench.cli.cache import usable_cache
 from radbench.cli.choices import Choice, choose_models
 from radbench.cli.cohorts import load_cohort
 from radbench.cli.environment import prepare_environment
-from radbench.cli.galleries import gallery
+from radbench.cli.galleries import gallery, rejected_gallery
 from radbench.cli.progress import progress
 from radbench.cli.summary import print_summary
 from radbench.declared import shift_path
 from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version
-from radbench.models.registry import load_model_under_test
+from radbench.models.registry import load_checkpoints, load_model_under_test
+from radbench.quality.encoders import EMBEDDED
 from radbench.reporting.outputs import check_writable, write_outputs
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import ShiftSpec, load_shift
@@ -70,6 +71,8 @@ class Opened:
     job: Job
     cohort: "Cohort"
     models: "list[ModelUnderTest]"
+    control_models: "list[ModelUnderTest]"
+    checkpoints: "dict[str, list[ModelUnderTest]]"
 
 
 def run_shift(options: RunOptions, console: Console | None = None) -> int:
@@ -113,7 +116,7 @@ def settle(jobs: Iterable[Job], options: RunOptions) -> Path:
         UsageError: A folder that cannot be written to, or no GPU where one was asked for.
     """
     jobs = list(jobs)
-    prepare_environment(hub=any(uses_hub(job.bundle) for job in jobs))
+    prepare_environment(hub=any(uses_hub(job.bundle) or _scores_from_hub(job.shift) for job in jobs))
     for job in jobs:
         check_writable(job.out)
     cache = usable_cache()
@@ -122,14 +125,26 @@ def settle(jobs: Iterable[Job], options: RunOptions) -> Path:
     return cache
 
 
+def _scores_from_hub(shift: ShiftSpec) -> bool:
+    """Whether the encoder of the editing score is a repository of the hub: neither embedded nor a folder."""
+    encoder = shift.filter.encoder
+    return not (encoder is None or encoder == EMBEDDED or encoder[0] in "./~" or Path(encoder).is_dir())
+
+
 def open_job(job: Job, options: RunOptions) -> Opened:
     """Find the cohort and verify the models' weights; no network is built and no image drawn.
 
     Raises:
         UsageError: A cohort that cannot be read, or weights that are not the declared ones.
     """
-    cohort = load_cohort(job.shift)
-    return Opened(job, cohort, [load_model_under_test(spec, options.device) for spec in job.choice.models])
+    device, everyone = options.device, [*job.choice.models, *job.choice.controls]
+    return Opened(
+        job,
+        load_cohort(job.shift),
+        [load_model_under_test(spec, device) for spec in job.choice.models],
+        [load_model_under_test(spec, device) for spec in job.choice.controls],
+        {spec.name: load_checkpoints(spec, device) for spec in everyone if spec.checkpoints},
+    )
 
 
 def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> "AuditResult":
@@ -137,8 +152,8 @@ def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) 
     testset = _build_testset(opened, options, cache, console)
     result = _audit(opened, options, testset, cache, console)
     with console.status("Writing the report"):
-        items = list(gallery(result, opened.cohort, testset))
-        report = write_outputs(result, items, opened.job.out)
+        shown, rejected = gallery(result, opened.cohort, testset), rejected_gallery(opened.cohort, testset)
+        report = write_outputs(result, shown, opened.job.out, rejected)
     print_summary(console, result)
     say(console, f"Report: {report}")
     return result
@@ -160,8 +175,9 @@ def _build_testset(opened: Opened, options: RunOptions, cache: Path, console: Co
 
     with console.status("Planning"):
         weights = bundle_digests(job.bundle)
-        algorithm = algorithm_version(job.shift.editor.name)
-        plan = make_plan(job.shift, cohort, weights, algorithm, limit=options.limit, seed=options.seed)
+        editors = [job.shift.editor_of(scenario).name for scenario in job.shift.scenarios]
+        algorithms: dict[str, int] = {name: algorithm_version(name) for name in editors}
+        plan = make_plan(job.shift, cohort, weights, algorithms, limit=options.limit, seed=options.seed)
     with progress(console, "Editing") as report:
         testset = build_testset(
             plan, cohort, load, cache=cache, batch_size=options.batch_size, progress=report
@@ -184,4 +200,6 @@ def _audit(
             max_drop=options.max_drop,
             cache=cache,
             device=options.device,
+            control_models=opened.control_models,
+            checkpoints=opened.checkpoints,
         )

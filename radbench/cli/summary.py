@@ -1,4 +1,4 @@
-"""The one table at the end of a run: for each model its verdict, every arm's accuracy, and the drop."""
+"""The one table at the end of a run: for each model its verdict, every arm's primary metric, and the drop."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -7,7 +7,7 @@ from rich.text import Text
 
 from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
 
-_STYLES = {
+STYLES = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "bold yellow",
@@ -17,9 +17,11 @@ _STYLES = {
 _TITLES: dict[Arm, str] = {
     "real": "Real",
     "reconstruction": "Reconstruction",
+    "sham": "Sham (finding kept)",
     "stress": "Stress (edited)",
     "truth": "Truth (rendered)",
 }
+_METRICS = {"accuracy": "Accuracy", "dice": "Dice"}
 
 
 def print_summary(console: Console, result: AuditResult) -> None:
@@ -29,25 +31,36 @@ def print_summary(console: Console, result: AuditResult) -> None:
         console: Where to.
         result: The only source of every figure in the table.
     """
-    table = Table(title=f"{result.shift.title}: accuracy", title_justify="left", box=SIMPLE_HEAD)
+    metric = _METRICS[result.primary]
+    table = Table(
+        title=f"{result.shift.title}: {metric if metric != 'Accuracy' else 'accuracy'}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
     table.add_column("Model", overflow="fold")
     table.add_column("Images")
-    for header in ("n", "Accuracy", "95 % interval"):
+    for header in ("n", metric, "95 % interval"):
         table.add_column(header, justify="right", no_wrap=True)
     for model in result.models:
-        _add(table, model)
+        _add(table, model, result.primary)
     console.print(table)
     console.print(_judgement(result), highlight=False, soft_wrap=True)
+    if result.instrument is not None:
+        console.print(_of_instrument(result), highlight=False, soft_wrap=True)
 
 
-def _add(table: Table, model: ModelResult) -> None:
-    """Add a model's rows; its name and its verdict stand in the first column, one below the other."""
-    rows = [(_TITLES[arm], model.metric(arm, "accuracy")) for arm in _TITLES if arm in model.arms]
+def _add(table: Table, model: ModelResult, primary: str) -> None:
+    """Add a model's rows; its name, its verdict and its role stand in the first column, one below the other."""
+    rows = [(_TITLES[arm], model.metric(arm, primary)) for arm in _TITLES if arm in model.arms]
     if "stress" in model.paired:
         rows.append(("Drop (real - stress)", model.paired["stress"].drop))
+    if model.shift_effect is not None:
+        rows.append(("Shift (sham - stress)", model.shift_effect))
     if not rows:
         rows.append((model.error or "nothing was measured", None))
-    labels = [Text(model.name, style="bold"), Text(model.verdict.value, style=_STYLES[model.verdict])]
+    labels = [Text(model.name, style="bold"), Text(model.verdict.value, style=STYLES[model.verdict])]
+    if model.role == "control":
+        labels.append(Text("control model", style="italic"))
     for index in range(max(len(rows), len(labels))):
         label = labels[index] if index < len(labels) else Text()
         name, estimate = rows[index] if index < len(rows) else ("", None)
@@ -67,4 +80,11 @@ def _figures(estimate: Estimate | None) -> tuple[str, str, str]:
 def _judgement(result: AuditResult) -> Text:
     kind = "sets the exit code" if result.gate else "the exit code is 0 without --max-drop"
     rule = f"accepted drop {result.max_drop:g}, judged on the bound of the interval; {kind}"
-    return Text.assemble("Overall ", (result.verdict.value, _STYLES[result.verdict]), f" ({rule})")
+    return Text.assemble("Overall ", (result.verdict.value, STYLES[result.verdict]), f" ({rule})")
+
+
+def _of_instrument(result: AuditResult) -> Text:
+    if result.instrument is None:
+        return Text()
+    verdict = result.instrument.verdict
+    return Text.assemble("Instrument ", (verdict.value, STYLES[verdict]), f" ({result.instrument.reason})")

@@ -24,6 +24,7 @@ _MEASURES = (
         "min_editing_score",
     ),
     ("change_edit", "Change inside the edit mask", "grey levels", ""),
+    ("effect_edit", "of that, by the prompt", "grey levels, against the reconstruction", ""),
     ("change_keep", "Change inside the keep mask", "grey levels; 0 is best", "max_change_keep"),
     ("change_outside", "Change outside both masks", "grey levels", "max_change_outside"),
     ("seam", "Seam around the edit mask", "1 is none", "max_seam"),
@@ -58,7 +59,7 @@ def _value(row: EditQuality, field: str) -> str:
 
 
 def _words(field: str, value: float | None) -> str:
-    if field.startswith("change"):
+    if field.startswith("change") or field == "effect_edit":
         return grey_levels(value)
     if field == "saturation":
         return number(value, "share")

@@ -18,10 +18,11 @@ class RunsRow:
 
 @dataclass(frozen=True)
 class RunsView:
-    """One model's runs: its rows, and the drop over the runs."""
+    """One model's runs: how many were measured and how many raised, its rows, and the drop over the runs."""
 
     name: str
     runs: int
+    failed: int
     metrics: tuple[str, ...]
     rows: tuple[RunsRow, ...]
     drop: str
@@ -44,4 +45,4 @@ def _view(result: AuditResult, model: ModelResult) -> RunsView:
     )
     unit = fall_unit(result.primary)
     drop = "" if found.drop is None else spread(found.drop.mean, found.drop.sd, unit)
-    return RunsView(model.name, found.n, tuple(metric_name(name) for name in names), rows, drop)
+    return RunsView(model.name, found.n, found.failed, tuple(metric_name(name) for name in names), rows, drop)

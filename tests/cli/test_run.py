@@ -42,7 +42,7 @@ def test_a_run_writes_three_files_and_prints_one_table(tmp_path):
     assert {file.name for file in (tmp_path / "out").iterdir()} == OUTPUTS
     result = AuditResult.from_json((tmp_path / "out" / "result.json").read_bytes())
     assert [model.name for model in result.models] == ["first", "second"]
-    assert set(result.models[0].arms) == {"real", "reconstruction", "stress", "truth"}
+    assert set(result.models[0].arms) == {"real", "reconstruction", "sham", "stress", "truth"}
     assert result.testset.ok == 2
     assert not result.gate
     assert "first" in text
@@ -62,6 +62,17 @@ def test_options_choose_images_and_models(tmp_path, options):
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["testset"]["records"] == options.get("limit", 2)
     assert len(result["models"]) == (1 if "models" in options else 2)
+
+
+def test_a_control_model_is_measured_and_not_judged(tmp_path):
+    run(tmp_path, models=("first",), controls=("second",))
+    result = AuditResult.from_json((tmp_path / "result.json").read_bytes())
+    assert [(model.name, model.role) for model in result.models] == [
+        ("first", "model"),
+        ("second", "control"),
+    ]
+    assert result.verdict == result.models[0].verdict
+    assert "control model" in (tmp_path / "report.html").read_text()
 
 
 def test_the_gate_sets_the_exit_code(tmp_path):
@@ -86,7 +97,7 @@ def test_a_flipped_byte_in_the_cache_is_named_and_rebuilt(tmp_path, own_cache):
 
 def test_bad_input_leaves_nothing_behind(tmp_path, world, make_shift):
     shift = make_shift(tmp_path, name="wrong", bundle=str(world / "bundle"), target="drain")
-    text = shift.read_text().replace("pneumothorax: 0", "drain: 0")
+    text = shift.read_text().replace("labels_after:\n    pneumothorax: 0", "labels_after:\n    drain: 0")
     shift.write_text(text)
     with pytest.raises(UsageError, match="predicts 'pneumothorax'"):
         run(tmp_path / "out", shift=str(shift))
@@ -144,7 +155,7 @@ def own_images(tmp_path, world, make_shift):
 def test_a_folder_of_images_has_no_truth(tmp_path, own_images):
     run(tmp_path / "out", shift=str(own_images))
     result = AuditResult.from_json((tmp_path / "out" / "result.json").read_bytes())
-    assert set(result.models[0].arms) == {"real", "reconstruction", "stress"}
+    assert set(result.models[0].arms) == {"real", "reconstruction", "sham", "stress"}
     assert result.cohort.studies == 6
 
 

@@ -7,6 +7,7 @@ from radbench.audit.result import (
     AuditResult,
     CohortSummary,
     Estimate,
+    Instrument,
     IntervalSummary,
     ModelResult,
     PairedResult,
@@ -40,9 +41,12 @@ def result():
         reason="r",
         arms=arms,
         paired={"stress": paired},
+        shift_effect=estimate(0.287),
         **common,
     )
-    broken = ModelResult(name="broken", verdict=Verdict.ERROR, reason="r", error="It raised.", **common)
+    broken = ModelResult(
+        name="broken", role="control", verdict=Verdict.ERROR, reason="r", error="It raised.", **common
+    )
     return AuditResult(
         tool={},
         shift=ShiftSummary(
@@ -62,6 +66,7 @@ def result():
         gate=True,
         max_drop=0.1,
         verdict=Verdict.ERROR,
+        instrument=Instrument(verdict=Verdict.INCONCLUSIVE, reason="A control fell.", tolerance=0.05),
         models=[measured, broken],
         edit_quality=[],
         cases=[],
@@ -76,8 +81,25 @@ def test_every_figure_fits_a_narrow_terminal():
         ["[red]odd[/red]", "Real", "0.876"],
         ["FAIL", "Stress (edited)"],
         ["Drop", "0.321 to 0.321"],
+        ["Shift (sham - stress)", "0.287"],
     ):
         assert any(all(word in line for word in words) for line in lines), words
     assert any("broken" in line and "It raised." in line for line in lines)
     assert not any("…" in line for line in lines)
-    assert "Overall ERROR" in lines[-1]
+    assert any("control model" in line for line in lines)
+    assert "Overall ERROR" in lines[-2]
+    assert lines[-1] == "Instrument INCONCLUSIVE (A control fell.)"
+
+
+def test_a_segmentation_is_summed_up_by_its_dice():
+    found = result()
+    arms = {
+        arm: part.model_copy(update={"metrics": {"dice": estimate(0.912)}})
+        for arm, part in found.models[0].arms.items()
+    }
+    models = [found.models[0].model_copy(update={"arms": arms})]
+    text = io.StringIO()
+    changes = {"task": "segmentation", "primary": "dice", "models": models, "instrument": None}
+    print_summary(Console(file=text, width=80), found.model_copy(update=changes))
+    assert "A shift: Dice" in text.getvalue()
+    assert "0.912" in text.getvalue()

@@ -1,0 +1,150 @@
+"""``radbench run`` with several shifts: each into a folder of its own, and one page over all of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from radbench.audit.result import Verdict
+from radbench.audit.summary import tool_versions
+from radbench.audit.verdict import DEFAULT_MAX_DROP
+from radbench.cli import run
+from radbench.cli.choices import fits
+from radbench.cli.summary import STYLES
+from radbench.declared import model_path
+from radbench.errors import UsageError
+from radbench.reporting.index import (
+    INDEX_JSON,
+    INDEX_PAGE,
+    Index,
+    IndexShift,
+    make_index,
+    summarise,
+    write_index,
+)
+from radbench.reporting.outputs import check_writable
+from radbench.specs import ShiftSpec, load_model
+
+ALL = "all"
+ALL_SHIFTS = ("manifestation", "acquisition", "population")
+"""What ``--shift all`` stands for: the three shifts of the paper."""
+
+
+def run_shifts(names: Sequence[str], options: run.RunOptions, console: Console | None = None) -> int:
+    """Audit models against several shifts, write each one's report and the page that leads to them.
+
+    The index is written anew after each shift, so that an interrupted run leaves an honest one: what was not
+    reached stands in it as not run.
+
+    Args:
+        names: Names or YAML files of shifts; ``all`` stands for the three of the paper. Chosen models run on
+            the shifts whose question they answer.
+        options: What to do; its ``shift`` is not looked at.
+        console: Where progress and the summaries go; stdout if None.
+
+    Returns:
+        The gravest exit code.
+
+    Raises:
+        UsageError: Something that the user can mend; found before the long work wherever that is possible.
+    """
+    console = console or Console()
+    top = options.out or run.OUT
+    jobs = [_job(name, options, top) for name in _expand(names)]
+    _refuse_twice(jobs)
+    _refuse_unused([*options.models, *options.controls], [job.shift for job in jobs])
+    check_writable(top, (INDEX_JSON, INDEX_PAGE))
+    cache = run.settle(jobs, options)
+    opened = [run.open_job(job, options) if job.choice.models else None for job in jobs]
+    found = [_not_run(job, "not reached") for job in jobs]
+    for place, job in enumerate(jobs):
+        run.say(console, f"Shift {place + 1} of {len(jobs)}: {job.shift.title}")
+        ready = opened[place]
+        opened[place] = None  # a shift that is done gives its networks back
+        if ready is None:
+            found[place] = _not_run(job, f"no chosen model answers '{job.shift.target}'")
+            run.say(console, f"Not run: {found[place].reason}.")
+        else:
+            found[place] = summarise(run.perform(ready, options, cache, console), job.out.name)
+        index = _index(found, options)
+        page = write_index(index, top)
+    _print(console, index)
+    run.say(console, f"Reports: {page}")
+    return index.exit_code
+
+
+def _expand(names: Sequence[str]) -> list[str]:
+    found = [name for given in names for name in (ALL_SHIFTS if given == ALL else (given,))]
+    return list(dict.fromkeys(found))
+
+
+def _job(name: str, options: run.RunOptions, top: Path) -> run.Job:
+    job = run.declare(replace(options, shift=name), fitting=True)
+    return replace(job, out=top / job.shift.name)
+
+
+def _refuse_twice(jobs: Sequence[run.Job]) -> None:
+    names = [job.shift.name for job in jobs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"Two shifts are called '{twice}'; give each YAML file its own name.")
+
+
+def _refuse_unused(models: Sequence[str], shifts: Sequence[ShiftSpec]) -> None:
+    for spec in [load_model(model_path(name)) for name in models]:
+        if not any(fits(shift, spec) for shift in shifts):
+            wanted = ", ".join(dict.fromkeys(f"'{shift.target}'" for shift in shifts))
+            raise UsageError(
+                f"The model '{spec.name}' predicts '{spec.target}', expected one of {wanted}, which the chosen "
+                f"shifts need; leave it out or choose another shift."
+            )
+
+
+def _not_run(job: run.Job, reason: str) -> IndexShift:
+    shift = job.shift
+    return IndexShift(
+        name=shift.name,
+        title=shift.title,
+        kind=shift.kind,
+        task=shift.task,
+        target=shift.target,
+        verdict=Verdict.NOT_RUN,
+        reason=reason,
+    )
+
+
+def _index(shifts: Sequence[IndexShift], options: run.RunOptions) -> Index:
+    return make_index(
+        shifts,
+        tool=tool_versions(),
+        seed=options.seed,
+        gate=options.max_drop is not None,
+        max_drop=DEFAULT_MAX_DROP if options.max_drop is None else options.max_drop,
+    )
+
+
+def _print(console: Console, index: Index) -> None:
+    table = Table(title=f"{len(index.shifts)} shifts", title_justify="left", box=SIMPLE_HEAD)
+    for header in ("Shift", "Model", "Verdict"):
+        table.add_column(header, overflow="fold")
+    table.add_column("Drop", justify="right", no_wrap=True)
+    for shift in index.shifts:
+        for model in shift.models:
+            role = " (control)" if model.role == "control" else ""
+            drop = "-" if model.drop is None or model.drop.value is None else f"{model.drop.value:.3f}"
+            verdict = Text(model.verdict.value, style=STYLES[model.verdict])
+            table.add_row(Text(shift.name), Text(model.name + role), verdict, drop)
+        if not shift.models:
+            table.add_row(
+                Text(shift.name),
+                Text(shift.reason),
+                Text(shift.verdict.value, style=STYLES[shift.verdict]),
+                "-",
+            )
+        table.add_section()
+    console.print(table)
+    console.print(Text.assemble("Overall ", (index.verdict.value, STYLES[index.verdict])))
