@@ -7,6 +7,7 @@ import typer
 
 from radbench.cli.guard import guarded
 from radbench.cli.options import Device, DeviceOption
+from radbench.cli.train_encoder import encoder
 
 train_app = typer.Typer(
     help="Train again what the package ships; repeat a command to go on with it.",
@@ -76,3 +77,6 @@ def judge(
         from radbench.cli.training import train_judge
 
         train_judge(out)
+
+
+train_app.command()(encoder)

@@ -2,8 +2,10 @@ import shutil
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from radbench.cli.training import train_classifier, train_diffusion
+from radbench.cli.train import train_app
+from radbench.cli.training import train_classifier, train_diffusion, train_segmenter
 from radbench.errors import UsageError
 
 
@@ -12,6 +14,25 @@ def test_an_unknown_configuration_gets_the_nearest_name():
         train_diffusion("phantm")
     with pytest.raises(UsageError, match="Did you mean 'pneumothorax-robust'"):
         train_classifier("pneumothorax-robst")
+    with pytest.raises(UsageError, match="Did you mean 'lungs-weak'"):
+        train_segmenter("lungs-weka")
+
+
+def test_every_part_that_ships_has_its_command():
+    found = CliRunner().invoke(train_app, ["--help"])
+    assert found.exit_code == 0
+    for command in ("diffusion", "classifier", "segmenter", "judge", "encoder"):
+        assert f" {command} " in found.output
+
+
+def test_a_configuration_of_the_other_task_is_refused():
+    with pytest.raises(UsageError, match="task is 'segmentation', expected 'binary'"):
+        train_classifier("lungs-weak")
+
+
+def test_a_run_that_is_not_declared_is_refused_before_anything_is_rendered():
+    with pytest.raises(UsageError, match="expected 0"):
+        train_segmenter("lungs-weak", 1)
 
 
 def test_a_configuration_s_error_names_line_and_field(tmp_path):
