@@ -25,7 +25,7 @@ from radbench.reporting.outputs import check_writable, write_outputs
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import ShiftSpec, load_shift
 from radbench.testsets.build import build_testset
-from radbench.testsets.plan import make_plan
+from radbench.testsets.plan import Plan, make_plan
 from radbench.testsets.testset import TestSet
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ def open_job(job: Job, options: RunOptions) -> Opened:
 
 def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> "AuditResult":
     """Build the test set, audit the models, write the outputs and print the table."""
-    testset = _build_testset(opened, options, cache, console)
-    result = _audit(opened, options, testset, cache, console)
+    testset = build_set(opened, options, cache, console)
+    result = audit(opened, options, testset, cache, console)
     with console.status("Writing the report"):
         shown, rejected = gallery(result, opened.cohort, testset), rejected_gallery(opened.cohort, testset)
         report = write_outputs(result, shown, opened.job.out, rejected)
@@ -164,32 +164,38 @@ def say(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _build_testset(opened: Opened, options: RunOptions, cache: Path, console: Console) -> TestSet:
+def plan_of(opened: Opened, options: RunOptions) -> Plan:
+    """Return the plan of a job's test set; no weight is loaded."""
+    shift = opened.job.shift
+    editors = [shift.editor_of(scenario).name for scenario in shift.scenarios]
+    algorithms: dict[str, int] = {name: algorithm_version(name) for name in editors}
+    weights = bundle_digests(opened.job.bundle)
+    return make_plan(shift, opened.cohort, weights, algorithms, limit=options.limit, seed=options.seed)
+
+
+def build_set(opened: Opened, options: RunOptions, cache: Path, console: Console) -> TestSet:
     """Plan and build the test set; the weights are loaded only if something has to be edited."""
-    job, cohort = opened.job, opened.cohort
 
     def load() -> "Bundle":
         from radbench.diffusion.bundle import load_bundle
 
-        return load_bundle(job.bundle, resolve_device(options.device))
+        return load_bundle(opened.job.bundle, resolve_device(options.device))
 
     with console.status("Planning"):
-        weights = bundle_digests(job.bundle)
-        editors = [job.shift.editor_of(scenario).name for scenario in job.shift.scenarios]
-        algorithms: dict[str, int] = {name: algorithm_version(name) for name in editors}
-        plan = make_plan(job.shift, cohort, weights, algorithms, limit=options.limit, seed=options.seed)
+        plan = plan_of(opened, options)
     with progress(console, "Editing") as report:
         testset = build_testset(
-            plan, cohort, load, cache=cache, batch_size=options.batch_size, progress=report
+            plan, opened.cohort, load, cache=cache, batch_size=options.batch_size, progress=report
         )
     for name in testset.repaired:
         say(console, f"Damaged in the cache, rebuilt: {name}")
     return testset
 
 
-def _audit(
+def audit(
     opened: Opened, options: RunOptions, testset: TestSet, cache: Path, console: Console
 ) -> "AuditResult":
+    """Run the models on the real and the synthetic test set."""
     with console.status("Auditing"):
         return run_audit(
             opened.job.shift,
