@@ -11,8 +11,8 @@ from radbench.quality.editing_score import EditingScorer
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.templates import fill
 from radbench.testsets.arms import words
+from radbench.testsets.assessment_store import AssessmentStore
 from radbench.testsets.plan import Plan
-from radbench.testsets.storage import Workshop, storing, write_all_synced
 from radbench.testsets.store import (
     EDIT_MASK,
     EDITED,
@@ -21,8 +21,6 @@ from radbench.testsets.store import (
     DamagedError,
     Item,
     check_file,
-    read_sealed,
-    seal,
 )
 from radbench.testsets.task import EditTask
 
@@ -64,49 +62,6 @@ def scoring_of(plan: Plan, loader: ScorerLoader | None, digest: str | None) -> S
 
     where = str(plan.shift.resolve(reference)) if reference[0] in "./~" else reference
     return Scoring(encoder_digest(where), lambda: EditingScorer(load_encoder(where)))
-
-
-class AssessmentStore:
-    """``<cache>/assessments/<key[:2]>/<key>.json``: measures under the digest of all that decides them."""
-
-    def __init__(self, cache: Path, workshop: Workshop) -> None:
-        self.cache = cache
-        self._workshop = workshop
-
-    def get(self, key: str) -> dict[str, float] | None:
-        """The measures, or None where there are none.
-
-        Raises:
-            DamagedError: the file has other bytes than were written.
-        """
-        path = self._path(key)
-        if not path.exists():
-            return None
-        body = read_sealed(path)
-        if body.get("key") != key:
-            raise DamagedError(path, "belongs to another edit")
-        measures: dict[str, float] = body["measures"]
-        return measures
-
-    def put(self, found: Mapping[str, Mapping[str, float]]) -> None:
-        """Store measures by key, each file whole or not at all.
-
-        Raises:
-            UsageError: the cache cannot be written.
-        """
-        files = {
-            f"{key}.json": seal({"key": key, "measures": dict(measures)}) for key, measures in found.items()
-        }
-        with storing(self.cache):
-            temporary = self._workshop.folder()
-            write_all_synced(temporary, files)
-            for key in found:
-                path = self._path(key)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                (temporary / path.name).replace(path)
-
-    def _path(self, key: str) -> Path:
-        return self.cache / "assessments" / key[:2] / f"{key}.json"
 
 
 @dataclass(frozen=True)

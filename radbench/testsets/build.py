@@ -13,7 +13,8 @@ from radbench import __version__
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
 from radbench.testsets.assemble import datasheet, place
-from radbench.testsets.assessments import AssessmentStore, ScorerLoader, assess, scoring_of
+from radbench.testsets.assessment_store import AssessmentStore
+from radbench.testsets.assessments import ScorerLoader, assess, scoring_of
 from radbench.testsets.editing import Editor, Failed, edit_tasks
 from radbench.testsets.funnel import attrition, attrition_by_scenario
 from radbench.testsets.plan import Plan

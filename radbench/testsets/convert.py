@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from radbench.specs.editor import EditorSpec
 from radbench.specs.shapes import first
-from radbench.specs.shift import ShiftSpec
 from radbench.testsets.task import EditTask, Setting
 
 if TYPE_CHECKING:
@@ -26,11 +25,6 @@ def edit_settings(editor: EditorSpec) -> dict[str, Setting]:
         "paste_back": paste.enabled,
         "feather": float(paste.feather) if paste.enabled else 0.0,
     }
-
-
-def used_editors(spec: ShiftSpec) -> tuple[str, ...]:
-    """The names of all editors that a shift's scenarios use, each once, the first scenario's first."""
-    return tuple(dict.fromkeys(spec.editor_of(scenario).name for scenario in spec.scenarios))
 
 
 def as_edit_settings(task: EditTask) -> "EditSettings":

@@ -118,7 +118,7 @@ def _record(
         reason=reason,
         labels_after=dict(task.labels_after),
         sha256=files[IMAGE].sha256 if files else "",
-        measures={} if item is None else {**item.measures, **assessed},
+        measures={} if item is None else dict(sorted({**item.measures, **assessed}.items())),
         files=files,
         task=task,
         arm=task.arm,

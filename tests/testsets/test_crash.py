@@ -50,7 +50,8 @@ def _killed_at(moment):
         return step
 
     os.fsync, os.link = counted(os.fsync), counted(os.link)
-    Path.rename, Path.mkdir, Path.unlink = counted(Path.rename), counted(Path.mkdir), counted(Path.unlink)
+    for name in ("rename", "replace", "mkdir", "unlink"):
+        setattr(Path, name, counted(getattr(Path, name)))
 
 
 def test_a_kill_at_any_moment_leaves_a_cache_that_the_next_build_mends(tmp_path):
