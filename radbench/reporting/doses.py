@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from radbench.audit.result import AuditResult, DoseRow
 from radbench.reporting.charts import CurveChart, Dose, curve_chart
-from radbench.reporting.words import Shown, grey_levels, metric_name, metric_unit, plain, show
+from radbench.reporting.words import Shown, capital, grey_levels, metric_name, metric_unit, plain, show
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _panel(result: AuditResult, scenario: str, factor: str) -> DosePanel:
         chart=curve_chart(
             {name: _points(rows) for name, rows in found.items()},
             series,
-            caption=f"{metric_name(result.primary)}{', %' if is_share else ''}",
+            caption=capital(f"{metric_name(result.primary)}{', %' if is_share else ''}"),
             across=plain(factor),
             scale=100.0 if is_share else 1.0,
         ),

@@ -152,12 +152,15 @@ def render_index(index: Index, folder: Path | None = None) -> bytes:
         verdict=badge(index.verdict),
         headline=_headline(index),
         shifts=[_view(shift) for shift in index.shifts],
-        limits=" or ".join(dict.fromkeys(fall(index.max_drop, name) for name in _primaries(index))),
+        limits=" or ".join(
+            f"{fall(index.max_drop, name)} of {metric_name(name)}" for name in _primaries(index)
+        ),
     )
 
 
 def _primaries(index: Index) -> list[Primary]:
-    return [shift.primary for shift in index.shifts if shift.primary is not None] or ["accuracy"]
+    found = dict.fromkeys(shift.primary for shift in index.shifts if shift.primary is not None)
+    return list(found) or ["accuracy"]
 
 
 def _model(model: ModelResult, primary: str) -> IndexModel:

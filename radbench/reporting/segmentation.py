@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from radbench.audit.result import Arm, ArmResult, AuditResult, CaseRow, ModelResult
 from radbench.reporting.charts import BoxChart, Group, box_chart
 from radbench.reporting.view import ARM_WORDS, present_arms, run_spread
-from radbench.reporting.words import Shown, metric_name, metric_unit, plain, show
+from radbench.reporting.words import Shown, capital, metric_name, metric_unit, plain, show
 
 _TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
 
@@ -52,7 +52,7 @@ def segmentation_view(result: AuditResult) -> SegmentationView | None:
     names = _metrics(result)
     models = tuple(_model(result, model, names, index) for index, model in enumerate(result.models))
     return SegmentationView(
-        metrics=tuple(metric_name(name) for name in names),
+        metrics=tuple(capital(metric_name(name)) for name in names),
         models=models,
         charts=tuple(chart for name in _charted(names) if (chart := _chart(result, name)) is not None),
         has_empty=any(row.empty for model in models for row in model.rows),
@@ -106,7 +106,7 @@ def _chart(result: AuditResult, metric: str) -> BoxChart | None:
     return box_chart(
         groups,
         series,
-        caption=f"{metric_name(metric)} ({direction})",
+        caption=f"{capital(metric_name(metric))} ({direction})",
         bounds=(0.0, 1.0) if is_overlap else (0.0, math.inf),
     )
 

@@ -10,6 +10,7 @@ from radbench.reporting.figures import Figure, score_figure
 from radbench.reporting.words import (
     Shown,
     Unit,
+    capital,
     fall_unit,
     metric_name,
     metric_unit,
@@ -121,15 +122,11 @@ def headline(result: AuditResult) -> str:
         Verdict.PASS: "The model holds under this shift"
         if total == 1
         else f"All {total} models hold under this shift",
-        Verdict.FAIL: _capital(f"{of_all} {'fails' if found == 1 else 'fail'} under this shift"),
+        Verdict.FAIL: capital(f"{of_all} {'fails' if found == 1 else 'fail'} under this shift"),
         Verdict.INCONCLUSIVE: unsure,
         Verdict.NOT_RUN: "Not everything was run, so nothing is concluded",
-        Verdict.ERROR: _capital(f"{of_all} could not be run"),
+        Verdict.ERROR: capital(f"{of_all} could not be run"),
     }[result.verdict]
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def reference_metric(result: AuditResult) -> str | None:

@@ -94,6 +94,11 @@ def _bare(value: float, form: str) -> str:
     return text.replace("-", _MINUS)
 
 
+def capital(words: str) -> str:
+    """Return words with a capital first letter, and all else as it is."""
+    return words[:1].upper() + words[1:]
+
+
 def metric_name(name: str) -> str:
     """Return a metric's name as a reader knows it."""
     return _METRICS.get(name, plain(name))

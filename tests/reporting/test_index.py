@@ -30,7 +30,7 @@ def test_the_page_leads_to_each_report_and_to_nothing_else(result):
     words = " ".join(" ".join(page.words).split())
     for phrase in (
         "FAIL : A model fails under 2 of 3 shifts", "94.5 points (91.5 to 97.5)", "control model", "lungs-weak",
-        "10 points or 0.1", "no chosen model answers 'covid'", "the exit code is 3",
+        "10 points of accuracy or 0.1 of Dice", "no chosen model answers 'covid'", "the exit code is 3",
     ):  # fmt: skip
         assert phrase in words.replace("FAIL:", "FAIL :"), phrase
 
