@@ -86,7 +86,7 @@ class Case:
 class Scene:
     """A shift's cohort and test set, joined study by study.
 
-    Images of the cohort are kept while they are likely to be wanted again (drawing one may be slow).
+    Images and masks of the cohort are kept while they are likely to be wanted again (drawing one may be slow).
 
     Attributes:
         cases: the usable stress edits.
@@ -105,6 +105,7 @@ class Scene:
         self.scenarios: Mapping[str, Scenario] = {scenario.name: scenario for scenario in shift.scenarios}
         self.studies: Mapping[str, Study] = {study.study_id: study for study in cohort.studies}
         self.source = lru_cache(maxsize=512)(self._source)
+        self.outline = lru_cache(maxsize=512)(self._outline)
         self.cases = [Case(record, study, self._truth(record, study)) for record, study in self._of("stress")]
         self.shams = [Case(record, study) for record, study in self._of("sham")]
         self.placebos = [Case(record, study) for record, study in self._of("placebo")]
@@ -178,10 +179,13 @@ class Scene:
         """Return the true masks: an edit leaves the target's outline where it was (Section 5.4)."""
         if not self.segments:
             return None
-        return lambda index: self.cohort.mask(studies[index], self.shift.target)
+        return lambda index: self.outline(studies[index].study_id)
 
     def _source(self, study_id: str) -> GrayImage:
         return self.cohort.image(self.studies[study_id])
+
+    def _outline(self, study_id: str) -> Mask:
+        return self.cohort.mask(self.studies[study_id], self.shift.target)
 
     def _of(self, arm: str) -> list[tuple["Record", Study]]:
         records = self.testset.records

@@ -5,9 +5,10 @@ from typing import Final
 
 from radbench.audit.basics import Estimate, Primary, Verdict
 from radbench.audit.result import Instrument
+from radbench.audit.verdict import signed
 from radbench.specs import ShiftSpec
 
-_GRAVEST_FIRST: Final = (Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS)
+_GRAVEST_FIRST: Final = (Verdict.INCONCLUSIVE, Verdict.NOT_RUN)
 _JUDGED: Final = (Verdict.PASS, Verdict.FAIL)
 
 
@@ -32,7 +33,7 @@ def sham_verdict(effect: Estimate | None, tolerance: float, primary: Primary, *,
         why = "No sham edit could be measured" if asked else "The shift asks for no sham edits"
         reason = f"{why}, so the editor's own effect is not known."
         return Instrument(verdict=Verdict.NOT_RUN, reason=reason, tolerance=tolerance)
-    moved = f"Edits that keep everything change {primary} by {-effect.value:+.2f}"
+    moved = f"Edits that keep everything change {primary} by {signed(-effect.value)}"
     if abs(effect.value) <= tolerance + 1e-12:
         reason = f"{moved}, within the {tolerance:.2f} tolerated."
         return Instrument(verdict=Verdict.PASS, reason=reason, tolerance=tolerance)
@@ -84,6 +85,9 @@ def settled(verdict: Verdict, reason: str, instrument: Instrument, *, asked: boo
 
 def overall(instruments: Sequence[tuple[str, Instrument]], tolerance: float) -> Instrument:
     """Return the gravest of the models' instruments, given by the model's name; NOT_RUN for none."""
+    if instruments and all(instrument.verdict is Verdict.PASS for _, instrument in instruments):
+        reason = f"Edits that keep everything move no model by more than the {tolerance:.2f} tolerated."
+        return Instrument(verdict=Verdict.PASS, reason=reason, tolerance=tolerance)
     for verdict in _GRAVEST_FIRST:
         found = [(name, instrument) for name, instrument in instruments if instrument.verdict is verdict]
         if found:

@@ -20,6 +20,7 @@ class MaskPoints:
     def __init__(self, cache: Path) -> None:
         self._folder = cache / "metrics" / "masks"
         self._known: dict[str, dict[str, Any]] = {}
+        self._versions = versions(("radbench", "monai", "torch", "scipy"))
 
     def __call__(
         self, names: Sequence[str], digest: str, predicted: Masks, truth: Masks
@@ -51,7 +52,7 @@ class MaskPoints:
         return {name: np.array([_number(known[pair][name]) for pair in pairs], np.float64) for name in names}
 
     def _of(self, digest: str) -> Remembered:
-        key = sha256_bytes(canonical_json([versions(("radbench", "monai", "torch", "scipy")), digest]))
+        key = sha256_bytes(canonical_json([self._versions, digest]))
         return Remembered(self._folder / key[:2] / f"{key}.json")
 
 

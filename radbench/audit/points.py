@@ -16,12 +16,13 @@ class PointMetrics:
     def __init__(self, cache: Path) -> None:
         self._remembered = Remembered(cache / "metrics" / "points.json")
         self._known = self._remembered.read()
+        self._versions = versions(("radbench", "torchmetrics"))
 
     def __call__(self, names: Sequence[str], seen: Seen) -> dict[str, Point]:
         """Return the figures called ``names`` of one arm; see ``radbench.metrics.points.point_metrics``."""
         labels, decisions, scores = seen.images.truths, seen.decided, seen.scores
         decisive = [
-            versions(("radbench", "torchmetrics")),
+            self._versions,
             list(names),
             labels.tolist(),
             decisions.tolist(),

@@ -8,6 +8,11 @@ DEFAULT_MAX_DROP: Final = 0.1
 """What is judged by where no gate was asked for."""
 
 
+def signed(change: float) -> str:
+    """Return a change with two decimals and its sign; what rounds to nothing is +0.00, never -0.00."""
+    return f"{round(change, 2) + 0.0:+.2f}"
+
+
 def judge(drop: Estimate | None, max_drop: float, primary: Primary = "accuracy") -> tuple[Verdict, str]:
     """Return the verdict and one sentence of why.
 
@@ -27,10 +32,10 @@ def judge(drop: Estimate | None, max_drop: float, primary: Primary = "accuracy")
     if drop.low is None or drop.high is None:
         return (
             Verdict.INCONCLUSIVE,
-            f"{name} changes by {-drop.value:+.2f}, without an interval: {drop.note}.",
+            f"{name} changes by {signed(-drop.value)}, without an interval: {drop.note}.",
         )
     found = (
-        f"{name} changes by {-drop.value:+.2f} on the stress set; "
+        f"{name} changes by {signed(-drop.value)} on the stress set; "
         f"its fall is {drop.low:.2f} to {drop.high:.2f} (95 % interval)"
     )
     if drop.high <= max_drop:

@@ -17,7 +17,10 @@ def run(tmp_path, models, *, healed=0, wrong=0, size=40, spec=None, **options):
 
 
 def test_the_drop_is_the_sham_effect_and_the_shift_effect(tmp_path):
-    model = run(tmp_path, [biased()]).models[0]
+    result = run(tmp_path, [biased()])
+    rows = {(row.arm, row.metric): row.value for row in result.to_rows()}
+    assert (rows["sham", "sham_effect"], rows["stress", "shift_effect"]) == (0.0, 1.0)
+    model = result.models[0]
     assert model.metric("sham", "accuracy").value == 1.0
     assert model.arms["sham"].positives == 20  # a sham keeps the finding, and the label
     assert model.sham_effect.value == 0.0

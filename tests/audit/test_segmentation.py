@@ -9,7 +9,6 @@ from audit_world import Cohort, TestSet, Threshold, audit, shift
 from radbench.audit.result import AuditResult, Verdict
 from radbench.models.base import Prediction
 
-
 METRICS = ("dice", "iou", "hausdorff_95", "average_symmetric_surface_distance")
 
 
