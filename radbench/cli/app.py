@@ -9,6 +9,7 @@ import typer
 from radbench import __version__
 from radbench.cli.guard import INTERRUPTED, guarded, say
 from radbench.cli.options import Device, DeviceOption
+from radbench.cli.proofs import register
 from radbench.cli.train import train_app
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app, name="train")
+register(app)
 
 BundleOption = Annotated[
     str, typer.Option(help="Diffusion bundle: phantom, a folder, or the YAML of an assembly.")
