@@ -66,7 +66,7 @@ def run_gates(bundle: str, *, shift: str, write: bool) -> int:
 
 
 def run_bench(bundle: str, *, steps: int, device: DeviceName) -> None:
-    """Time the batched inversion against the sequential loop of Algorithm 1 and print both.
+    """Time the batched inversion against the sequential loop of Algorithm 1, and a second prompt; print both.
 
     Args:
         bundle: The bundle: ``phantom``, a folder or the YAML file of an assembly.

@@ -10,7 +10,6 @@ import torch
 
 from radbench.diffusion.bench_inputs import invert_random
 from radbench.diffusion.bundle import Bundle
-from radbench.diffusion.rows import fast_layout
 from radbench.diffusion.schedule import make_schedule
 
 _MEASURED = ((25, 4), (100, 4), (25, 16))
@@ -52,7 +51,7 @@ def print_peaks() -> None:
     import diffusers
 
     settings = json.loads(sys.stdin.read())
-    unet = fast_layout(diffusers.UNet2DConditionModel.from_config(settings["unet"]).eval())
+    unet = diffusers.UNet2DConditionModel.from_config(settings["unet"]).eval().requires_grad_(False)
     scheduler = diffusers.DDIMScheduler.from_config(settings["scheduler"])
     before = _status("VmRSS")
     found = []

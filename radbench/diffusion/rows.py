@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from radbench.diffusion.network import FastNetwork, fast_network
 
 ROWS = 4
 """Rows of a micro-batch on the CPU. Part of the algorithm: another number gives other last bits."""
@@ -105,7 +107,8 @@ class NoisePredictor:
     """Predicts noise for any number of rows, in micro-batches of a fixed size.
 
     Args:
-        unet: a ``UNet2DConditionModel`` or anything called like one; any dtype.
+        unet: a ``UNet2DConditionModel`` or anything called like one; any dtype. On the CPU it is run in its
+            fast form (``network``) where it has one.
         running: open lanes on the network's device.
         rows: rows of a micro-batch; None for the device's constant. Peak memory grows with it, not with the
             number of rows asked for.
@@ -115,6 +118,8 @@ class NoisePredictor:
         self.unet = unet
         self.running = running
         self.rows = rows or (ROWS if running.device.type == "cpu" else ROWS_CUDA)
+        self._fast: FastNetwork | None = None
+        self._ready = False
 
     def __call__(self, latents: Tensor, timesteps: Sequence[int], texts: Texts) -> Tensor:
         """Return the network's output.
@@ -129,11 +134,25 @@ class NoisePredictor:
         """
         output = torch.empty_like(latents)
         starts = range(0, len(latents), self.rows)
-        for start, part in zip(
-            starts, self.running.map(self._part(latents, timesteps, texts), starts), strict=True
-        ):
-            output[start : start + self.rows] = part
+        part = self._part(latents, timesteps, texts)
+        self._prepare(latents, texts, len(starts))
+        for start, found in zip(starts, self.running.map(part, starts), strict=True):
+            output[start : start + self.rows] = found
         return output
+
+    def prepare(self, latents: Tensor, texts: Texts) -> None:
+        """Make ready for very many rows like these; results do not depend on it."""
+        self._prepare(latents, texts, calls=10**6)
+
+    def _prepare(self, latents: Tensor, texts: Texts, calls: int) -> None:
+        if self.running.device.type != "cpu":
+            return
+        micro_batch = latents[:1].expand(self.rows, -1, -1, -1)
+        embeddings = texts.embeddings[:1].expand(self.rows, -1, -1)
+        if not self._ready:
+            self._fast, self._ready = fast_network(self.unet, micro_batch, embeddings), True
+        if self._fast is not None:
+            self._fast.expect(micro_batch.shape, embeddings.shape, calls)
 
     def _part(self, latents: Tensor, timesteps: Sequence[int], texts: Texts) -> Callable[[int], Tensor]:
         times = torch.tensor(timesteps, dtype=torch.long)
@@ -142,13 +161,14 @@ class NoisePredictor:
         def run(start: int) -> Tensor:
             stop = min(start + self.rows, len(latents))
             chosen = torch.arange(start, start + self.rows).clamp(max=stop - 1)
-            return self._forward(latents[chosen], times[chosen], texts.embeddings[which[chosen]])[
-                : stop - start
-            ]
+            found = self._forward(latents[chosen], times[chosen], texts.embeddings[which[chosen]])
+            return found[: stop - start]
 
         return run
 
     def _forward(self, latents: Tensor, timesteps: Tensor, embeddings: Tensor) -> Tensor:
+        if self._fast is not None:
+            return self._fast(latents, timesteps, embeddings)
         device, dtype = self.running.device, self.unet.dtype
         answer = self.unet(
             latents.to(device, dtype),
@@ -157,16 +177,6 @@ class NoisePredictor:
             return_dict=False,
         )[0]
         return torch.as_tensor(answer, dtype=torch.float32, device=latents.device)
-
-
-def fast_layout(unet: Any) -> Any:
-    """Lay a network's convolution weights out channels-last where that is faster, on the CPU (by about a tenth).
-
-    The values stay; the last bits of its results may change, so everything that edits calls this first.
-    """
-    if isinstance(unet, nn.Module) and next(unet.parameters()).device.type == "cpu":
-        unet.to(memory_format=torch.channels_last)
-    return unet
 
 
 def rows_are_independent(

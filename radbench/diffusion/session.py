@@ -15,7 +15,7 @@ from radbench.diffusion.inversion import Inversion, invert
 from radbench.diffusion.latents import decode, encode, mask_to_latent
 from radbench.diffusion.prompts import encode_prompts
 from radbench.diffusion.radedit import LatentMasks, edit_latents
-from radbench.diffusion.rows import Lanes, NoisePredictor, Texts, fast_layout, lanes
+from radbench.diffusion.rows import Lanes, NoisePredictor, Texts, lanes
 from radbench.diffusion.schedule import Schedule
 from radbench.errors import RadbenchError, UsageError
 
@@ -35,7 +35,7 @@ class Session:
     def __init__(self, bundle: Bundle, running: Lanes, rows: int | None = None) -> None:
         self.bundle = bundle
         self.running = running
-        self.predictor = NoisePredictor(fast_layout(bundle.unet), running, rows)
+        self.predictor = NoisePredictor(bundle.unet, running, rows)
 
     def texts(self, prompts: Sequence[str]) -> Texts:
         """Return the embeddings of the prompts on the CPU and which of them each uses."""

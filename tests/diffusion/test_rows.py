@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from radbench.diffusion.rows import NoisePredictor, Texts, fast_layout, lanes, rows_are_independent
+from radbench.diffusion.rows import NoisePredictor, Texts, lanes, rows_are_independent
 
 CPU = torch.device("cpu")
 
@@ -26,7 +26,7 @@ def embedded_like() -> UNet2DConditionModel:
         addition_embed_type_num_heads=4,
         resnet_time_scale_shift="scale_shift",
     )
-    return fast_layout(unet.eval())
+    return unet.eval()
 
 
 def rows_of(count: int, channels: int = 8, side: int = 32, width: int = 96):
