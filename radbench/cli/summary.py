@@ -53,9 +53,9 @@ def _add(table: Table, model: ModelResult, primary: str) -> None:
     """Add a model's rows; its name, its verdict and its role stand in the first column, one below the other."""
     rows = [(_TITLES[arm], model.metric(arm, primary)) for arm in _TITLES if arm in model.arms]
     if "stress" in model.paired:
-        rows.append(("Drop (real - stress)", model.paired["stress"].drop))
+        rows.append(("Drop (real-stress)", model.paired["stress"].drop))
     if model.shift_effect is not None:
-        rows.append(("Shift (sham - stress)", model.shift_effect))
+        rows.append(("Shift (sham-stress)", model.shift_effect))
     if not rows:
         rows.append((model.error or "nothing was measured", None))
     labels = [Text(model.name, style="bold"), Text(model.verdict.value, style=STYLES[model.verdict])]

@@ -6,7 +6,7 @@ from radbench.audit.result import AuditResult, Estimate, Instrument, ModelResult
 from radbench.reporting.charts import Forest, forest_chart
 from radbench.reporting.charts.forest import reach
 from radbench.reporting.view import Badge, badge
-from radbench.reporting.words import Shown, Unit, fall, fall_unit, plain, show
+from radbench.reporting.words import Shown, Unit, fall, fall_unit, footnotes, plain, show
 
 _Effects = list[tuple[str, str, Shown]]
 
@@ -56,7 +56,7 @@ class PlaceboRow:
 
 @dataclass(frozen=True)
 class ControlsView:
-    """All that the section on controls shows."""
+    """All that the section on controls shows; ``notes`` qualify the effects."""
 
     instrument: InstrumentView | None
     tolerance: str
@@ -64,6 +64,7 @@ class ControlsView:
     models: tuple[ControlView, ...]
     control_models: tuple[str, ...]
     placebo: tuple[PlaceboRow, ...]
+    notes: tuple[str, ...]
 
 
 def controls_view(result: AuditResult) -> ControlsView:
@@ -87,6 +88,7 @@ def controls_view(result: AuditResult) -> ControlsView:
         ),
         control_models=tuple(model.name for model in result.models if model.role == "control"),
         placebo=_placebo(result),
+        notes=footnotes((label, shown) for found in effects.values() for _, label, shown in found),
     )
 
 

@@ -19,7 +19,7 @@ from radbench.reporting.road import funnels, rejections, road
 from radbench.reporting.runs import runs_views
 from radbench.reporting.segmentation import segmentation_view
 from radbench.reporting.view import badge, expected_flips, headline, model_view, reference_metric
-from radbench.reporting.words import count, fall, grey_levels, metric_name, plain
+from radbench.reporting.words import count, fall, footnotes, grey_levels, metric_name, plain
 
 MAIN_TEMPLATE = "report.html.j2"
 STYLESHEET = "style.css"
@@ -114,6 +114,7 @@ def _context(result: AuditResult) -> dict[str, Any]:
         "models": models,
         "judged": [model for model in models if not model.is_control],
         "control_models": [model for model in models if model.is_control],
+        "primary_notes": footnotes((row.title, row.primary) for model in models for row in model.rows),
         "reference_metric": reference_metric(result),
         "expected_flips": expected_flips(result),
         "limit": fall(result.max_drop, result.primary),

@@ -1,5 +1,6 @@
 """Numbers as a reader sees them: percentages, points, intervals, and 'undefined' with the reason."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -79,6 +80,15 @@ def number(value: float | None, unit: Unit = "ratio") -> str:
         return "not known"
     factor, form, text, _ = _FORMATS[unit]
     return _bare(factor * value, form) + text
+
+
+def footnotes(figures: Iterable[tuple[str, Shown]]) -> tuple[str, ...]:
+    """Return what qualifies the figures of a table, each note once, with the labels of the rows it is of."""
+    found: dict[str, dict[str, None]] = {}
+    for label, shown in figures:
+        for note in shown.note.split("; ") if shown.defined and shown.note else ():
+            found.setdefault(note, {})[label] = None
+    return tuple(f"{', '.join(labels)}: {note}." for note, labels in found.items())
 
 
 def spread(mean: float, sd: float, unit: Unit) -> str:

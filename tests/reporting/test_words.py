@@ -10,7 +10,7 @@ from radbench.reporting.figures import BINS, score_figure
 from radbench.reporting.provenance import provenance
 from radbench.reporting.road import rejections, road
 from radbench.reporting.view import expected_flips, headline, model_view, reference_metric
-from radbench.reporting.words import count, grey_levels, show
+from radbench.reporting.words import count, footnotes, grey_levels, show
 
 
 def test_estimates_in_words():
@@ -103,3 +103,16 @@ def test_provenance_holds_every_digest(result):
     digests = {result.cohort.digest, result.testset.key, "01" * 32, "23" * 32, result.models[0].digest}
     assert digests <= facts
     assert "No acute cardiopulmonary process" in facts
+
+
+def test_a_note_is_said_once_with_its_rows():
+    def shown(note):
+        return show(Estimate(value=0.5, n=3, note=note))
+
+    rows = [
+        ("Real", shown("few")),
+        ("Sham", shown("one class; few")),
+        ("Truth", shown("")),
+        ("Gone", show(None)),
+    ]
+    assert footnotes(rows) == ("Real, Sham: few.", "Sham: one class.")
