@@ -10,9 +10,10 @@ import torch
 
 from radbench.diffusion.bench_inputs import invert_random
 from radbench.diffusion.bundle import Bundle
+from radbench.diffusion.rows import ROWS
 from radbench.diffusion.schedule import make_schedule
 
-_MEASURED = ((25, 4), (100, 4), (25, 16))
+_MEASURED = ((25, ROWS), (100, ROWS), (25, 16))
 """Steps and rows of a micro-batch; the widest comes last, since freed memory may stay with the process."""
 
 _SELF = Path("/proc/self")

@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from radbench.diffusion.bench import Timing, print_bench, run_bench
+from radbench.diffusion.rows import ROWS
 
 
 def test_the_benchmark_times_both_ways_and_prints_them(bundle):
@@ -23,7 +24,7 @@ def test_the_benchmark_times_both_ways_and_prints_them(bundle):
 @pytest.mark.slow
 def test_peak_memory_follows_the_rows_not_the_steps(bundle):
     few, many, wide = run_bench(bundle, steps=2, images=(1,), repeats=1, growth=(), memory=True).peaks
-    assert (few.rows, many.rows, wide.rows) == (4, 4, 16)
+    assert (few.rows, many.rows, wide.rows) == (ROWS, ROWS, 16)
     assert many.mebibytes < 4 * max(few.mebibytes, 1)
 
 
