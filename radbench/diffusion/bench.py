@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from radbench.diffusion.bench_inputs import invert_random, latent_shape, random_inputs
+from radbench.diffusion.bench_inputs import invert_random, latent_shape, make_ready, random_inputs
 from radbench.diffusion.bench_memory import Peak, peaks_in_own_process
 from radbench.diffusion.bench_prompts import SecondPrompt, second_prompt
 from radbench.diffusion.bundle import Bundle, load_bundle
@@ -113,7 +113,7 @@ def run_bench(
         RadbenchError: the two ways disagree by more than rounding.
     """
     bundle = bundle or load_bundle("phantom")
-    prepared = _prepare(bundle)
+    prepared = _seconds(lambda: make_ready(bundle.unet, bundle.device), bundle.device)
     timings = [_compare(bundle, count, steps, repeats) for count in images]
     times = [(count, _shortest(_batched(bundle, 1, count), repeats, bundle.device)) for count in growth]
     return BenchResult(
@@ -159,14 +159,6 @@ def print_bench(result: BenchResult, console: "Console") -> None:
     )
     answer = "the same bits in every place and company" if result.rows_independent else "NOT independent"
     console.print(f"Rows of a micro-batch: {answer}")
-
-
-def _prepare(bundle: Bundle) -> float:
-    sources, table, _ = random_inputs(bundle.unet, 1)
-    begin = time.perf_counter()
-    with lanes(bundle.device) as running:
-        NoisePredictor(bundle.unet, running).prepare(sources, Texts(table, [0]))
-    return time.perf_counter() - begin
 
 
 def _compare(bundle: Bundle, count: int, steps: int, repeats: int) -> Timing:

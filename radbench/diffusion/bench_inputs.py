@@ -22,6 +22,13 @@ def invert_random(
     return torch.stack([inversion.residuals for inversion in found])
 
 
+def make_ready(unet: Any, device: torch.device, rows: int | None = None) -> None:
+    """Make a network ready for many micro-batches of such inputs, as a long run does on its way."""
+    sources, table, _ = random_inputs(unet, 1)
+    with lanes(device) as running:
+        NoisePredictor(unet, running, rows).prepare(sources, Texts(table, [0]))
+
+
 def random_inputs(unet: Any, count: int) -> tuple[Tensor, Tensor, list[int]]:
     """Return random latents [B, C, h, w], a random prompt embedding [1, 32, D] and seeds."""
     generator = torch.Generator().manual_seed(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from radbench.diffusion.bench_inputs import invert_random
+from radbench.diffusion.bench_inputs import invert_random, make_ready
 from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.rows import ROWS
 from radbench.diffusion.schedule import make_schedule
@@ -21,7 +21,7 @@ _SELF = Path("/proc/self")
 
 @dataclass(frozen=True)
 class Peak:
-    """Memory that the inversion of one image adds to the process, at its peak, in MiB."""
+    """Memory, in MiB, that inverting one image adds to the process at its peak, with the network's fast form."""
 
     steps: int
     rows: int
@@ -58,6 +58,7 @@ def print_peaks() -> None:
     found = []
     for steps, rows in _MEASURED:
         (_SELF / "clear_refs").write_text("5")  # the high-water mark starts again from here
+        make_ready(unet, torch.device("cpu"), rows)
         invert_random(unet, torch.device("cpu"), make_schedule(scheduler, steps), 1, rows)
         found.append((steps, rows, (_status("VmHWM") - before) / 1024))
     sys.stdout.write(json.dumps(found) + "\n")
