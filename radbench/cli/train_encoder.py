@@ -34,11 +34,11 @@ def train(out: Path) -> None:
 
     from radbench.cli.progress import stages
     from radbench.diffusion.bundle import load_bundle
-    from radbench.reference.encoder import EncoderTraining, redrawn_by, train_encoder
+    from radbench.reference.encoder import BundleAutoencoder, EncoderTraining, train_encoder
 
     console = Console()
     with stages(console) as report:
-        redraw = redrawn_by(load_bundle("phantom", torch.device("cpu")))
+        redraw = BundleAutoencoder(load_bundle("phantom", torch.device("cpu")))
         sheet = train_encoder(EncoderTraining(), out, "radbench train encoder", report, redraw)
     for kind, row in sheet["editing_score"].items():
         line = (

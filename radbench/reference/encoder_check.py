@@ -163,4 +163,8 @@ _DRAWERS: dict[str, Callable[[int, Stream], Edit]] = {
     "wrong: oedema, asked for consolidation": _adder(_ASKED_LEFT, _OEDEMA),
 }
 KINDS = tuple(_DRAWERS)
-"""Rendered edits: ``true`` ones do what the prompt asks for and nothing else, ``wrong`` ones do something else."""
+"""Rendered edits: ``true`` ones do what the prompt asks for and nothing else, ``wrong`` ones do something else.
+
+Equation 5 cannot tell all wrong ones: it knows no size (a finding that fades a little points the right way), and a
+finding that changes sides goes half of the way that its removal goes (a cosine of about 0.7).
+"""
