@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from radbench.audit.result import Arm, ArmResult, AuditResult, CaseRow, ModelResult
 from radbench.reporting.charts import BoxChart, Group, box_chart
 from radbench.reporting.view import ARM_WORDS, present_arms, run_spread
-from radbench.reporting.words import Shown, capital, metric_name, metric_unit, plain, show
+from radbench.reporting.words import Shown, capital, footnotes, metric_name, metric_unit, plain, show
 
 _TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
 
@@ -36,13 +36,14 @@ class SegmentationModel:
 
 @dataclass(frozen=True)
 class SegmentationView:
-    """The table and the charts."""
+    """The table, what qualifies its figures, and the charts."""
 
     metrics: tuple[str, ...]
     models: tuple[SegmentationModel, ...]
     charts: tuple[BoxChart, ...]
     has_empty: bool
     has_runs: bool
+    notes: tuple[str, ...]
 
 
 def segmentation_view(result: AuditResult) -> SegmentationView | None:
@@ -57,6 +58,12 @@ def segmentation_view(result: AuditResult) -> SegmentationView | None:
         charts=tuple(chart for name in _charted(names) if (chart := _chart(result, name)) is not None),
         has_empty=any(row.empty for model in models for row in model.rows),
         has_runs=any(row.spread for model in models for row in model.rows),
+        notes=footnotes(
+            (f"{model.name}, {row.title}, {metric_name(name)}", shown)
+            for model in models
+            for row in model.rows
+            for name, shown in zip(names, row.figures, strict=True)
+        ),
     )
 
 

@@ -84,11 +84,19 @@ def number(value: float | None, unit: Unit = "ratio") -> str:
 
 def footnotes(figures: Iterable[tuple[str, Shown]]) -> tuple[str, ...]:
     """Return what qualifies the figures of a table, each note once, with the labels of the rows it is of."""
+    rows: dict[str, None] = {}
     found: dict[str, dict[str, None]] = {}
     for label, shown in figures:
+        rows[label] = None
         for note in shown.note.split("; ") if shown.defined and shown.note else ():
             found.setdefault(note, {})[label] = None
-    return tuple(f"{', '.join(labels)}: {note}." for note, labels in found.items())
+    return tuple(f"{_of_rows(list(labels), len(rows))}: {note}." for note, labels in found.items())
+
+
+def _of_rows(labels: list[str], rows: int) -> str:
+    if len(labels) == rows > 1:
+        return "All figures"
+    return f"{len(labels)} of {rows} figures" if len(labels) > 4 else ", ".join(labels)
 
 
 def spread(mean: float, sd: float, unit: Unit) -> str:

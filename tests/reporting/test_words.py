@@ -116,3 +116,6 @@ def test_a_note_is_said_once_with_its_rows():
         ("Gone", show(None)),
     ]
     assert footnotes(rows) == ("Real, Sham: few.", "Sham: one class.")
+    assert footnotes(rows[:2]) == ("All figures: few.", "Sham: one class.")
+    many = [(str(number), shown("few" if number else "")) for number in range(7)]
+    assert footnotes(many) == ("6 of 7 figures: few.",)

@@ -7,7 +7,7 @@ import numpy as np
 
 from radbench.reporting.charts.axis import WIDTH, Axis, make_axis, place
 
-LEFT, RIGHT, TOP, PLOT, FOOT = 44, 6, 10, 210, 56
+LEFT, RIGHT, TOP, PLOT, FOOT = 52, 6, 10, 210, 56
 _MOST_DOTS = 120
 _GOLDEN = 0.618033988749895
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from radbench.reporting.charts.axis import WIDTH, Axis, make_axis, place
 
-LEFT, RIGHT, TOP, PLOT, FOOT = 44, 14, 10, 170, 42
+LEFT, RIGHT, TOP, PLOT, FOOT = 52, 14, 10, 170, 42
 
 
 @dataclass(frozen=True)

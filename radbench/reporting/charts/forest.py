@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from radbench.reporting.charts.axis import WIDTH, Axis, make_axis
 from radbench.reporting.words import Shown
 
-ROW, TOP, FOOT, SIDE = 44, 6, 40, 14
+ROW, TOP, FOOT, SIDE = 44, 6, 40, 24
 
 
 @dataclass(frozen=True)
