@@ -38,7 +38,13 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         "{size} {side} pneumothorax.",
         "{side} pneumothorax.",
     ),
-    "drain": ("{side} chest drain in place. No pneumothorax.",),
+    "drain": (
+        "{side} chest drain in place. No pneumothorax.",
+        NO_FINDING_PROMPT + ".",
+        NO_FINDING_PROMPT + ".",
+        NO_FINDING_PROMPT,
+        "No findings.",
+    ),
     "consolidation": (
         "New {side} upper lobe consolidation.",
         "{side} upper lobe consolidation.",

@@ -72,17 +72,37 @@ _MIXED_SHARES = (
 )
 
 
-def _pick(point: float) -> str:
-    for kind, share in _MIXED_SHARES:
+_TREATED_SHARES = (
+    ("pneumothorax", 0.26),
+    ("treated", 0.16),
+    ("consolidation", 0.13),
+    ("oedema", 0.10),
+    ("pacemaker", 0.10),
+    ("covid", 0.10),
+    ("normal", 0.15),
+)
+
+
+def _pick(shares: tuple[tuple[str, float], ...], point: float) -> str:
+    for kind, share in shares:
         if point < share:
             return kind
         point -= share
-    return _MIXED_SHARES[-1][0]
+    return shares[-1][0]
 
 
 def _mixed(rng: Stream) -> Draw:
-    kind = _pick(rng.uniform())
+    return _of_kind(_pick(_MIXED_SHARES, rng.uniform()), rng)
+
+
+def _treated(rng: Stream) -> Draw:
+    return _of_kind(_pick(_TREATED_SHARES, rng.uniform()), rng)
+
+
+def _of_kind(kind: str, rng: Stream) -> Draw:
     severity = rng.uniform(0.0, 1.0)
+    if kind == "treated":
+        return Draw((Finding("drain", _side(rng)),), "A")
     if kind == "covid":
         return Draw((Finding("covid", "", severity),), "B")
     if kind == "pneumothorax":
@@ -102,8 +122,14 @@ RECIPES: dict[str, Callable[[Stream], Draw]] = {
     "acquisition-unconfounded": _acquisition_unconfounded,
     "population": _population,
     "mixed": _mixed,
+    "treated": _treated,
 }
-"""Embedded cohorts by name. The unconfounded ones have the same findings without the spurious correlation."""
+"""Embedded cohorts by name. The unconfounded ones have the same findings without the spurious correlation.
+
+``mixed`` has all findings, and drains almost only beside a pneumothorax. ``treated`` adds patients whose lung has
+expanded with the drain still in place, as an archive that is large enough has them: a diffusion model that never saw
+one cannot draw one.
+"""
 
 
 def recipe(name: str) -> Callable[[Stream], Draw]:

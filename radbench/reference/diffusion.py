@@ -19,7 +19,7 @@ from transformers import BertModel, BertTokenizerFast
 
 from radbench.diffusion.linear_vae import PatchComponents, build_vae, fit_components, linear_encode
 from radbench.diffusion.training.checkpoint import load_state
-from radbench.diffusion.training.config import TrainingConfig
+from radbench.diffusion.training.config import DataConfig, TrainingConfig
 from radbench.diffusion.training.decoder import train_decoder
 from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, build_unet
 from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
@@ -54,12 +54,14 @@ class BundleTraining:
     @cached_property
     def pool(self) -> Pool:
         """The rendered pool."""
-        data = self.config.data
+        return self._render(self.config.data, "pool")
+
+    def _render(self, data: DataConfig, name: str) -> Pool:
         return build_pool(
             data.cohort,
             data.patients,
             data.seed,
-            self.folder / "pool",
+            self.folder / name,
             self.workers,
             lambda done, total: self.progress("render", done, total, float("nan")),
         )
@@ -108,7 +110,11 @@ class BundleTraining:
 
     def train_denoiser(self) -> DenoiserTrainer:
         """Train U-Net and text encoder to their configured steps and return the trainer with the averages."""
-        trainer = self._denoiser_trainer(self._latent_pool())
+        later = self.config.later_data
+        second = (
+            None if later is None else (later.from_step, self._latent_pool(self._render(later, "pool-later")))
+        )
+        trainer = self._denoiser_trainer(self._latent_pool(self.pool), second)
         trainer.run(self.config.checkpoint_every, self._recorder("denoiser", self.config.denoiser.steps))
         return trainer
 
@@ -124,17 +130,18 @@ class BundleTraining:
         step = load_state(trainer.checkpoint, named, trainer.optimizer)
         return averages["unet"].eval(), averages["text_encoder"].eval(), step
 
-    def _denoiser_trainer(self, pool: LatentPool) -> DenoiserTrainer:
+    def _denoiser_trainer(
+        self, pool: LatentPool, later: tuple[int, LatentPool] | None = None
+    ) -> DenoiserTrainer:
         config = self.config
         unet = build_unet(config.denoiser, config.text, config.autoencoder.latent_channels, _PIXELS // 4)
         text_encoder = build_text_encoder(len(self.tokenizer), config.text, config.denoiser.seed)
         checkpoint = self.folder / "denoiser.safetensors"
         return DenoiserTrainer(
-            unet, text_encoder, self.scheduler(), pool, config.denoiser, checkpoint, self.device
+            unet, text_encoder, self.scheduler(), pool, config.denoiser, checkpoint, self.device, later
         )
 
-    def _latent_pool(self) -> LatentPool:
-        pool = self.pool
+    def _latent_pool(self, pool: Pool) -> LatentPool:
         patients, renderings = pool.texts.shape
         side = _PIXELS // 4
         channels = self.config.autoencoder.latent_channels

@@ -118,9 +118,9 @@ def contrast(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
 
 
 def draw_prompts(bundle: Bundle, count: int, num_inference_steps: int = 40) -> dict[str, NDArray[np.uint8]]:
-    """Draw ``count`` images from pure noise for each of ``PROMPTS``."""
+    """Draw ``count`` images from pure noise for each of ``PROMPTS``, with a moderate guidance of 4."""
     prompts = [prompt for prompt in PROMPTS.values() for _ in range(count)]
-    images = sample(bundle, prompts, seed=1, num_inference_steps=num_inference_steps)
+    images = sample(bundle, prompts, seed=1, num_inference_steps=num_inference_steps, guidance_scale=4.0)
     return dict(zip(PROMPTS, np.split(images, len(PROMPTS)), strict=True))
 
 

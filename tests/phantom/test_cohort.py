@@ -118,3 +118,12 @@ def test_what_a_counterfactual_cannot_change_is_refused(attributes: dict[str, st
 def test_bad_requests_are_refused(name: str, split: str, size: int, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         build_cohort(name, split, size)
+
+
+def test_an_archive_with_treated_patients_has_drains_without_pneumothorax() -> None:
+    studies = build_cohort("phantom/treated", size=600).studies
+    drained = [study for study in studies if study.labels["drain"]]
+    treated = [study for study in drained if not study.labels["pneumothorax"]]
+    assert 0.3 < len(treated) / len(drained) < 0.6
+    assert any("No acute" in study.report for study in treated)
+    assert not any("neumothorax" in study.report and "No " not in study.report for study in treated)

@@ -17,6 +17,12 @@ class DataConfig(_Section):
     seed: int = Field(default=0, ge=0)
 
 
+class LaterDataConfig(DataConfig):
+    """Another pool that the denoiser is trained on from ``from_step`` on."""
+
+    from_step: int = Field(ge=0)
+
+
 class AutoencoderConfig(_Section):
     """The autoencoder: closed-form linear encoder, learned decoder (L1 loss on [-1, 1] pixels)."""
 
@@ -88,6 +94,7 @@ class TrainingConfig(_Section):
 
     name: str
     data: DataConfig = DataConfig()
+    later_data: LaterDataConfig | None = None
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     text: TextConfig = TextConfig()
     denoiser: DenoiserConfig = DenoiserConfig()

@@ -79,8 +79,10 @@ class DenoiserTrainer:
         config: DenoiserConfig,
         checkpoint: Path,
         device: torch.device,
+        later: tuple[int, LatentPool] | None = None,
     ) -> None:
         self.pool, self.config, self.checkpoint, self.device = pool, config, checkpoint, device
+        self._pools = [(0, pool), *([later] if later else [])]
         self.modules: dict[str, nn.Module] = {
             "unet": unet.to(device),
             "text_encoder": text_encoder.to(device),
@@ -126,6 +128,7 @@ class DenoiserTrainer:
 
     def loss(self, step: int) -> Tensor:
         """Return the weighted epsilon loss of this step's batch."""
+        self.pool = [pool for start, pool in self._pools if step >= start][-1]
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         pairs = self.config.batch_size // 2
         patients = torch.randint(len(self.pool.texts), (pairs,), generator=generator)

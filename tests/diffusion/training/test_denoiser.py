@@ -90,3 +90,37 @@ def test_learning_rate_warms_up_stays_and_cools_down(tmp_path: Path) -> None:
     assert rates[0] < rates[1] == pytest.approx(2e-3)
     assert rates[5] == rates[15] == pytest.approx(2e-3)
     assert rates[17] == pytest.approx(2e-3) and rates[19] == pytest.approx(2e-3 / 3)
+
+
+def test_the_later_pool_takes_over_at_its_step(tmp_path: Path) -> None:
+    first = trainer(tmp_path, config(4))
+    other = LatentPool(-first.pool.latents, first.pool.texts, first.pool.tokens, first.pool.attention)
+    both = DenoiserTrainer(
+        first.modules["unet"],  # type: ignore[arg-type]
+        first.modules["text_encoder"],  # type: ignore[arg-type]
+        DDPMScheduler(beta_schedule="linear"),
+        first.pool,
+        config(4),
+        tmp_path / "both.safetensors",
+        torch.device("cpu"),
+        (2, other),
+    )
+    with torch.no_grad():
+        assert both.loss(1) == first.loss(1)
+        assert both.loss(2) != first.loss(2)
+        assert both.loss(1) == first.loss(1), "a step's batch depends on the step alone"
+
+
+def test_debiased_weights_count_noisy_timesteps(tmp_path: Path) -> None:
+    debiased, snr = (trainer(tmp_path, config(1, loss_weighting=name)) for name in ("debiased", "min_snr"))
+    alphas = torch.tensor([0.99, 0.5, 0.01])
+    ratio = alphas / (1 - alphas)
+    assert torch.allclose(debiased._weight(alphas), ratio**-0.5)
+    assert torch.allclose(snr._weight(alphas), torch.tensor([5 / 99, 1.0, 1.0]))
+
+
+def test_bfloat16_passes_leave_weights_in_float32(tmp_path: Path) -> None:
+    low = trainer(tmp_path, config(3, precision="bfloat16"))
+    low.run(1000, lambda step, loss: None)
+    assert {p.dtype for p in low.modules["unet"].parameters()} == {torch.float32}
+    assert torch.isfinite(weights(low)).all()
