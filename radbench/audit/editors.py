@@ -167,7 +167,5 @@ def _estimate(draws: Draws, records: Sequence["Record"], values: Sequence[float 
 
 def _primary(result: AuditResult, arm: str) -> dict[str, Estimate]:
     return {
-        model.name: model.arms[arm].metrics[result.primary]
-        for model in result.models
-        if arm in model.arms
+        model.name: model.arms[arm].metrics[result.primary] for model in result.models if arm in model.arms
     }
