@@ -136,7 +136,7 @@ def own_images(tmp_path, world, make_shift):
     from radbench.data.images import write_png
 
     cohort = build_cohort("phantom/manifestation", size=6)
-    rows = ["study_id,patient_id,image,label_pneumothorax,label_drain,mask_pneumothorax,mask_drain"]
+    rows = ["study_id,patient_id,image,report,label_pneumothorax,label_drain,mask_pneumothorax,mask_drain"]
     for study in cohort.studies:
         masks = []
         for name in ("pneumothorax", "drain"):
@@ -146,10 +146,13 @@ def own_images(tmp_path, world, make_shift):
                 write_png(tmp_path / masks[-1], cohort.mask(study, name).astype("uint8") * 255)
         write_png(tmp_path / f"{study.study_id}.png", cohort.image(study))
         labels = [str(study.labels[name]) for name in ("pneumothorax", "drain")]
-        rows.append(",".join([study.study_id, study.patient_id, f"{study.study_id}.png", *labels, *masks]))
+        image = f"{study.study_id}.png"
+        rows.append(",".join([study.study_id, study.patient_id, image, "Acute process.", *labels, *masks]))
     (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
     source = {"cohort": "folder:.", "size": 6}
-    return make_shift(tmp_path, name="own", bundle=str(world / "bundle"), source=source)
+    return make_shift(
+        tmp_path, name="own", bundle=str(world / "bundle"), source=source, filter={"encoder": None}
+    )
 
 
 def test_a_folder_of_images_has_no_truth(tmp_path, own_images):
