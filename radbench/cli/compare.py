@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +29,31 @@ SHOWN = 6
 """Studies in the page's gallery."""
 
 
-def compare_editors(options: RunOptions, editors: Sequence[str] = ()) -> Path:
+@dataclass(frozen=True)
+class Strength:
+    """Settings that all editors take instead of the shift's; None leaves the shift's."""
+
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    skip_ratio: float | None = None
+
+    def settings(self) -> dict[str, float]:
+        """Return those that were given."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+SHIFTS_OWN = Strength()
+
+
+def compare_editors(
+    options: RunOptions, editors: Sequence[str] = (), strength: Strength = SHIFTS_OWN
+) -> Path:
     """Edit one shift with several editors and write the comparison; return the page's path.
 
     Args:
         options: As for a run; ``limit`` bounds the images of each editor.
         editors: Names; all of them if empty.
+        strength: Other settings than the shift's.
 
     Raises:
         UsageError: Something that the user can mend.
@@ -50,7 +69,7 @@ def compare_editors(options: RunOptions, editors: Sequence[str] = ()) -> Path:
     sets: dict[str, TestSet] = {}
     for name in names:
         say(console, f"Editor {name}")
-        edited = replace(opened, job=replace(job, shift=with_editor(job.shift, name)))
+        edited = replace(opened, job=replace(job, shift=with_editor(job.shift, name, strength)))
         sets[name] = build_set(edited, options, cache, console)
         result = audit(edited, options, sets[name], cache, console)
         with console.status("Timing"):
@@ -62,7 +81,9 @@ def compare_editors(options: RunOptions, editors: Sequence[str] = ()) -> Path:
         title=job.shift.title,
         primary=result.primary,
         seed=options.seed,
-        settings=job.shift.editor.main.model_dump(mode="json", exclude={"name"}),
+        settings=job.shift.editor.main.model_copy(update=strength.settings()).model_dump(
+            mode="json", exclude={"name"}
+        ),
         rows=rows,
     )
     page = write_comparison(comparison, _studies(opened, sets), job.out)
@@ -71,14 +92,15 @@ def compare_editors(options: RunOptions, editors: Sequence[str] = ()) -> Path:
     return page
 
 
-def with_editor(shift: ShiftSpec, name: str) -> ShiftSpec:
+def with_editor(shift: ShiftSpec, name: str, strength: Strength = SHIFTS_OWN) -> ShiftSpec:
     """Return the shift's stress edits with another editor at the same settings, all of them kept."""
     bare = stress_only(shift)
+    update = {"name": name, **strength.settings()}
     scenarios = [
-        scenario.model_copy(update={"editor": bare.editor_of(scenario).model_copy(update={"name": name})})
+        scenario.model_copy(update={"editor": bare.editor_of(scenario).model_copy(update=update)})
         for scenario in bare.scenarios
     ]
-    editor = bare.editor.model_copy(update={"name": name})
+    editor = bare.editor.model_copy(update=update)
     return bare.model_copy(
         update={"editor": editor, "scenarios": scenarios, "filter": FilterSpec(encoder=None)}
     )
@@ -121,30 +143,32 @@ def _studies(opened: Opened, sets: "dict[str, TestSet]") -> list[EditedStudy]:
     return found
 
 
+_FIGURES = (
+    ("error in the edit mask", "edit_error", 4),
+    ("the same, unedited", "source_error", 4),
+    ("change in the keep mask", "keep_change", 4),
+    ("change outside both", "outside_change", 4),
+    ("kept object retained", "retained", 2),
+    ("seam against the source", "seam", 2),
+    ("seam against the truth", "seam_vs_truth", 2),
+)
+
+
 def _print(console: Console, comparison: EditorComparison) -> None:
+    """Print one column an editor, so that the table fits a narrow terminal."""
+    rows = comparison.rows
     table = Table(title=f"{comparison.title}: editors compared", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("Editor")
-    headings = [
-        "n",
-        "error in edit mask",
-        "change in keep mask",
-        "outside",
-        "kept object",
-        "seam",
-        "seam/truth",
-    ]
-    models = list(comparison.rows[0].models)
-    for heading in (*headings, *models, "s/image"):
-        table.add_column(heading, justify="right")
-    for row in comparison.rows:
-        figures = [row.edit_error, row.keep_change, row.outside_change]
-        ratios = [row.retained, row.seam, row.seam_vs_truth, *(row.models[name] for name in models)]
-        cells = [_cell(found, 4) for found in figures] + [_cell(found, 2) for found in ratios]
-        table.add_row(row.editor, str(row.n), *cells, f"{row.seconds:.2f}" if row.seconds else "")
-    first = comparison.rows[0]
-    blank = [""] * 5
-    truth = [_cell(first.truth[name], 2) if name in first.truth else "" for name in models]
-    table.add_row("no edit / truth", str(first.n), _cell(first.source_error, 4), *blank, *truth, "")
+    table.add_column("", overflow="fold")
+    for row in rows:
+        table.add_column(row.editor, justify="right")
+    table.add_row("images", *(str(row.n) for row in rows))
+    for words, name, digits in _FIGURES:
+        table.add_row(words, *(_cell(getattr(row, name), digits) for row in rows))
+    for model in rows[0].models:
+        table.add_row(f"{comparison.primary}, {model}", *(_cell(row.models[model], 2) for row in rows))
+        if model in rows[0].truth:
+            table.add_row("  on the truth", *(_cell(row.truth[model], 2) for row in rows))
+    table.add_row("seconds an image", *("" if row.seconds is None else f"{row.seconds:.2f}" for row in rows))
     console.print(table)
 
 

@@ -19,7 +19,7 @@ _Models = Annotated[
 ]
 
 
-def compare_editors(
+def compare_editors(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     *,
     shift: Annotated[str, typer.Option(help="Name of a declared shift, or its YAML file.")],
@@ -30,6 +30,13 @@ def compare_editors(
     model: _Models = None,
     out: _Out = None,
     limit: Annotated[int, typer.Option(min=2, help="Images that each editor edits.")] = 32,
+    steps: Annotated[int | None, typer.Option(min=1, max=1000, help="Steps, instead of the shift's.")] = None,
+    guidance_scale: Annotated[
+        float | None, typer.Option(min=0.0, max=100.0, help="Guidance, instead of the shift's.")
+    ] = None,
+    skip_ratio: Annotated[
+        float | None, typer.Option(min=0.0, max=0.99, help="Share of steps skipped, instead of the shift's.")
+    ] = None,
     device: DeviceOption = Device.AUTO,
     seed: _Seed = 0,
     batch_size: _Batch = 8,
@@ -37,6 +44,7 @@ def compare_editors(
 ) -> None:
     """Edit one shift with every editor; measure errors, seams, what is kept, time, and the models' answers."""
     with guarded(debug=context.obj):
+        from radbench.cli.compare import Strength
         from radbench.cli.compare import compare_editors as compare
         from radbench.cli.run import OUT, RunOptions
 
@@ -50,7 +58,7 @@ def compare_editors(
             batch_size=batch_size,
             bundle=bundle,
         )
-        compare(options, editor or ())
+        compare(options, editor or (), Strength(steps, guidance_scale, skip_ratio))
 
 
 def validate(
