@@ -103,7 +103,9 @@ def editor_row(
         pictures = _pictures(cohort, testset, record, studies[record.study_id])
         for name, measure in _MEASURES.items():
             values[name].append(measure(pictures))
-    figures = {name: _estimate(draws, records, found) for name, found in values.items()}
+    figures = {
+        name: _estimate(draws, records, found, is_share=name == "retained") for name, found in values.items()
+    }
     return EditorRow(
         editor=editor,
         n=len(records),
@@ -151,13 +153,15 @@ _MEASURES: Mapping[str, Callable[[_Seen], float | None]] = {
 }
 
 
-def _estimate(draws: Draws, records: Sequence["Record"], values: Sequence[float | None]) -> Estimate:
+def _estimate(
+    draws: Draws, records: Sequence["Record"], values: Sequence[float | None], *, is_share: bool
+) -> Estimate:
     known = [index for index, value in enumerate(values) if value is not None]
     if not known:
         return Estimate(value=None, n=0, note=NO_REGION if records else NO_IMAGES)
     numbers = np.array([values[index] for index in known], dtype=np.float64)
     places = draws.places([records[index].patient_id for index in known])
-    if set(np.unique(numbers)) <= {0.0, 1.0}:
+    if is_share:
         found = share(draws, places, numbers == 1.0)
         low, high, note = found.interval()
     else:
