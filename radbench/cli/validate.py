@@ -84,14 +84,13 @@ def _csv(rows: Sequence[AgreementRow]) -> bytes:
 
 def _print(console: Console, found: Agreement) -> None:
     table = Table(title="Predicted against true drop", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("Shift", "Model", "Metric"):
-        table.add_column(heading)
-    for heading in ("Seed", "n", "Predicted", "95 % interval", "True", "Error"):
-        table.add_column(heading, justify="right")
+    for heading in ("Shift", "Model"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("Seed", "n", "Predicted", "True", "Error"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in found.rows:
-        interval = "" if row.low is None or row.high is None else f"{row.low:.3f} to {row.high:.3f}"
-        figures = (f"{row.predicted:.3f}", interval, f"{row.true:.3f}", f"{row.error:+.3f}")
-        table.add_row(row.shift, row.model, row.primary, str(row.seed), str(row.n), *figures)
+        figures = (f"{row.predicted:.3f}", f"{row.true:.3f}", f"{row.error:+.3f}")
+        table.add_row(row.shift, row.model, str(row.seed), str(row.n), *figures)
     console.print(table)
     for part in found.summaries:
         error, rank, coverage = (
