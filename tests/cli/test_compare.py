@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from radbench.audit.editors import EditorComparison
-from radbench.cli.compare import compare_editors, with_editor
+from radbench.cli.compare import Strength, compare_editors, with_editor
 from radbench.cli.run import RunOptions
 from radbench.errors import UsageError
 from radbench.specs import load_shift
@@ -30,8 +30,8 @@ def test_every_editor_has_a_row_and_a_picture_of_the_same_studies(inside: Path, 
     by_name = {row.editor: row for row in found.rows}
     assert all(row.n == 3 and row.failed == 0 and (row.seconds or 0) > 0 for row in found.rows)
     assert len({row.source_error.value for row in found.rows}) == 1, "the unedited image is the same for all"
-    keep, outside = by_name["radedit"].keep_change.value, by_name["diffedit"].outside_change.value
-    assert keep is not None and outside is not None
+    assert by_name["radedit"].keep_change.value == 0, "the keep mask is pasted back"
+    assert (by_name["sdedit"].keep_change.value or 0) > 0, "it knows no mask"
     html = page.read_text(encoding="utf-8")
     assert html.count("<img ") == 3 * (2 + len(names))
     assert "<script" not in html
@@ -59,3 +59,12 @@ def test_only_the_editor_differs(inside: Path) -> None:
             before.keep_mask,
         )
         assert after.sham_prompt is None and after.placebo is None
+
+
+def test_a_given_strength_replaces_the_shifts_for_every_scenario(inside: Path) -> None:
+    shift = load_shift(inside / "shifts" / "tiny.yaml")
+    other = with_editor(shift, "sdedit", Strength(skip_ratio=0.25))
+    for scenario in other.scenarios:
+        editor = other.editor_of(scenario)
+        assert (editor.name, editor.skip_ratio) == ("sdedit", 0.25)
+        assert editor.guidance_scale == shift.editor.main.guidance_scale
