@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 Task = Literal["classification", "segmentation"]
 Primary = Literal["accuracy", "dice"]
 Role = Literal["model", "control"]

@@ -34,6 +34,17 @@ from radbench.audit.basics import (
     Task,
     Verdict,
 )
+from radbench.audit.evidence import (
+    Baseline,
+    CalibrationBin,
+    ClaimResult,
+    Finding,
+    GateResult,
+    ModelComparison,
+    Power,
+    SubgroupResult,
+    TestResult,
+)
 from radbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,17 +59,24 @@ __all__ = [
     "ArmResult",
     "AttritionRow",
     "AuditResult",
+    "Baseline",
+    "CalibrationBin",
     "CaseRow",
     "CheckpointSummary",
+    "ClaimResult",
     "CohortSummary",
     "DoseRow",
     "EditQuality",
     "Estimate",
+    "Finding",
+    "GateResult",
     "Instrument",
     "IntervalSummary",
+    "ModelComparison",
     "ModelResult",
     "PairedResult",
     "PlaceboResult",
+    "Power",
     "Primary",
     "Role",
     "ScenarioResult",
@@ -66,7 +84,9 @@ __all__ = [
     "ShiftSummary",
     "Spread",
     "Strict",
+    "SubgroupResult",
     "Task",
+    "TestResult",
     "TestSetSummary",
     "Verdict",
 ]
@@ -81,6 +101,8 @@ class ArmResult(Strict):
         positives: images with the target's label 1; None for a segmentation.
         empty: images in which the model marked nothing at all; None for a classification. Such an image has
             Dice 0 and no surface distance, unless there was nothing to mark.
+        indeterminate: images that the model gave no answer for. Each counts as wrong in accuracy, sensitivity and
+            specificity, and has no part in figures of the scores.
         metrics: keyed by name ("accuracy", "specificity", ... or "dice", "hausdorff_95", ...).
     """
 
@@ -88,6 +110,7 @@ class ArmResult(Strict):
     patients: int
     positives: int | None = None
     empty: int | None = None
+    indeterminate: int = 0
     metrics: dict[str, Estimate]
 
 
@@ -211,6 +234,17 @@ class ModelResult(Strict):
         instrument: whether this model's verdict can be believed; None where nothing was measured.
         dose: the editor's settings that the shift lists, scenario by scenario.
         checkpoints: further runs of the model, if it has any.
+        format: how the model was delivered; ``source`` its file name or address, ``pinned`` whether a SHA-256 was
+            declared for it, ``output`` what its values mean.
+        intended_use: what the vendor says that the model is for.
+        claims: the vendor's claims beside what was measured on the real arm.
+        preflight: what was declared and observed before the audit; empty where no preflight was run.
+        forced: whether the model was audited although it fails its own contract.
+        tests: tests of "nothing changed", corrected over the family of shifts and subgroups.
+        power: what a test set of this size can show.
+        subgroups: columns of the manifest, value by value.
+        calibration: tenths of the score in the real and the stress arm, of a model that gives probabilities.
+        failure: what kind of failure ``error`` is: "crash", "timeout", "memory", "output" or "refused".
     """
 
     name: str
@@ -232,7 +266,20 @@ class ModelResult(Strict):
     instrument: Instrument | None = None
     dose: list[DoseRow] = Field(default_factory=list)
     checkpoints: CheckpointSummary | None = None
+    format: str = ""
+    source: str = ""
+    pinned: bool = True
+    output: str = ""
+    intended_use: str = ""
+    claims: list[ClaimResult] = Field(default_factory=list)
+    preflight: list[Finding] = Field(default_factory=list)
+    forced: bool = False
+    tests: list[TestResult] = Field(default_factory=list)
+    power: Power | None = None
+    subgroups: list[SubgroupResult] = Field(default_factory=list)
+    calibration: list[CalibrationBin] = Field(default_factory=list)
     error: str | None = None
+    failure: str | None = None
 
     def metric(self, arm: Arm, name: str) -> Estimate | None:
         """Return one figure of one arm, or None where it was not measured."""
@@ -250,7 +297,7 @@ class CaseRow(Strict):
     Attributes:
         label: the target's label in this arm; None for a segmentation.
         score: in [0, 1]; None for a segmentation and for a model that gives labels only.
-        decision: 0 or 1 at the locked operating point; None for a segmentation.
+        decision: 0 or 1 at the locked operating point, -1 for no answer; None for a segmentation.
         value: the image's part in the primary metric: 0 or 1 (right), or its Dice.
         figures: for a segmentation, the image's other metrics; None where undefined.
     """
@@ -270,11 +317,12 @@ class CaseRow(Strict):
 class AuditResult(Strict):
     """One audit: one shift, one test set, any number of models. JSON round-trips without loss.
 
-    ``verdict`` is the gravest of the models with role "model". ``instrument`` speaks for the whole audit:
+    ``verdict`` is the gravest of the models with role "model", and of ``gates`` where rules were declared (then
+    these alone decide, beside the models' errors). ``instrument`` speaks for the whole audit:
     the gravest of the models', and INCONCLUSIVE where a control model falls.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     tool: dict[str, str]
     task: Task = "classification"
     primary: Primary = "accuracy"
@@ -291,6 +339,10 @@ class AuditResult(Strict):
     edit_quality: list[EditQuality]
     placebo: list[PlaceboResult] = Field(default_factory=list)
     attrition: list[AttritionRow] = Field(default_factory=list)
+    comparisons: list[ModelComparison] = Field(default_factory=list)
+    gates: list[GateResult] = Field(default_factory=list)
+    baseline: Baseline | None = None
+    prevalence: float | None = None
     cases: list[CaseRow]
 
     @property

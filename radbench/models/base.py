@@ -16,8 +16,22 @@ Image: TypeAlias = NDArray[np.uint8]
 Kind = Literal["probabilities", "labels", "masks"]
 
 
+Failure = Literal["crash", "timeout", "memory", "output", "refused"]
+"""How a model fails: its process died, ran out of time or of memory; it answered what its declaration rules out; or it
+is not run at all because it would run code, or breaks its own contract."""
+
+
 class ModelFailureError(RadbenchError):
-    """A model under test could not answer, or answered what its declaration rules out."""
+    """A model under test could not answer, or answered what its declaration rules out.
+
+    Args:
+        message: one sentence.
+        kind: how it failed.
+    """
+
+    def __init__(self, message: str, *, kind: Failure = "output") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -25,8 +39,8 @@ class Prediction:
     """What a model said about N images.
 
     Attributes:
-        kind: "probabilities" (values float64 [N] in [0, 1]), "labels" (values int64 [N], 0 or 1, from a
-            model that gives no score) or "masks" (values bool [N, H, W]).
+        kind: "probabilities" (values float64 [N] in [0, 1], NaN for no answer), "labels" (values int64 [N], 0 or
+            1, -1 for no answer, from a model that gives no score) or "masks" (values bool [N, H, W]).
         values: one entry an image, in the order of the images.
     """
 
@@ -34,19 +48,20 @@ class Prediction:
     values: NDArray[np.generic]
 
     def decisions(self, operating_point: float) -> NDArray[np.int64]:
-        """Return int64 [N], 1 where the score is at least ``operating_point`` (or the label is 1).
+        """Return int64 [N], 1 where the score is at least ``operating_point`` (or the label is 1), -1 for no answer.
 
         Raises:
             ValueError: masks hold no decision.
         """
         if self.kind == "probabilities":
-            return (self.values.astype(np.float64) >= operating_point).astype(np.int64)
+            scores = self.values.astype(np.float64)
+            return np.where(np.isnan(scores), -1, (scores >= operating_point).astype(np.int64))
         if self.kind == "labels":
             return self.values.astype(np.int64)
         raise ValueError("A segmentation has masks and no decision.")
 
     def scores(self) -> NDArray[np.float64] | None:
-        """Return float64 [N] in [0, 1], or None for a model that gives no score."""
+        """Return float64 [N] in [0, 1] (NaN for no answer), or None for a model that gives no score."""
         return self.values.astype(np.float64) if self.kind == "probabilities" else None
 
 

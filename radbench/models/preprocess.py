@@ -58,6 +58,6 @@ def standardise(pixels: "torch.Tensor", contract: InputContract) -> "torch.Tenso
     """
     low, high = contract.value_range
     scaled = (pixels * (high - low) + low).expand(-1, contract.channels, -1, -1)
-    mean = pixels.new_tensor(contract.mean)[:, None, None]
-    std = pixels.new_tensor(contract.std)[:, None, None]
+    mean = pixels.new_tensor(contract.means)[:, None, None]
+    std = pixels.new_tensor(contract.stds)[:, None, None]
     return (scaled - mean) / std

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from radbench.specs.base import Base
 from radbench.specs.bundle import BundleSpec, ComponentRef
+from radbench.specs.gates import GateRule, GatesSpec
+from radbench.specs.input_contract import InputContract
 from radbench.specs.loading import load_yaml
-from radbench.specs.model import InputContract, ModelSpec
+from radbench.specs.model import Claim, ModelSpec
 from radbench.specs.shift import (
     ControlsSpec,
     EditorSpec,
@@ -21,10 +23,13 @@ from radbench.specs.shift import (
 __all__ = [
     "Base",
     "BundleSpec",
+    "Claim",
     "ComponentRef",
     "ControlsSpec",
     "EditorSpec",
     "FilterSpec",
+    "GateRule",
+    "GatesSpec",
     "InputContract",
     "MaskRule",
     "ModelSpec",
@@ -34,6 +39,7 @@ __all__ = [
     "ShiftSpec",
     "SourceSpec",
     "load_bundle_spec",
+    "load_gates",
     "load_model",
     "load_shift",
     "load_yaml",
@@ -53,3 +59,8 @@ def load_model(path: str | Path) -> ModelSpec:
 def load_bundle_spec(path: str | Path) -> BundleSpec:
     """Read the YAML file of a diffusion bundle's assembly; see ``load_yaml`` for the errors."""
     return load_yaml(path, BundleSpec)
+
+
+def load_gates(path: str | Path) -> GatesSpec:
+    """Read a file of release gates (``gates.yaml``); see ``load_yaml`` for the errors."""
+    return load_yaml(path, GatesSpec)

@@ -33,7 +33,18 @@ __all__ = [
 ]
 
 Task: TypeAlias = Literal["classification", "segmentation"]
-ClassificationMetric: TypeAlias = Literal["accuracy", "sensitivity", "specificity", "auroc"]
+ClassificationMetric: TypeAlias = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "auroc",
+    "auprc",
+    "brier",
+    "ece",
+    "ppv",
+    "npv",
+]
 SegmentationMetric: TypeAlias = Literal[
     "dice", "iou", "hausdorff_95", "average_surface_distance", "average_symmetric_surface_distance"
 ]
@@ -80,7 +91,11 @@ class ShiftSpec(Base):
         editor: The editor and its settings; a scenario may have its own.
         filter: Which edits are good enough to measure on.
         controls: The controls that tell the shift from the editor.
-        metrics: What is measured.
+        metrics: What is measured. ``ppv`` and ``npv`` are given at ``prevalence``, never at the test set's own.
+        prevalence: Share of patients with the target where the model is to be used.
+        max_drop: Largest fall of the primary metric that a model may have under this shift; a run's ``--max-drop``
+            goes before it, and judging is by 0.1 where neither says anything.
+        subgroups: Columns of the manifest (attributes of a study) whose values are reported one by one.
         models: Names of the models that run unless others are asked for.
         control_models: Names of models that are known to be robust to this shift. If one falls, the editor is
             to blame and no verdict is given.
@@ -100,6 +115,9 @@ class ShiftSpec(Base):
     filter: FilterSpec = FilterSpec(encoder=None)
     controls: ControlsSpec = ControlsSpec()
     metrics: list[Metric] = Field(min_length=1)
+    prevalence: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    max_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    subgroups: list[Text] = Field(default_factory=list)
     models: list[Text] = Field(default_factory=list)
     control_models: list[Text] = Field(default_factory=list)
 
@@ -112,6 +130,7 @@ class ShiftSpec(Base):
         for field, names in (
             ("scenarios", [scenario.name for scenario in self.scenarios]),
             ("metrics", list(self.metrics)),
+            ("subgroups", self.subgroups),
             ("models", self.models),
             ("control_models", self.control_models),
         ):
@@ -130,6 +149,11 @@ class ShiftSpec(Base):
             raise ValueError(
                 f"metrics has '{wrong[0]}', which does not measure a {self.task}, expected some of "
                 f"{', '.join(METRICS_OF[self.task])}"
+            )
+        asked = [name for name in ("ppv", "npv") if name in self.metrics]
+        if asked and self.prevalence is None:
+            raise ValueError(
+                f"metrics has '{asked[0]}', which depends on how common the target is, expected 'prevalence' too"
             )
         for scenario in self.scenarios:
             if self.task == "classification" and self.target not in scenario.labels_after:
