@@ -1,47 +1,115 @@
-"""From a grayscale uint8 image to the tensor that a model's input contract asks for."""
+"""From a grayscale uint8 image to the numbers that a model's input contract asks for, and its maps back again.
 
+In order: inverted where the contract is MONOCHROME1; brought to the contract's size by its resize rule (bilinear,
+antialiased); mapped to its value range; one channel repeated; mean and standard deviation; type and layout.
+"""
+
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radbench.errors import UsageError
 from radbench.models.base import Image
+from radbench.models.geometry import canvas, interpolated, margin, placed, taken
 from radbench.specs import InputContract
 
 if TYPE_CHECKING:
     import torch
 
 
-def to_input(image: Image, contract: InputContract) -> "torch.Tensor":
-    """Prepare one image.
+def to_batch(images: Sequence[Image], contract: InputContract, rows: int) -> NDArray[np.generic]:
+    """Prepare images for one forward pass.
 
     Args:
-        image: uint8 [H, W].
+        images: at most ``rows`` images, uint8 [H, W], of any sizes.
         contract: what the model expects.
+        rows: rows of the batch; those after the images are zero.
 
     Returns:
-        float32 [channels, height, width].
+        [rows, C, H, W] (or [rows, H, W, C]) in the contract's size, type, layout and value range.
 
     Raises:
-        UsageError: the image is not uint8 [H, W].
+        UsageError: an image is not uint8 [H, W].
     """
+    height, width = contract.spatial_shape
+    batch = np.zeros((rows, contract.channels, height, width), np.float32)
+    mean = np.array(contract.means, np.float32)[:, None, None]
+    std = np.array(contract.stds, np.float32)[:, None, None]
+    low, high = contract.value_range
+    for index, image in enumerate(images):
+        batch[index] = (_unit(image, contract) * np.float32(high - low) + np.float32(low) - mean) / std
+    if contract.layout == "NHWC":
+        batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
+    return _typed(batch, np.dtype(contract.dtype))
+
+
+def maps_to_size(
+    maps: NDArray[np.floating], contract: InputContract, size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Undo the resize rule for maps that a model drew on images of one size.
+
+    Args:
+        maps: [N, h, w] of any size, over what the model saw.
+        contract: the model's input contract.
+        size: height and width of the images.
+
+    Returns:
+        float64 [N, H, W] (bilinear); what the rule "crop" did not show to the model is 0.
+    """
+    height, width = canvas(size, contract)
+    shown = maps.astype(np.float64)
+    if shown.shape[1:] != (height, width):
+        shown = interpolated(shown, (height, width))
+    return taken(shown, size)
+
+
+def to_input(image: Image, contract: InputContract) -> "torch.Tensor":
+    """Prepare one image: float32 [channels, height, width]."""
     import torch
 
-    if image.ndim != 2 or image.dtype != np.uint8:
+    return torch.from_numpy(to_batch([image], contract, 1)[0].astype(np.float32))
+
+
+def _unit(image: Image, contract: InputContract) -> NDArray[np.float32]:
+    """Return float32 [height, width] in [0, 1], at the contract's size."""
+    from PIL import Image as Picture
+
+    if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
         raise UsageError(
             f"A model was given an image of shape {list(image.shape)} and type {image.dtype}; "
             "expected grayscale uint8 [height, width]."
         )
-    pixels = torch.from_numpy(np.array(image)).to(torch.float32)[None, None]
-    return standardise(fit(pixels / 255.0, contract), contract)[0]
+    pixels = image.astype(np.float32) / np.float32(255.0)
+    if contract.photometric == "MONOCHROME1":
+        pixels = np.float32(1.0) - pixels
+    pixels = placed(pixels, canvas((image.shape[0], image.shape[1]), contract))
+    height, width = contract.spatial_shape
+    if pixels.shape == (height, width):
+        return pixels
+    resized = Picture.fromarray(pixels).resize((width, height), Picture.Resampling.BILINEAR)
+    return np.asarray(resized, np.float32)
+
+
+def _typed(batch: NDArray[np.float32], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)  # type: ignore[type-var] # an integer type, as just asked
+        return np.clip(np.rint(batch), limits.min, limits.max).astype(dtype)
+    return batch.astype(dtype, copy=False)
 
 
 def fit(pixels: "torch.Tensor", contract: InputContract) -> "torch.Tensor":
-    """Resize float32 [N, 1, H, W] to the contract's spatial shape (bilinear, antialiased) if it differs."""
+    """Resize float32 [N, 1, H, W] to the contract's spatial shape by its resize rule, where training needs a tensor."""
     from torch.nn import functional as F
 
     height, width = contract.spatial_shape
-    if tuple(pixels.shape[-2:]) == (height, width):
+    rows, columns = canvas((pixels.shape[-2], pixels.shape[-1]), contract)
+    top, left = margin(pixels.shape[-2], rows), margin(pixels.shape[-1], columns)
+    if (rows, columns) != tuple(pixels.shape[-2:]):
+        edges = (left, columns - pixels.shape[-1] - left, top, rows - pixels.shape[-2] - top)
+        pixels = F.pad(pixels, edges)
+    if (rows, columns) == (height, width):
         return pixels
     return F.interpolate(pixels, (height, width), mode="bilinear", align_corners=False, antialias=True)
 

@@ -125,9 +125,7 @@ class TensorAdapter(Adapter):
                 f"Model '{self.spec.name}' was given images of {len(sizes)} sizes ({sizes[0]} and {sizes[1]} "
                 "among them), expected one size in a call."
             )
-        parts = [
-            self._some(images[start : start + self.rows]) for start in range(0, len(images), self.rows)
-        ]
+        parts = [self._some(images[start : start + self.rows]) for start in range(0, len(images), self.rows)]
         return joined(parts, self.spec)
 
     def _some(self, images: Sequence[Image]) -> Prediction:
@@ -141,7 +139,9 @@ class TensorAdapter(Adapter):
                     kind="output",
                 )
         return decode(
-            self.spec, {name: values[: len(images)] for name, values in first.items()}, [i.shape for i in images]
+            self.spec,
+            {name: values[: len(images)] for name, values in first.items()},
+            [i.shape for i in images],
         )
 
 
@@ -150,5 +150,7 @@ def joined(parts: Sequence[Prediction], spec: ModelSpec) -> Prediction:
     if not parts:
         if spec.task == "segmentation":
             return Prediction("masks", np.zeros((0, 0, 0), np.bool_))
-        return Prediction("labels" if spec.output == "labels" else "probabilities", np.zeros(0))
+        if spec.output == "labels":
+            return Prediction("labels", np.zeros(0, np.int64))
+        return Prediction("probabilities", np.zeros(0))
     return Prediction(parts[0].kind, np.concatenate([part.values for part in parts]))
