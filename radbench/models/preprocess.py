@@ -65,13 +65,6 @@ def maps_to_size(
     return taken(shown, size)
 
 
-def to_input(image: Image, contract: InputContract) -> "torch.Tensor":
-    """Prepare one image: float32 [channels, height, width]."""
-    import torch
-
-    return torch.from_numpy(to_batch([image], contract, 1)[0].astype(np.float32))
-
-
 def _unit(image: Image, contract: InputContract) -> NDArray[np.float32]:
     """Return float32 [height, width] in [0, 1], at the contract's size."""
     from PIL import Image as Picture

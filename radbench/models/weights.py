@@ -1,33 +1,13 @@
-"""Weights files: verified before anything reads them, and fitted to a network tensor by tensor."""
+"""Safetensors files fitted to a network tensor by tensor."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radbench.errors import UsageError
-from radbench.runtime import sha256_file
-from radbench.specs import ModelSpec
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-
-def verify(spec: ModelSpec) -> None:
-    """Check that the declared weights file is there and has the declared SHA-256.
-
-    Raises:
-        UsageError: it is missing, cannot be read, or is another file.
-    """
-    path = spec.weights_path
-    where = f"{spec.origin}: weights" if spec.origin else f"Model '{spec.name}': weights"
-    if not path.is_file():
-        raise UsageError(f"{where} names {path}, which is not there; expected a .safetensors file.")
-    found = sha256_file(path)
-    if found != spec.sha256:
-        raise UsageError(
-            f"{path}: SHA-256 is {found}, expected {spec.sha256} as declared by model '{spec.name}'; "
-            "restore the file, or declare the new digest if you meant to change the weights."
-        )
 
 
 def load_weights(network: "nn.Module", path: Path) -> None:
