@@ -1,0 +1,115 @@
+"""Release gates: every declared rule judged on the bound of its interval, and the verdict that follows.
+
+The rules decide (with the models' errors): PASS where even the worse limit of every figure is within its rule, FAIL
+where even the better one is beyond it, INCONCLUSIVE where the interval holds the limit, and NOT_RUN for whatever was
+not measured. Nothing that a model does on edited images passes or fails while the editor is not believed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from radbench.audit.baseline import Earlier, about
+from radbench.audit.basics import Verdict
+from radbench.audit.gate_rules import judged, rule_result
+from radbench.audit.result import AuditResult, GateResult
+from radbench.errors import did_you_mean
+from radbench.specs import GateRule, GatesSpec
+from radbench.specs.shift import METRICS_OF
+
+MARGIN: Final = 0.05
+"""By how much a model may be worse than the baseline's where no rule says it."""
+
+
+def gated(result: AuditResult, spec: GatesSpec | None, baseline: Earlier | None = None) -> AuditResult:
+    """Return a result judged by the rules that speak of it.
+
+    Args:
+        result: The audit. Where a largest drop was asked for (``gate``), that is one more rule.
+        spec: The rules; those of other shifts are left out (``unmet`` finds them).
+        baseline: The earlier result of this shift. Without a rule about it, the models may be worse by ``MARGIN``
+            on the real and on the stress images.
+
+    Returns:
+        The result with ``gates``, ``baseline``, ``gate`` and ``verdict``; as it was where no rule speaks of it.
+    """
+    rules = with_baseline_rules(spec, asked=baseline is not None)
+    found = [one for rule in rules if speaks_of(rule, result) for one in judged(rule, result, baseline)]
+    earlier = None if baseline is None else about(result, baseline)
+    if not found:
+        return result.model_copy(update={"baseline": earlier})
+    gates = [*(_asked_drops(result) if result.gate else []), *found]
+    update = {"gates": gates, "baseline": earlier, "gate": True, "verdict": _gravest(result, gates)}
+    return result.model_copy(update=update)
+
+
+def with_baseline_rules(spec: GatesSpec | None, *, asked: bool) -> list[GateRule]:
+    """Return the rules of ``spec``, and if a baseline was asked for and none speaks of it, those of ``MARGIN``."""
+    rules = [] if spec is None else list(spec.rules)
+    if asked and not any(rule.measure == "worse_than_baseline" for rule in rules):
+        why = f"a baseline was given, and {MARGIN:g} is the margin where no rule says another"
+        rules += [
+            GateRule(measure="worse_than_baseline", arm="real", max=MARGIN, why=why),
+            GateRule(measure="worse_than_baseline", arm="stress", max=MARGIN, why=why),
+        ]
+    return rules
+
+
+def unmet(rules: GatesSpec | Sequence[GateRule], results: Sequence[AuditResult]) -> list[GateResult]:
+    """Return the rules that speak of none of the results, each NOT_RUN: what was not measured never passes."""
+    declared = rules.rules if isinstance(rules, GatesSpec) else rules
+    return [
+        rule_result(rule, rule.shift or "", rule.model or "", None, Verdict.NOT_RUN, _absence(rule, results))
+        for rule in declared
+        if not any(speaks_of(rule, result) for result in results)
+    ]
+
+
+def with_unmet(result: AuditResult, rules: Sequence[GateResult]) -> AuditResult:
+    """Return a result that also answers for rules that nothing was run for."""
+    if not rules:
+        return result
+    gates = [*(result.gates or (_asked_drops(result) if result.gate else [])), *rules]
+    return result.model_copy(update={"gates": gates, "gate": True, "verdict": _gravest(result, gates)})
+
+
+def speaks_of(rule: GateRule, result: AuditResult) -> bool:
+    """Whether a rule is to be judged by a result.
+
+    A rule that names the shift always is. One for every shift is left out where its metric belongs to another
+    task, or its model or scenario to another shift.
+    """
+    if rule.shift is not None:
+        return rule.shift == result.shift.name
+    fits = rule.metric is None or rule.metric in METRICS_OF[result.task]
+    decides = rule.measure != "flip_rate" or result.task == "classification"
+    model = rule.model is None or any(model.name == rule.model for model in result.models)
+    scenario = rule.scenario is None or any(one.name == rule.scenario for one in result.shift.scenarios)
+    return fits and decides and model and scenario
+
+
+def _asked_drops(result: AuditResult) -> list[GateResult]:
+    """Return the largest drop that the run was asked to accept, as one rule a model with its own verdict."""
+    rule = GateRule(
+        measure="drop", max=result.max_drop, why="the largest drop that the run was asked to accept"
+    )
+    shift, models = result.shift.name, [model for model in result.models if model.role == "model"]
+    drops = {model.name: model.paired["stress"].drop for model in models if "stress" in model.paired}
+    return [
+        rule_result(rule, shift, model.name, drops.get(model.name), model.verdict, model.reason)
+        for model in models
+    ]
+
+
+def _gravest(result: AuditResult, gates: Iterable[GateResult]) -> Verdict:
+    errors = [Verdict.ERROR for one in result.models if one.role == "model" and one.verdict is Verdict.ERROR]
+    return Verdict.overall([*errors, *(gate.verdict for gate in gates)])
+
+
+def _absence(rule: GateRule, results: Sequence[AuditResult]) -> str:
+    if rule.shift is not None:
+        hint = did_you_mean(rule.shift, [result.shift.name for result in results])
+        return f"Not measured: the shift '{rule.shift}' was not run.{hint}"
+    if rule.model is not None:
+        hint = did_you_mean(rule.model, {model.name for result in results for model in result.models})
+        return f"Not measured: the model '{rule.model}' was not run.{hint}"
+    return "Not measured: no shift that was run has it."
