@@ -130,9 +130,7 @@ def _label(cell: Cell, spec: ModelSpec) -> object:
 def _decoded(asked: Answering, cells: list[list[object]], places: Sequence[str]) -> Prediction:
     labelled = asked.spec.output == "labels"
     width = len(asked.columns)
-    values: NDArray[np.generic] = np.empty((len(cells), width), object if labelled else np.float64)
-    for number, row in enumerate(cells):
-        values[number] = row
+    values = np.array(cells, object if labelled else np.float64).reshape(len(cells), width)
     try:
         return _decode(asked, values)
     except ModelFailureError as error:
@@ -145,7 +143,4 @@ def _decoded(asked: Answering, cells: list[list[object]], places: Sequence[str])
 
 
 def _decode(asked: Answering, values: NDArray[np.generic]) -> Prediction:
-    if not len(values):
-        kind = "labels" if asked.spec.output == "labels" else "probabilities"
-        return Prediction(kind, np.zeros(0, np.int64 if kind == "labels" else np.float64))
     return decode(asked.spec, {asked.columns[0]: values}, [(1, 1)] * len(values))

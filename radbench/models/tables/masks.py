@@ -58,7 +58,7 @@ def read_mask(path: Path, size: tuple[int, int], spec: ModelSpec) -> NDArray[np.
     labelled = spec.output == "labels"
     numbered = labelled and len(spec.mask_classes) > 1
     if labelled and not numbered and set(np.unique(pixels).tolist()) <= {0, 255}:
-        pixels = pixels > 0
+        pixels = pixels.clip(0, 1)
     values = pixels if labelled else pixels / np.float64(np.iinfo(pixels.dtype).max)
     alone = {
         "mask_classes": spec.mask_classes if numbered else [],
