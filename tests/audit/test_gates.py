@@ -2,7 +2,7 @@
 
 import pytest
 from gate_world import broken, model, near, result, trusted
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.audit.gate_figures import absolute
@@ -190,6 +190,7 @@ def test_words_of_a_rule():
 finite = st.floats(-1, 1)
 
 
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(finite, min_size=3, max_size=3).map(sorted))
 def test_the_absolute_interval_holds_every_absolute_value_of_the_interval(limits):
     low, value, high = limits
@@ -199,6 +200,7 @@ def test_the_absolute_interval_holds_every_absolute_value_of_the_interval(limits
     assert found.low in {0.0, abs(low), abs(high)}
 
 
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(value=finite, half=st.floats(0.001, 0.5), limit=finite)
 def test_min_and_max_are_mirror_images(value, half, limit):
     below = one({"measure": "shift_effect", "max": limit}, model(shift_effect=near(value, half)))
