@@ -1,0 +1,135 @@
+"""A conversation with a model's process: questions in, answers out, and every mishap as the failure that it is."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from radbench.errors import UsageError
+from radbench.models.base import ModelFailureError
+from radbench.models.isolation import endings
+from radbench.models.isolation.permits import permits
+from radbench.models.isolation.process import EndedError, LateError, ModelProcess
+from radbench.models.isolation.wire import Message, WireError
+from radbench.specs import ModelSpec
+
+__all__ = ["Client", "Question"]
+
+AHEAD: Final = 1
+"""Questions that wait in the pipe while one is answered, so that the model does not wait for the harness."""
+
+Question = tuple[Message, int]
+"""What is asked, and how many bytes the arrays of its answer may take."""
+
+_SMALL: Final = 1 << 16
+_MOST_ROWS: Final = 4096
+
+
+class Client:
+    """A process with the model of ``spec`` loaded.
+
+    Args:
+        spec: the vendor's declaration.
+        device: "cpu" or "cuda".
+        trust: whether the vendor's own code may run.
+        digest: the digest that the harness found; the process must find the same.
+
+    Raises:
+        UsageError: files that do not fit their declaration, or a package that is not installed.
+        ModelFailureError: the model cannot be loaded, or not in time.
+    """
+
+    def __init__(self, spec: ModelSpec, device: str, *, trust: bool, digest: str) -> None:
+        self._spec = spec
+        self._given = permits(spec, device, trust=trust)
+        try:
+            self._process = ModelProcess(self._given, device)
+        except OSError as error:
+            raise ModelFailureError(
+                f"No process could be started for model '{spec.name}': {error.strerror or error}.",
+                kind="crash",
+            ) from error
+        self.rows = 0
+        """Images that the model takes at once; 0 for any number."""
+        self.sandbox: dict[str, str] = {}
+        """What was achieved, in words."""
+        try:
+            self._open(device, trust=trust, digest=digest)
+        except BaseException:
+            self.stop()
+            raise
+
+    def ask(self, question: Message, limit: int) -> Message:
+        """Return the answer to one question; see ``exchange``."""
+        return next(self.exchange([(question, limit)]))
+
+    def exchange(self, questions: Iterable[Question]) -> Iterator[Message]:
+        """Yield the answers to ``questions`` in order.
+
+        Raises:
+            ModelFailureError: the process ends, is late, or answers what nobody asked for.
+        """
+        limits: deque[int] = deque()
+        for question, limit in questions:
+            self._process.send(question)
+            limits.append(limit)
+            if len(limits) > AHEAD:
+                yield self._answer(limits.popleft())
+        while limits:
+            yield self._answer(limits.popleft())
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.stop()
+
+    def _open(self, device: str, *, trust: bool, digest: str) -> None:
+        spec, seconds = self._spec, self._spec.limits.start_seconds
+        origin = None if spec.origin is None else str(spec.origin.absolute())
+        head = {"spec": spec.model_dump_json(), "origin": origin, "device": device, "trust": trust}
+        self._process.send(Message({"ask": "open", **head}))
+        self._process.send(Message({"ask": "prepare"}))
+        opened = self._receive("load", seconds, _SMALL)
+        self._usable(opened, opening=True)
+        if opened.head.get("digest") != digest:
+            raise ModelFailureError(
+                f"Model '{spec.name}' is refused because its files changed while they were read.",
+                kind="refused",
+            )
+        self.sandbox = _described(self._process.told())
+        prepared = self._receive("load", seconds, _SMALL)
+        self._usable(prepared, opening=True)
+        rows = prepared.head.get("rows")
+        self.rows = rows if type(rows) is int and 0 < rows <= _MOST_ROWS else 0
+
+    def _answer(self, limit: int) -> Message:
+        answer = self._receive("answer a batch of images", self._spec.limits.batch_seconds, limit)
+        self._usable(answer, opening=False)
+        return answer
+
+    def _receive(self, what: str, seconds: float, limit: int) -> Message:
+        name, process = self._spec.name, self._process
+        try:
+            return process.receive(seconds, limit)
+        except EndedError:
+            told = process.told()
+            raise endings.stopped(name, told, process.log(), self._given.memory) from None
+        except LateError:
+            raise endings.late(name, what, seconds, process.log()) from None
+        except WireError as error:
+            raise endings.unreadable(name, str(error), process.log()) from None
+
+    def _usable(self, answer: Message, *, opening: bool) -> None:
+        """Raise what an answer says went wrong; only while opening is a word of the process about use believed.
+
+        Later, a model that runs the vendor's code could end an audit of several models by such a word.
+        """
+        kind, message = answer.head.get("failure"), answer.head.get("message", "")
+        if kind == "usage" and opening:
+            raise UsageError(endings.clean(str(message)))
+        if kind is not None:
+            raise endings.failed(self._spec.name, "output" if kind == "usage" else kind, message)
+
+
+def _described(told: dict[str, Any]) -> dict[str, str]:
+    sandbox = told.get("sandbox")
+    found = {str(name): str(value) for name, value in sandbox.items()} if isinstance(sandbox, dict) else {}
+    return found | {"environment": "scrubbed"}
