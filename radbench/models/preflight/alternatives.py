@@ -1,0 +1,210 @@
+"""What a declaration might have said instead, and what the model answers then."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from radbench.models.base import Image, Prediction
+from radbench.models.geometry import canvas
+from radbench.models.preflight.session import Batch, Session, answer, decoded, takes_tensors
+from radbench.specs import InputContract
+
+RANGE, INVERTED, CHANNELS, RESIZE, CLASSES = (
+    "input range",
+    "inverted film",
+    "channel order",
+    "resize rule",
+    "class order",
+)
+"""Names of the checks that alternatives belong to, in the order in which they are told."""
+
+Answering: TypeAlias = Callable[[Session, int, int], Prediction]
+"""Asks for the images from one number up to another."""
+
+_IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of ImageNet's channels, which most pretrained networks expect."""
+
+_ALIKE: Final = 0.1
+"""Share of its span by which the ends of a range may differ from another and still be the same."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One thing that the declaration might have said instead.
+
+    Attributes:
+        check: the check that it belongs to.
+        words: what it is, as the end of "better with ...".
+        mend: what the declaration would have to say.
+        ask: asks the model so.
+        certain: whether a clear gain breaks the declaration; otherwise it is a warning.
+    """
+
+    check: str
+    words: str
+    mend: str
+    ask: Answering
+    certain: bool = True
+
+
+def alternatives(session: Session) -> list[Alternative]:
+    """Return all that can be tried with a model, whatever it is like."""
+    found = list(_inverted(session))
+    if takes_tensors(session.model):
+        found += [*_ranges(session), *_channels(session), *_resizes(session)]
+    return [*found, *_classes(session)]
+
+
+def _ranges(session: Session) -> Iterator[Alternative]:
+    contract = session.spec.input
+    names = ("value_range", "mean", "std")
+    for words, low, high, mean, std in _candidates(contract.channels):
+        changes = {"value_range": [low, high], "mean": mean, "std": std}
+        other = contract.model_copy(update=changes)
+        if alike(contract, other) or not _fits(other):
+            continue
+        mend = ", ".join(f"{name}: {changes[name]}" for name in names if changes[name])
+        yield Alternative(RANGE, words, f"input.{mend}", _asking(**changes))
+    if np.dtype(contract.dtype).kind == "f":
+        plain = {"value_range": [0.0, 1.0], "mean": [], "std": [], "change": standardised}
+        yield Alternative(
+            RANGE,
+            "every image standardised by its own mean and standard deviation",
+            "input.mean and input.std of your images (each image's own cannot be declared)",
+            _asking(**plain),
+        )
+
+
+def _candidates(channels: int) -> Iterator[tuple[str, float, float, list[float], list[float]]]:
+    yield "values 0 to 1", 0.0, 1.0, [], []
+    yield "values 0 to 255", 0.0, 255.0, [], []
+    yield "12-bit values 0 to 4095", 0.0, 4095.0, [], []
+    yield "values -1 to 1", -1.0, 1.0, [], []
+    yield "values -1024 to 1024", -1024.0, 1024.0, [], []
+    means, stds = (
+        list(part) if channels == 3 else [round(sum(part) / 3, 3)] * channels for part in _IMAGENET
+    )
+    yield "values standardised as for ImageNet", 0.0, 1.0, means, stds
+
+
+def ends(contract: InputContract) -> tuple[float, float]:
+    """Return what black and white become, standardised, as the mean over the channels."""
+    pairs = list(zip(contract.means, contract.stds, strict=True))
+    low, high = (
+        float(np.mean([(value - mean) / std for mean, std in pairs])) for value in contract.value_range
+    )
+    return low, high
+
+
+def alike(first: InputContract, second: InputContract) -> bool:
+    """Whether two contracts map grey values to nearly the same numbers."""
+    (low, high), (other_low, other_high) = ends(first), ends(second)
+    span = min(high - low, other_high - other_low)
+    return max(abs(low - other_low), abs(high - other_high)) <= _ALIKE * span
+
+
+def _fits(contract: InputContract) -> bool:
+    """Whether integers of the contract's type can hold its range in more than a few steps."""
+    kind = np.dtype(contract.dtype)
+    if kind.kind == "f":
+        return kind != np.dtype("float16") or max(map(abs, ends(contract))) < 60_000
+    low, high = ends(contract)
+    limits = np.iinfo(contract.dtype)
+    return limits.min <= low and high <= limits.max and high - low >= 200
+
+
+def standardised(batch: Batch) -> Batch:
+    """Return every row with mean 0 and standard deviation 1; rows of one value become 0."""
+    rows = batch.astype(np.float64)
+    axes = tuple(range(1, rows.ndim))
+    centred = rows - rows.mean(axis=axes, keepdims=True)
+    return np.asarray(centred / np.maximum(rows.std(axis=axes, keepdims=True), 1e-6)).astype(batch.dtype)
+
+
+def _inverted(session: Session) -> Iterator[Alternative]:
+    other = "MONOCHROME1" if session.spec.input.photometric == "MONOCHROME2" else "MONOCHROME2"
+    ask = _asking(photometric=other) if takes_tensors(session.model) else _asking_of_negatives
+    yield Alternative(INVERTED, "inverted films", f"input.photometric: {other}", ask)
+
+
+def _asking_of_negatives(session: Session, start: int, stop: int) -> Prediction:
+    return session.model.predict([255 - image for image in session.probe.images[start:stop]])
+
+
+def _channels(session: Session) -> Iterator[Alternative]:
+    contract = session.spec.input
+    if contract.channels < 3 or len(set(zip(contract.means, contract.stds, strict=True))) == 1:
+        return
+    axis = 1 if contract.layout == "NCHW" else 3
+    mean, std = contract.means[::-1], contract.stds[::-1]
+    yield Alternative(
+        CHANNELS,
+        "the channels in reverse order",
+        f"input.mean: {mean}, std: {std}, and channel_def",
+        _asking(change=partial(_reversed, axis=axis)),
+    )
+
+
+def _reversed(batch: Batch, axis: int) -> Batch:
+    return np.ascontiguousarray(np.flip(batch, axis))
+
+
+def _resizes(session: Session) -> Iterator[Alternative]:
+    contract, image = session.spec.input, session.probe.images[0]
+    size = (image.shape[0], image.shape[1])
+    for rule in ("stretch", "pad", "crop"):
+        if canvas(size, contract.model_copy(update={"resize": rule})) != canvas(size, contract):
+            yield Alternative(RESIZE, f"the rule '{rule}'", f"input.resize: {rule}", _asking(resize=rule))
+
+
+def _asking(**changes: Any) -> Answering:
+    def ask(session: Session, start: int, stop: int) -> Prediction:
+        return answer(session, session.probe.images[start:stop], **changes)
+
+    return ask
+
+
+def _classes(session: Session) -> Iterator[Alternative]:
+    spec = session.spec
+    segments = spec.task == "segmentation"
+    names: Sequence[str] = spec.mask_classes if segments else spec.classes
+    if len(names) <= 2:
+        what = "what lies outside its maps" if segments else "its answers turned round"
+        order = ("mask_classes" if segments else "classes") + " in the other order"
+        mend = (
+            f"{order} or another target_class"
+            if names
+            else "another target, or turn the model's output round"
+        )
+        yield Alternative(CLASSES, what, mend, lambda s, start, stop: turned(sliced(s.base, start, stop)))
+    elif session.outputs and spec.output != "labels":
+        for name in names:
+            if name != spec.wanted:
+                ask = partial(_as_class, name)
+                yield Alternative(CLASSES, f"the class '{name}'", f"target_class: {name}", ask, certain=False)
+
+
+def _as_class(name: str, session: Session, start: int, stop: int) -> Prediction:
+    spec = session.spec.model_copy(update={"target_class": name})
+    some = {key: values[start:stop] for key, values in session.outputs.items() if values.ndim}
+    images: Sequence[Image] = session.probe.images[start:stop]
+    return decoded(spec, some, images)
+
+
+def sliced(prediction: Prediction, start: int, stop: int) -> Prediction:
+    """Return the prediction of some of the images."""
+    return Prediction(prediction.kind, prediction.values[start:stop])
+
+
+def turned(prediction: Prediction) -> Prediction:
+    """Return the opposite of every answer; no answer stays none."""
+    values = prediction.values
+    if prediction.kind == "masks":
+        return Prediction("masks", ~values.astype(bool))
+    if prediction.kind == "probabilities":
+        return Prediction("probabilities", 1.0 - values.astype(np.float64))
+    labels = values.astype(np.int64)
+    return Prediction("labels", np.where(labels < 0, labels, 1 - labels))

@@ -1,0 +1,113 @@
+"""Asking one model under its own declaration and under others, in as few forward passes as that takes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.models.adapters.base import ROWS, joined
+from radbench.models.base import Image, ModelUnderTest, Prediction
+from radbench.models.decode import decode
+from radbench.models.preflight.probe import SCREEN, Probe
+from radbench.models.preprocess import to_batch
+from radbench.specs import InputContract, ModelSpec
+
+Batch: TypeAlias = NDArray[np.generic]
+"""A batch as the model takes it: [rows, C, H, W] or [rows, H, W, C]."""
+
+Outputs: TypeAlias = Mapping[str, NDArray[np.generic]]
+"""Every output of a model by its name, [N, ...] each."""
+
+_NOTHING: Final[Outputs] = {}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A model, what it is shown, and what it said to that as it is declared.
+
+    Attributes:
+        model: the model; loaded.
+        probe: the images.
+        outputs: what it gave for all of them, empty for a model that takes no tensors.
+        base: what that means by the declaration.
+    """
+
+    model: ModelUnderTest
+    probe: Probe
+    outputs: Outputs
+    base: Prediction
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The declaration."""
+        return self.model.spec
+
+    @property
+    def screen(self) -> int:
+        """How many of the images everything is tried on first."""
+        return min(SCREEN, len(self.probe.images))
+
+
+def takes_tensors(model: ModelUnderTest) -> bool:
+    """Whether the model takes batches of numbers, so that they can be varied."""
+    return bool(getattr(model, "takes_tensors", hasattr(model, "forward")))
+
+
+def forward(model: ModelUnderTest, batch: Batch) -> Outputs:
+    """Return a model's outputs for one batch, as they are.
+
+    Raises:
+        ModelFailureError: the model fails.
+    """
+    asked: Any = model
+    return {name: np.asarray(values) for name, values in asked.forward(batch).items()}
+
+
+def outputs_of(
+    model: ModelUnderTest,
+    images: Sequence[Image],
+    contract: InputContract,
+    change: Callable[[Batch], Batch] | None = None,
+) -> Outputs:
+    """Return a model's outputs for images prepared by ``contract`` and then changed by ``change``.
+
+    Raises:
+        ModelFailureError: the model fails, or gives another number of entries than rows.
+    """
+    rows = int(getattr(model, "rows", ROWS))
+    parts: list[Outputs] = []
+    for start in range(0, len(images), rows):
+        some = images[start : start + rows]
+        batch = to_batch(some, contract, rows)
+        found = forward(model, change(batch) if change else batch)
+        parts.append({name: values[: len(some)] if values.ndim else values for name, values in found.items()})
+    names = parts[0] if parts else _NOTHING
+    return {
+        name: np.concatenate([part[name] for part in parts]) if names[name].ndim else names[name]
+        for name in names
+    }
+
+
+def answer(session: Session, images: Sequence[Image], **changes: Any) -> Prediction:
+    """Return what the model says to images under its input contract with fields changed.
+
+    Args:
+        session: the model.
+        images: what it is shown.
+        changes: fields of ``InputContract``; and ``change``, which is applied to every batch.
+
+    Raises:
+        ModelFailureError: the model fails, or answers what its declaration rules out.
+    """
+    change = changes.pop("change", None)
+    contract = session.spec.input.model_copy(update=changes)
+    spec = session.spec.model_copy(update={"input": contract})
+    outputs = outputs_of(session.model, images, contract, change)
+    return decode(spec, outputs, [image.shape for image in images])
+
+
+def decoded(spec: ModelSpec, outputs: Outputs, images: Sequence[Image]) -> Prediction:
+    """Return what outputs mean by ``spec``; see ``decode``."""
+    return decode(spec, outputs, [image.shape for image in images]) if images else joined([], spec)
