@@ -83,6 +83,17 @@ _TREATED_SHARES = (
 )
 
 
+_DRAINED_SHARES = (
+    ("small pneumothorax", 0.42),
+    ("treated", 0.22),
+    ("consolidation", 0.08),
+    ("oedema", 0.06),
+    ("pacemaker", 0.06),
+    ("covid", 0.06),
+    ("normal", 0.10),
+)
+
+
 def _pick(shares: tuple[tuple[str, float], ...], point: float) -> str:
     for kind, share in shares:
         if point < share:
@@ -99,14 +110,19 @@ def _treated(rng: Stream) -> Draw:
     return _of_kind(_pick(_TREATED_SHARES, rng.uniform()), rng)
 
 
+def _drained(rng: Stream) -> Draw:
+    return _of_kind(_pick(_DRAINED_SHARES, rng.uniform()), rng)
+
+
 def _of_kind(kind: str, rng: Stream) -> Draw:
     severity = rng.uniform(0.0, 1.0)
     if kind == "treated":
         return Draw((Finding("drain", _side(rng)),), "A")
     if kind == "covid":
         return Draw((Finding("covid", "", severity),), "B")
-    if kind == "pneumothorax":
-        return Draw(_pneumothorax(rng, 1.0, 0.85, 0.0, (0.08, 1.0)), "A")
+    if kind.endswith("pneumothorax"):
+        extent = (0.05, 0.6) if kind.startswith("small") else (0.08, 1.0)
+        return Draw(_pneumothorax(rng, 1.0, 0.85, 0.0, extent), "A")
     if kind == "normal":
         hospital: Hospital = "B" if rng.chance(0.3) else "A"
         drain = (Finding("drain", _side(rng)),) if hospital == "A" and rng.chance(0.12) else ()
@@ -123,12 +139,13 @@ RECIPES: dict[str, Callable[[Stream], Draw]] = {
     "population": _population,
     "mixed": _mixed,
     "treated": _treated,
+    "drained": _drained,
 }
 """Embedded cohorts by name. The unconfounded ones have the same findings without the spurious correlation.
 
 ``mixed`` has all findings, and drains almost only beside a pneumothorax. ``treated`` adds patients whose lung has
 expanded with the drain still in place, as an archive that is large enough has them: a diffusion model that never saw
-one cannot draw one.
+one cannot draw one. ``drained`` is mostly small pneumothoraces and treated patients.
 """
 
 

@@ -6,7 +6,7 @@ the SHA-256 of every file.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -110,11 +110,11 @@ class BundleTraining:
 
     def train_denoiser(self) -> DenoiserTrainer:
         """Train U-Net and text encoder to their configured steps and return the trainer with the averages."""
-        later = self.config.later_data
-        second = (
-            None if later is None else (later.from_step, self._latent_pool(self._render(later, "pool-later")))
-        )
-        trainer = self._denoiser_trainer(self._latent_pool(self.pool), second)
+        later = [
+            (data.from_step, self._latent_pool(self._render(data, f"pool-{data.from_step}")))
+            for data in self.config.later_data
+        ]
+        trainer = self._denoiser_trainer(self._latent_pool(self.pool), later)
         trainer.run(self.config.checkpoint_every, self._recorder("denoiser", self.config.denoiser.steps))
         return trainer
 
@@ -131,7 +131,7 @@ class BundleTraining:
         return averages["unet"].eval(), averages["text_encoder"].eval(), step
 
     def _denoiser_trainer(
-        self, pool: LatentPool, later: tuple[int, LatentPool] | None = None
+        self, pool: LatentPool, later: Sequence[tuple[int, LatentPool]] = ()
     ) -> DenoiserTrainer:
         config = self.config
         unet = build_unet(config.denoiser, config.text, config.autoencoder.latent_channels, _PIXELS // 4)

@@ -19,7 +19,7 @@ TINY = TrainingConfig.model_validate(
     {
         "name": "tiny",
         "data": {"patients": 4},
-        "later_data": {"patients": 2, "cohort": "phantom/treated", "seed": 1, "from_step": 1},
+        "later_data": [{"patients": 2, "cohort": "phantom/treated", "seed": 1, "from_step": 1}],
         "autoencoder": {"steps": 2, "batch_size": 2, "block_out_channels": [8, 16, 64]},
         "text": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
         "denoiser": {

@@ -46,16 +46,21 @@ class TextConfig(_Section):
 
 
 class FocusConfig(_Section):
-    """A second phase of training, where edits happen: at noise low enough that the image shows its findings.
+    """A later phase of training, where edits happen: at noise low enough that the image shows its findings.
 
-    From ``from_step`` on, a ``share`` of the patients draws its timestep below ``max_timestep``, and the condition
-    is dropped with probability ``conditioning_dropout``, so that the unconditional branch learns to read the image.
+    From ``from_step`` on (and until the next phase), a ``share`` of the patients draws its timestep below
+    ``max_timestep``, and the condition is dropped with probability ``conditioning_dropout``, so that the
+    unconditional branch learns to read the image.
+
+    ``emphasis`` is the weight of the loss where the two renderings of a patient differ most, beside 1 where they are
+    equal: a pleural line is a hundredth of the image, and without it hardly anything of the gradient is about it.
     """
 
     from_step: int = Field(ge=0)
     max_timestep: int = Field(default=450, ge=1)
     share: float = Field(default=0.75, ge=0, le=1)
     conditioning_dropout: float = Field(default=0.3, ge=0, le=1)
+    emphasis: float = Field(default=0.0, ge=0)
 
 
 class DenoiserConfig(_Section):
@@ -80,7 +85,7 @@ class DenoiserConfig(_Section):
     weight_decay: float = Field(default=1e-3, ge=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     conditioning_dropout: float = Field(default=0.15, ge=0, le=1)
-    focus: FocusConfig | None = None
+    focus: tuple[FocusConfig, ...] = ()
     identity_start: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     loss_weighting: Literal["min_snr", "debiased"] = "min_snr"
@@ -94,7 +99,7 @@ class TrainingConfig(_Section):
 
     name: str
     data: DataConfig = DataConfig()
-    later_data: LaterDataConfig | None = None
+    later_data: tuple[LaterDataConfig, ...] = ()
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     text: TextConfig = TextConfig()
     denoiser: DenoiserConfig = DenoiserConfig()

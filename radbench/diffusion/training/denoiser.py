@@ -6,7 +6,7 @@ one patient share noise and timestep, so that the gradient of what they share ca
 finding. Every batch is drawn from (seed, step) alone, hence a resumed run continues exactly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import BertModel
 
 from radbench.diffusion.training.checkpoint import load_state, save_state
-from radbench.diffusion.training.config import DenoiserConfig, TextConfig
+from radbench.diffusion.training.config import DenoiserConfig, FocusConfig, TextConfig
 from radbench.diffusion.training.identity import start_as_identity
 
 
@@ -67,6 +66,22 @@ def build_unet(
     return unet
 
 
+def where_they_differ(renderings: Tensor, emphasis: float) -> Tensor:
+    """Return the weight of each place of the loss, float32 [pairs, 1, h, w].
+
+    1 where the two renderings of a patient are equal, ``1 + emphasis`` where they differ most, in between by the
+    square root of their difference (mean over channels); divided by ``1 + emphasis / 10``, about its mean, so that
+    the learning rate means the same.
+
+    Args:
+        renderings: float32 [pairs, 2, C, h, w].
+        emphasis: at least 0; 0 gives 1 everywhere.
+    """
+    difference = (renderings[:, 0] - renderings[:, 1]).abs().mean(1, keepdim=True)
+    share = difference / (difference.amax(dim=(1, 2, 3), keepdim=True) + 1e-3)
+    return (1 + emphasis * share.sqrt()) / (1 + emphasis / 10)
+
+
 class DenoiserTrainer:
     """Trains a U-Net and a text encoder together; ``run`` may be called again after an interruption."""
 
@@ -79,10 +94,10 @@ class DenoiserTrainer:
         config: DenoiserConfig,
         checkpoint: Path,
         device: torch.device,
-        later: tuple[int, LatentPool] | None = None,
+        later: Sequence[tuple[int, LatentPool]] = (),
     ) -> None:
         self.pool, self.config, self.checkpoint, self.device = pool, config, checkpoint, device
-        self._pools = [(0, pool), *([later] if later else [])]
+        self._pools = [(0, pool), *later]
         self.modules: dict[str, nn.Module] = {
             "unet": unet.to(device),
             "text_encoder": text_encoder.to(device),
@@ -129,27 +144,33 @@ class DenoiserTrainer:
     def loss(self, step: int) -> Tensor:
         """Return the weighted epsilon loss of this step's batch."""
         self.pool = [pool for start, pool in self._pools if step >= start][-1]
+        phase = self._phase(step)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         pairs = self.config.batch_size // 2
         patients = torch.randint(len(self.pool.texts), (pairs,), generator=generator)
-        latents = torch.from_numpy(self.pool.latents[patients.numpy()].astype(np.float32)).flatten(0, 1)
+        renderings = torch.from_numpy(self.pool.latents[patients.numpy()].astype(np.float32))
+        places = where_they_differ(renderings, phase.emphasis).repeat_interleave(2, 0)
+        latents = renderings.flatten(0, 1)
         noise = torch.randn(pairs, *latents.shape[1:], generator=generator).repeat_interleave(2, 0)
-        dropout, limit, share = self._phase(step)
-        timesteps = torch.randint(len(self.alphas), (pairs,), generator=generator)
-        if share > 0:
-            low = torch.randint(limit, (pairs,), generator=generator)
-            timesteps = torch.where(torch.rand(pairs, generator=generator) < share, low, timesteps)
-        timesteps = timesteps.repeat_interleave(2, 0)
+        timesteps = self._timesteps(phase, pairs, generator).repeat_interleave(2, 0)
         texts = self.pool.texts[patients].flatten()
-        dropped = torch.rand(len(texts), generator=generator) < dropout
+        dropped = torch.rand(len(texts), generator=generator) < phase.conditioning_dropout
         texts = torch.where(dropped, 0, texts)
-        latents, noise, timesteps = (value.to(self.device) for value in (latents, noise, timesteps))
+        latents, noise, timesteps, places = (
+            value.to(self.device) for value in (latents, noise, timesteps, places)
+        )
         alpha = self.alphas[timesteps].reshape(-1, 1, 1, 1)
         noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
-        predicted = self._predict(noisy, timesteps, texts)
-        error: Tensor = functional.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))
+        error: Tensor = (places * (self._predict(noisy, timesteps, texts) - noise) ** 2).mean(dim=(1, 2, 3))
         loss: Tensor = (self._weight(alpha.flatten()) * error).mean()
         return loss
+
+    def _timesteps(self, phase: FocusConfig, pairs: int, generator: torch.Generator) -> Tensor:
+        timesteps = torch.randint(len(self.alphas), (pairs,), generator=generator)
+        if phase.share > 0:
+            low = torch.randint(phase.max_timestep, (pairs,), generator=generator)
+            timesteps = torch.where(torch.rand(pairs, generator=generator) < phase.share, low, timesteps)
+        return timesteps
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, texts: Tensor) -> Tensor:
         low = self.config.precision == "bfloat16"
@@ -164,12 +185,14 @@ class DenoiserTrainer:
             return ratio.rsqrt()
         return ratio.clamp(max=self.config.min_snr_gamma) / ratio
 
-    def _phase(self, step: int) -> tuple[float, int, float]:
-        """Return this step's conditioning dropout, its low-noise limit and the share of pairs below that."""
-        focus = self.config.focus
-        if focus is None or step < focus.from_step:
-            return self.config.conditioning_dropout, len(self.alphas), 0.0
-        return focus.conditioning_dropout, focus.max_timestep, focus.share
+    def _phase(self, step: int) -> FocusConfig:
+        """Return what holds at this step: the last phase that has begun, or none of them."""
+        dropout = self.config.conditioning_dropout
+        start = FocusConfig(
+            from_step=0, max_timestep=len(self.alphas), share=0.0, conditioning_dropout=dropout
+        )
+        begun = [phase for phase in self.config.focus if step >= phase.from_step]
+        return max(begun, key=lambda phase: phase.from_step, default=start)
 
     def _encode(self, texts: Tensor) -> Tensor:
         distinct, inverse = torch.unique(texts, return_inverse=True)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
-from radbench.diffusion.training.config import DenoiserConfig, TextConfig
-from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, build_unet
+from radbench.diffusion.training.config import DenoiserConfig, FocusConfig, TextConfig
+from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, build_unet, where_they_differ
 from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
 
 TEXT = TextConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_length=6)
@@ -103,12 +103,32 @@ def test_the_later_pool_takes_over_at_its_step(tmp_path: Path) -> None:
         config(4),
         tmp_path / "both.safetensors",
         torch.device("cpu"),
-        (2, other),
+        [(2, other)],
     )
     with torch.no_grad():
         assert both.loss(1) == first.loss(1)
         assert both.loss(2) != first.loss(2)
         assert both.loss(1) == first.loss(1), "a step's batch depends on the step alone"
+
+
+def test_emphasis_weighs_what_differs_between_the_two_renderings() -> None:
+    renderings = torch.zeros(2, 2, 3, 4, 4)
+    renderings[0, 1, :, 1, 2] = 4.0
+    renderings[0, 1, :, 3, 3] = 1.0
+    places = where_they_differ(renderings, 8.0) * 1.8
+    assert places.shape == (2, 1, 4, 4)
+    assert places[0, 0, 1, 2].item() == pytest.approx(9, abs=0.01)
+    assert places[0, 0, 3, 3].item() == pytest.approx(5, abs=0.01), "by the square root of the difference"
+    assert (places[1] == 1).all(), "two equal renderings weigh alike everywhere"
+    assert torch.equal(where_they_differ(renderings, 0.0), torch.ones(2, 1, 4, 4))
+
+
+def test_the_last_phase_that_has_begun_holds(tmp_path: Path) -> None:
+    phases = [FocusConfig(from_step=5, emphasis=2.0), FocusConfig(from_step=2, max_timestep=100)]
+    run = trainer(tmp_path, config(10, focus=phases, conditioning_dropout=0.1))
+    assert run._phase(1).share == 0.0 and run._phase(1).conditioning_dropout == 0.1
+    assert [run._phase(step).max_timestep for step in (2, 4, 5, 9)] == [100, 100, 450, 450]
+    assert run._phase(9).emphasis == 2.0
 
 
 def test_debiased_weights_count_noisy_timesteps(tmp_path: Path) -> None:
