@@ -1,0 +1,38 @@
+import pytest
+from conformance import declared
+
+from radbench.errors import UsageError
+from radbench.models.servers.address import address_of
+
+
+def at(tmp_path, endpoint):
+    return address_of(declared(tmp_path, format="openinference", endpoint=endpoint))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown", "place"),
+    [
+        ("http://host", "http://host:80", "host:80"),
+        ("https://host/", "https://host:443", "host:443"),
+        ("http://10.0.0.1:8000", "http://10.0.0.1:8000", "10.0.0.1:8000"),
+        ("http://[::1]:8000/", "http://[::1]:8000", "[::1]:8000"),
+        ("https://host/serving/one/", "https://host:443/serving/one", "host:443/serving/one"),
+        ("http://host:1/v2", "http://host:1", "host:1"),
+        ("http://nurse:secret@host:1/x", "http://host:1/x", "host:1/x"),
+    ],
+)
+def test_the_parts_of_an_address(tmp_path, endpoint, shown, place):
+    address = at(tmp_path, endpoint)
+    assert (address.shown, address.place) == (shown, place)
+    assert "secret" not in repr(address)
+    assert address.secure == endpoint.startswith("https")
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://:8000", "http://host:99999", "http://host:x", "http://host?a=1", "http://[::1"]
+)
+def test_what_is_no_address(tmp_path, endpoint):
+    with pytest.raises(
+        UsageError, match=r"model\.yaml: endpoint .*expected one such as http://127\.0\.0\.1:8000"
+    ):
+        at(tmp_path, endpoint)
