@@ -29,7 +29,7 @@ def _row(model: str, arm: Arm, seen: Seen, index: int) -> CaseRow:
         scenario=images.scenarios[index],
         arm=arm,
         label=None if images.labels is None else int(images.labels[index]),
-        score=None if seen.scores is None else float(seen.scores[index]),
+        score=None if seen.scores is None else _known(float(seen.scores[index])),
         decision=None if seen.decisions is None else int(seen.decisions[index]),
         value=float(seen.values[index]),
         figures={name: _known(float(values[index])) for name, values in seen.figures.items()},

@@ -50,13 +50,14 @@ class TestResult(Strict):
     """A test of "nothing changed" between the real and the stress images of the same studies.
 
     Attributes:
-        test: "mcnemar" (exact, on decisions; studies of one patient are counted once) or "paired bootstrap".
+        test: "mcnemar" (exact, on right and wrong decisions; every patient has one vote) or "paired bootstrap" (of the
+            primary metric; patients are resampled).
         scenario: Name of the scenario, "all" for all pooled.
         subgroup: ``column=value``, "" for everyone.
         n: Pairs.
         p: Two-sided; None where undefined.
         p_holm: After Holm's correction over the family.
-        family: How many tests were corrected together.
+        family: How many tests of this kind of one model were corrected together, over shifts, scenarios, subgroups.
         note: What qualifies it.
     """
 

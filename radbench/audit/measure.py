@@ -33,6 +33,11 @@ class Measure(ABC):
         self.draws = draws
         self.names = names
 
+    @property
+    def available(self) -> Sequence[str]:
+        """Names of all metrics that can be measured in this audit."""
+        return self.names
+
     @abstractmethod
     def read(self, model: ModelUnderTest, images: ArmImages, prediction: Prediction) -> Seen:
         """Return some images as seen by a model.
@@ -44,6 +49,10 @@ class Measure(ABC):
     @abstractmethod
     def arm(self, seen: Seen) -> ArmResult:
         """Return all figures of one arm."""
+
+    @abstractmethod
+    def figures(self, names: Sequence[str], seen: Seen) -> dict[str, Estimate]:
+        """Return the figures called ``names`` (of ``available``) of one arm."""
 
     @abstractmethod
     def primary(self, seen: Seen) -> Mean:

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 
 from radbench.audit.arms import Scene, Shown
 from radbench.audit.basics import ARMS, PRIMARY, Arm, Estimate, Verdict
+from radbench.audit.claims import claim_results
+from radbench.audit.declaration import declared_fields
 from radbench.audit.doses import dose_rows
 from radbench.audit.measure import Measure, matched, of_scenario
 from radbench.audit.predict import Outcome, Seen
+from radbench.audit.reliability import calibration_bins
 from radbench.audit.result import ArmResult, ModelResult, PairedResult, ScenarioResult
+from radbench.audit.significance import paired_tests, power_of, subgroup_tests
+from radbench.audit.subgroups import subgroup_results
 from radbench.audit.verdict import judge
 from radbench.models.base import ModelUnderTest
 
@@ -27,34 +32,46 @@ class Measured:
 
 
 def model_result(
-    scene: Scene, model: ModelUnderTest, outcome: Outcome, measure: Measure, max_drop: float
+    scene: Scene,
+    model: ModelUnderTest,
+    outcome: Outcome,
+    measure: Measure,
+    max_drop: float,
 ) -> ModelResult:
     """Return a model's figures, judged by its stress arm's drop alone; the instrument is not looked at yet."""
-    found = measured(outcome.seen, measure)
-    stress = found.paired.get("stress")
-    verdict, reason = judge(None if stress is None else stress.drop, max_drop, PRIMARY[scene.shift.task])
-    if outcome.error is not None:
-        verdict, reason = Verdict.ERROR, "The model could not be run."
-    spec = model.spec
+    seen = outcome.seen
+    found = measured(seen, measure)
+    verdict, reason = _verdict(scene, outcome, found, max_drop)
+    subgroups = subgroup_results(scene, seen, measure)
     return ModelResult(
-        name=spec.name,
-        title=spec.title,
+        **declared_fields(model.spec),
         digest=model.digest,
-        architecture=spec.architecture,
-        target=spec.target,
-        operating_point=spec.operating_point,
-        operating_point_source=spec.operating_point_source,
         verdict=verdict,
         reason=reason,
         arms=found.arms,
         paired=found.paired,
-        scenarios=_by_scenario(scene, outcome.seen, measure, found),
+        scenarios=_by_scenario(scene, seen, measure, found),
         sham_effect=found.sham_effect,
         shift_effect=found.shift_effect,
         truth_gap=found.truth_gap,
-        dose=dose_rows(scene, outcome.seen, measure),
+        dose=dose_rows(scene, seen, measure),
+        claims=claim_results(model.spec.claims, seen.get("real"), measure),
+        tests=[*paired_tests(seen, measure), *subgroup_tests(subgroups)],
+        power=power_of(seen, measure),
+        subgroups=subgroups,
+        calibration=calibration_bins(seen),
         error=outcome.error,
+        failure=outcome.failure,
     )
+
+
+def _verdict(scene: Scene, outcome: Outcome, found: Measured, max_drop: float) -> tuple[Verdict, str]:
+    if outcome.failure == "refused":
+        return Verdict.NOT_RUN, "The model was not audited: it breaks its own contract."
+    if outcome.error is not None:
+        return Verdict.ERROR, "The model could not be run."
+    stress = found.paired.get("stress")
+    return judge(None if stress is None else stress.drop, max_drop, PRIMARY[scene.shift.task])
 
 
 def measured(seen: Mapping[Shown, Seen], measure: Measure) -> Measured:

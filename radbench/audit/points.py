@@ -1,5 +1,6 @@
 """Point metrics, remembered: torchmetrics is slow to import, and the same scores give the same figures."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class PointMetrics:
         self._known = self._remembered.read()
         self._versions = versions(("radbench", "torchmetrics"))
 
-    def __call__(self, names: Sequence[str], seen: Seen) -> dict[str, Point]:
+    def __call__(self, names: Sequence[str], seen: Seen, prevalence: float | None = None) -> dict[str, Point]:
         """Return the figures called ``names`` of one arm; see ``radbench.metrics.points.point_metrics``."""
         labels, decisions, scores = seen.images.truths, seen.decided, seen.scores
         decisive = [
@@ -26,11 +27,15 @@ class PointMetrics:
             list(names),
             labels.tolist(),
             decisions.tolist(),
-            None if scores is None else scores.tolist(),
+            None if scores is None else [None if math.isnan(score) else score for score in scores.tolist()],
+            seen.probable,
+            prevalence,
         ]
         key = sha256_bytes(canonical_json(decisive))
         if key not in self._known:
-            points = point_metrics(names, labels, decisions, scores)
+            points = point_metrics(
+                names, labels, decisions, scores, probable=seen.probable, prevalence=prevalence
+            )
             entry = {key: {name: list(point) for name, point in points.items()}}
             self._remembered.add(entry)
             self._known |= entry

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radbench.audit.arms import ArmImages, Shown
 from radbench.errors import UsageError
-from radbench.models.base import ModelUnderTest, Prediction
+from radbench.models.base import Failure, ModelFailureError, ModelUnderTest, Prediction
 
 CHUNK: Final = 256
 """Images held in memory at a time."""
@@ -25,10 +25,11 @@ class Seen:
     Attributes:
         images: the arm.
         values: float64 [N], each image's part in the primary metric: 1 right or 0 wrong, or its Dice.
-        decisions: int64 [N], at the model's locked operating point; None for a segmentation.
-        scores: float64 [N] in [0, 1]; None for a segmentation, or a model that gives labels only.
+        decisions: int64 [N], at the model's locked operating point, -1 for no answer; None for a segmentation.
+        scores: float64 [N] in [0, 1], NaN for no answer; None for a segmentation, or a model that gives labels only.
         figures: for a segmentation, metric -> float64 [N], NaN where it is undefined.
         empty: for a segmentation, bool [N], whether the model marked nothing.
+        probable: whether the scores are meant as probabilities.
     """
 
     images: ArmImages
@@ -37,6 +38,7 @@ class Seen:
     scores: Floats | None = None
     figures: Mapping[str, Floats] = field(default_factory=dict)
     empty: NDArray[np.bool_] | None = None
+    probable: bool = False
 
     @property
     def decided(self) -> NDArray[np.int64]:
@@ -54,6 +56,7 @@ class Seen:
             None if self.scores is None else self.scores[numbers],
             {name: values[numbers] for name, values in self.figures.items()},
             None if self.empty is None else self.empty[numbers],
+            self.probable,
         )
 
 
@@ -63,10 +66,11 @@ Read: TypeAlias = Callable[[ModelUnderTest, ArmImages, Prediction], Seen]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one model: every arm seen, or why not."""
+    """What became of one model: every arm seen, or why not (and what kind of failure that is)."""
 
     seen: Mapping[Shown, Seen]
     error: str | None = None
+    failure: Failure | None = None
 
 
 def show(models: Sequence[ModelUnderTest], arms: Mapping[Shown, ArmImages], read: Read) -> list[Outcome]:
@@ -78,23 +82,29 @@ def show(models: Sequence[ModelUnderTest], arms: Mapping[Shown, ArmImages], read
         UsageError: bad input, e.g. weights that do not fit their architecture.
     """
     parts: list[dict[Shown, list[Seen]]] = [{arm: [] for arm in arms} for _ in models]
-    errors: list[str | None] = [None] * len(models)
+    failed: list[Outcome | None] = [None] * len(models)
     for arm, images in arms.items():
         for start in range(0, len(images), CHUNK):
             some = images.take(range(start, min(start + CHUNK, len(images))))
             pixels = [some.load(index) for index in range(len(some))]
             for index, model in enumerate(models):
-                if errors[index] is None:
+                if failed[index] is None:
                     try:
                         parts[index][arm].append(read(model, some, model.predict(pixels)))
                     except UsageError:
                         raise
                     except Exception as error:  # noqa: BLE001 - a vendor's model may raise anything
-                        errors[index] = f"{type(error).__name__}: {error}"
+                        failed[index] = _failed(error)
     return [
-        Outcome({}, error) if error else Outcome({arm: _join(arms[arm], part[arm]) for arm in arms})
-        for part, error in zip(parts, errors, strict=True)
+        outcome or Outcome({arm: _join(arms[arm], part[arm]) for arm in arms})
+        for part, outcome in zip(parts, failed, strict=True)
     ]
+
+
+def _failed(error: Exception) -> Outcome:
+    if isinstance(error, ModelFailureError):
+        return Outcome({}, str(error), error.kind)
+    return Outcome({}, f"{type(error).__name__}: {error}", "crash")
 
 
 def _join(images: ArmImages, parts: Sequence[Seen]) -> Seen:
@@ -106,6 +116,7 @@ def _join(images: ArmImages, parts: Sequence[Seen]) -> Seen:
         _all([part.scores for part in parts]),
         {name: np.concatenate([part.figures[name] for part in parts]) for name in names},
         _all([part.empty for part in parts]),
+        any(part.probable for part in parts),
     )
 
 

@@ -296,7 +296,7 @@ class CaseRow(Strict):
 
     Attributes:
         label: the target's label in this arm; None for a segmentation.
-        score: in [0, 1]; None for a segmentation and for a model that gives labels only.
+        score: in [0, 1]; None for a segmentation, for a model that gives labels only, and for no answer.
         decision: 0 or 1 at the locked operating point, -1 for no answer; None for a segmentation.
         value: the image's part in the primary metric: 0 or 1 (right), or its Dice.
         figures: for a segmentation, the image's other metrics; None where undefined.
@@ -347,9 +347,15 @@ class AuditResult(Strict):
 
     @property
     def exit_code(self) -> int:
-        """0 passed or no gate asked for, 1 a model did not run, 3 gate failed, 4 inconclusive or not run."""
+        """0 passed or no gate asked for, 1 a model broke, 3 gate failed, 4 inconclusive or not run.
+
+        A model that was refused because it breaks its own contract was not run, whether a gate was asked for or not.
+        """
         if self.verdict is Verdict.ERROR:
             return 1
+        refused = any(model.failure == "refused" for model in self.models if model.role == "model")
+        if not self.gate and refused:
+            return 4
         if not self.gate or self.verdict is Verdict.PASS:
             return 0
         return 3 if self.verdict is Verdict.FAIL else 4

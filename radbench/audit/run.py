@@ -1,7 +1,8 @@
 """The harness: every model on every arm, figures with intervals, and the verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from radbench.audit.arms import Scene
@@ -10,6 +11,8 @@ from radbench.audit.basics import PRIMARY, Verdict
 from radbench.audit.cases import case_rows
 from radbench.audit.checkpoints import summarise_runs
 from radbench.audit.classification import ClassificationMeasure
+from radbench.audit.comparisons import compare_models
+from radbench.audit.declaration import as_findings, refusals
 from radbench.audit.edits import edit_quality
 from radbench.audit.instrument import (
     asks_for_sham,
@@ -24,12 +27,14 @@ from radbench.audit.model_result import model_result
 from radbench.audit.placebo import placebo_results
 from radbench.audit.points import PointMetrics
 from radbench.audit.predict import Outcome, show
+from radbench.audit.questions import check_models
 from radbench.audit.result import AuditResult, Instrument, IntervalSummary, ModelResult
 from radbench.audit.segmentation import SegmentationMeasure
+from radbench.audit.significance import correct_family
+from radbench.audit.subgroups import check_subgroups
 from radbench.audit.summary import summarise_cohort, summarise_shift, summarise_testset, tool_versions
 from radbench.audit.verdict import DEFAULT_MAX_DROP
 from radbench.data.cohort import Cohort
-from radbench.errors import UsageError
 from radbench.metrics.bootstrap import Draws, draw_patients
 from radbench.models.base import ModelUnderTest
 from radbench.models.cache import CachedModel
@@ -39,18 +44,19 @@ from radbench.specs import ShiftSpec
 if TYPE_CHECKING:
     import torch
 
+    from radbench.models.finding import Finding
     from radbench.testsets.testset import TestSet
 
 REPLICATES: Final = 2000
 METHOD: Final = (
     "percentile bootstrap over patients, one seeded draw shared by all arms and models; shares with fewer "
     "than five patients on one side are widened to Wilson's interval over patients, and differences of such "
-    "shares to Newcombe's; other means of fewer than five patients have no interval"
+    "shares to Newcombe's, what is made of several shares by the limits of its parts; other means of fewer than "
+    "five patients have no interval; the expected calibration error has the basic bootstrap's upper limit"
 )
-_ANSWERS: Final = {"classification": "binary", "segmentation": "segmentation"}
 
 
-def run_audit(
+def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     shift: ShiftSpec,
     cohort: Cohort,
     testset: "TestSet",
@@ -62,6 +68,8 @@ def run_audit(
     device: "torch.device | str" = "cpu",
     control_models: Sequence[ModelUnderTest] = (),
     checkpoints: Mapping[str, Sequence[ModelUnderTest]] | None = None,
+    preflight: "Mapping[str, Sequence[Finding]]" = MappingProxyType({}),
+    forced: Collection[str] = (),
 ) -> AuditResult:
     """Audit models on a cohort and the test set edited from it.
 
@@ -69,16 +77,19 @@ def run_audit(
         shift: the declared shift.
         cohort: the real test set, all of whose studies are the real arm.
         testset: the edits; only records of status "ok" are measured, the others are counted.
-        models: from ``load_model_under_test``, made for ``device``.
+        models: loaded, narrowed to the shift's task (``ModelSpec.answering``) and made for ``device``.
         seed: of the resampling.
-        max_drop: the gate: largest fall in the primary metric allowed; None for no gate (judged by 0.1 all the
-            same).
+        max_drop: the gate: largest fall in the primary metric allowed; None for no gate (judged all the same, by the
+            shift's own ``max_drop`` or else 0.1).
         cache: root of the cache, for predictions and point metrics.
         device: where the models predict; part of the predictions' key.
         control_models: models that are known to hold under this shift. They are measured like the others and
             never judged: one that falls says that no verdict of this audit can be believed.
         checkpoints: by a model's name, further training runs of it beside the one in ``models`` (or
             ``control_models``), for the mean and standard deviation over runs.
+        preflight: by a model's name, what was declared and observed before the audit. A model with a finding of level
+            "failure" is refused: it is shown nothing and its verdict is NOT_RUN.
+        forced: names of models that are audited whatever the preflight found.
 
     Returns:
         The result; the same inputs give the same result, whatever the cache holds.
@@ -89,22 +100,25 @@ def run_audit(
     """
     everyone = [*models, *control_models]
     further = checkpoints or {}
-    _check_models(shift, everyone, further)
+    check_models(shift, everyone, further)
     scene = Scene(shift, cohort, testset)
+    check_subgroups(shift, list(scene.studies.values()))
     draws = draw_patients(
         [study.patient_id for study in scene.studies.values()], replicates=REPLICATES, seed=seed
     )
     measure = _measure(shift, draws, cache)
-    runs = _run(everyone, further, scene, measure, cache, device_kind(device))
-    allowed = DEFAULT_MAX_DROP if max_drop is None else max_drop
-    found = []
-    for number, (model, shown) in enumerate(zip(everyone, runs, strict=True)):
-        result = model_result(scene, model, shown[0], measure, allowed)
-        summary = summarise_runs([model, *further.get(model.spec.name, ())], shown, measure)
-        role = "model" if number < len(models) else "control"
-        found.append(result.model_copy(update={"role": role, "checkpoints": summary}))
-    results, instrument = _judged(shift, found)
-    return AuditResult(
+    refused = refusals(preflight, [model.spec.name for model in everyone], forced)
+    runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
+    allowed = _allowed(shift, max_drop)
+    found = [
+        _result(scene, model, shown, measure, allowed, preflight, forced, further)
+        for model, shown in zip(everyone, runs, strict=True)
+    ]
+    roles = ["model"] * len(models) + ["control"] * len(control_models)
+    results, instrument = _judged(
+        shift, [one.model_copy(update={"role": role}) for one, role in zip(found, roles, strict=True)]
+    )
+    result = AuditResult(
         tool=tool_versions(),
         task=shift.task,
         primary=PRIMARY[shift.task],
@@ -121,12 +135,46 @@ def run_audit(
         edit_quality=edit_quality(scene),
         placebo=placebo_results(scene, draws),
         attrition=attrition_rows(scene),
+        comparisons=compare_models(
+            [(model.spec.name, shown[0].seen) for model, shown in zip(models, runs, strict=False)], measure
+        ),
+        prevalence=shift.prevalence,
         cases=[
             row
             for model, shown in zip(everyone, runs, strict=True)
             for row in case_rows(model.spec.name, shown[0].seen)
         ],
     )
+    return correct_family([result])[0]
+
+
+def _result(
+    scene: Scene,
+    model: ModelUnderTest,
+    shown: Sequence[Outcome],
+    measure: Measure,
+    allowed: float,
+    preflight: "Mapping[str, Sequence[Finding]]",
+    forced: Collection[str],
+    further: Mapping[str, Sequence[ModelUnderTest]],
+) -> ModelResult:
+    """Return what became of a model and of its further runs."""
+    name, outcome = model.spec.name, shown[0]
+    findings = as_findings(preflight.get(name, ()))
+    runs = [model, *further.get(name, ())] if outcome.failure != "refused" else []
+    broken = any(finding.level == "failure" for finding in findings)
+    own = {
+        "preflight": findings,
+        "forced": broken and name in forced,
+        "checkpoints": summarise_runs(runs, shown, measure),
+    }
+    return model_result(scene, model, outcome, measure, allowed).model_copy(update=own)
+
+
+def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:
+    """Return the drop to judge by: the run's, or else the shift's, or else the default."""
+    asked = (max_drop, shift.max_drop)
+    return next((limit for limit in asked if limit is not None), DEFAULT_MAX_DROP)
 
 
 def _measure(shift: ShiftSpec, draws: Draws, cache: Path) -> Measure:
@@ -134,7 +182,7 @@ def _measure(shift: ShiftSpec, draws: Draws, cache: Path) -> Measure:
     names = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
     if shift.task == "segmentation":
         return SegmentationMeasure(draws, names, cache)
-    return ClassificationMeasure(draws, names, PointMetrics(cache))
+    return ClassificationMeasure(draws, names, PointMetrics(cache), shift.prevalence)
 
 
 def _run(
@@ -144,17 +192,20 @@ def _run(
     measure: Measure,
     cache: Path,
     kind: str,
+    refused: Mapping[str, Outcome],
 ) -> list[list[Outcome]]:
     """Return the outcomes of each model, its own first and then its further runs' (which see no doses)."""
     arms = scene.arms()
-    main = show([CachedModel(model, cache, kind) for model in models], arms, measure.read)
+    sound = [model for model in models if model.spec.name not in refused]
+    shown_main = show([CachedModel(model, cache, kind) for model in sound], arms, measure.read)
+    main = dict(refused) | {model.spec.name: out for model, out in zip(sound, shown_main, strict=True)}
     arms.pop("dose", None)
-    others = [(model.spec.name, run) for model in models for run in further.get(model.spec.name, ())]
+    others = [(model.spec.name, run) for model in sound for run in further.get(model.spec.name, ())]
     rest = show([CachedModel(run, cache, kind) for _, run in others], arms, measure.read)
     shown = [(name, outcome) for (name, _), outcome in zip(others, rest, strict=True)]
     return [
-        [outcome, *(other for name, other in shown if name == model.spec.name)]
-        for model, outcome in zip(models, main, strict=True)
+        [main[model.spec.name], *(other for name, other in shown if name == model.spec.name)]
+        for model in models
     ]
 
 
@@ -173,36 +224,6 @@ def _judged(shift: ShiftSpec, found: Sequence[ModelResult]) -> tuple[list[ModelR
         verdict, reason = settled(result.verdict, result.reason, instrument, asked=asked)
         update = {"verdict": verdict, "reason": reason, "instrument": instrument}
         results.append(result.model_copy(update=update))
-        if result.verdict is not Verdict.ERROR:
+        if result.error is None:
             instruments.append((result.name, instrument))
     return results, overall(instruments, tolerance)
-
-
-def _check_models(
-    shift: ShiftSpec, models: Sequence[ModelUnderTest], further: Mapping[str, Sequence[ModelUnderTest]]
-) -> None:
-    names = [model.spec.name for model in models]
-    unknown = [name for name in further if name not in names]
-    twice = [name for name in names if names.count(name) > 1]
-    if unknown or twice:
-        said = (
-            f"checkpoints names '{unknown[0]}', which" if unknown else f"Two models are called '{twice[0]}',"
-        )
-        wanted = "is none of the models" if unknown else "expected a name for each"
-        raise UsageError(f"{said} {wanted}; the models are {', '.join(names)}.")
-    for model in [*models, *(run for runs in further.values() for run in runs)]:
-        _check_question(shift, model)
-
-
-def _check_question(shift: ShiftSpec, model: ModelUnderTest) -> None:
-    spec = model.spec
-    if spec.target != shift.target:
-        raise UsageError(
-            f"Model '{spec.name}' predicts '{spec.target}', expected '{shift.target}', which "
-            f"shift '{shift.name}' measures; choose a model with that target."
-        )
-    if spec.task != _ANSWERS[shift.task]:
-        raise UsageError(
-            f"Model '{spec.name}' has task '{spec.task}', expected '{_ANSWERS[shift.task]}', which "
-            f"shift '{shift.name}' measures; choose a model with that task."
-        )

@@ -44,8 +44,12 @@ class SegmentationMeasure(Measure):
             n=len(seen.images),
             patients=len(set(seen.images.patient_ids)),
             empty=0 if seen.empty is None else int(seen.empty.sum()),
-            metrics={name: self._estimate(seen, seen.figures[name]) for name in self.names},
+            metrics=self.figures(self.names, seen),
         )
+
+    def figures(self, names: Sequence[str], seen: Seen) -> dict[str, Estimate]:
+        """Return the means of the figures called ``names``."""
+        return {name: self._estimate(seen, seen.figures[name]) for name in names}
 
     def primary(self, seen: Seen) -> Mean:
         """Return the mean Dice."""

@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.bootstrap import Draws, Floats, auroc_replicates, mean_replicates
+from radbench.metrics.bootstrap import Draws, Floats, mean_replicates
+from radbench.metrics.ranked import auprc_replicates, auroc_replicates
 
 CONFIDENCE: Final = 0.95
 RARE: Final = 5
@@ -79,7 +80,7 @@ class Mean:
         if not self.n:
             return Interval(None, None)
         if self.rare is None:
-            return _plain(self.replicates, self.patients)
+            return plain(self.replicates, self.patients)
         return Interval(*self.limits, WIDENED if self.is_rare else "")
 
 
@@ -110,7 +111,7 @@ def difference(first: Mean, second: Mean) -> Interval:
     if not first.n or not second.n:
         return Interval(None, None)
     if first.rare is None or second.rare is None:
-        return _plain(first.replicates - second.replicates, min(first.patients, second.patients))
+        return plain(first.replicates - second.replicates, min(first.patients, second.patients))
     low, high = percentiles(first.replicates - second.replicates)
     if not (first.is_rare or second.is_rare):
         return Interval(low, high)
@@ -128,10 +129,11 @@ def ratio(first: Mean, second: Mean) -> Interval:
     empty = np.full_like(first.replicates, np.nan)
     known = second.replicates > 0
     replicates = np.divide(first.replicates, second.replicates, out=empty, where=known)
-    return _plain(replicates, min(first.patients, second.patients))
+    return plain(replicates, min(first.patients, second.patients))
 
 
-def _plain(replicates: Floats, patients: int) -> Interval:
+def plain(replicates: Floats, patients: int) -> Interval:
+    """Return the percentiles of a figure that is no share; none for too few patients, or none that differ."""
     low, high = percentiles(replicates)
     if patients < RARE or math.isnan(low) or high - low < SAME:
         return Interval(None, None, TOO_FEW)
@@ -148,18 +150,40 @@ def auroc_interval(
 ) -> Interval:
     """Return the interval of an area under the ROC curve of ``value``; ``labels`` must have both classes.
 
-    An area of exactly 0 or 1 is widened to Wilson's interval over as many pairs as can be formed without
-    using a patient twice: each such pair is in order with a probability that is the area.
+    An area of exactly 0 or 1, or of fewer than ``RARE`` patients of a class, is widened to Wilson's interval over as
+    many pairs as can be formed without using a patient twice: each such pair is in order with a probability that is
+    the area.
     """
-    replicates = auroc_replicates(draws, places, labels, scores)
+    return _area(auroc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
+
+
+def auprc_interval(
+    draws: Draws, places: NDArray[np.int64], labels: NDArray[Any], scores: Floats, value: float
+) -> Interval:
+    """Return the interval of an average precision of ``value``; ``labels`` must have both classes.
+
+    It is widened where ``auroc_interval`` is, and to the same number of trials: no more of them than patients with a
+    positive image, as in the binomial interval of Boyd, Eng and Page (2013, doi:10.1007/978-3-642-40994-3_55).
+    """
+    return _area(auprc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
+
+
+def _pairs(places: NDArray[np.int64], labels: NDArray[Any]) -> int:
+    """Return how many pairs of a positive and a negative can be formed without using a patient twice."""
+    return min(len(np.unique(places[labels == 1])), len(np.unique(places[labels == 0])))
+
+
+def _area(replicates: Floats, value: float, pairs: int) -> Interval:
     left_out = int(np.isnan(replicates).sum())
     note = f"{left_out} of {len(replicates)} resamples had one class and were left out" if left_out else ""
     low, high = percentiles(replicates)
-    if low < high and 0 < value < 1:
+    if low < high and 0 < value < 1 and pairs >= RARE:
         return Interval(low, high, note)
-    pairs = min(len(np.unique(places[labels == 1])), len(np.unique(places[labels == 0])))
     wilson_low, wilson_high = wilson(value, pairs)
-    return Interval(min(low, wilson_low), max(high, wilson_high), WIDENED)
+    low, high = (
+        (wilson_low, wilson_high) if math.isnan(low) else (min(low, wilson_low), max(high, wilson_high))
+    )
+    return Interval(low, high, "; ".join(filter(None, (note, WIDENED))))
 
 
 def percentiles(replicates: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:

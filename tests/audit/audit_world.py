@@ -8,7 +8,7 @@ import numpy as np
 from radbench.audit.run import run_audit
 from radbench.data.cohort import Study
 from radbench.models.base import Prediction
-from radbench.specs import InputContract, MaskRule, Placebo, Scenario, ShiftSpec, SourceSpec
+from radbench.specs import InputContract, MaskRule, ModelSpec, Placebo, Scenario, ShiftSpec, SourceSpec
 
 SICK, DRAIN = 100, 50  # an image's mean tells its labels: sick adds 100, a drain adds 50
 
@@ -111,16 +111,17 @@ class Threshold:
 
     task = "binary"
 
-    def __init__(self, name, level, *, error=None, target="sick", digest=None):
-        self.spec = SimpleNamespace(
+    def __init__(self, name, level, *, error=None, target="sick", digest=None, **declared):
+        self.spec = ModelSpec(
             name=name,
             title=name.title(),
+            format="onnx",
+            path=f"models/{name}.onnx",
             architecture="threshold",
             task=self.task,
             target=target,
-            operating_point=0.5,
-            operating_point_source="pre-specified",
             input=InputContract(spatial_shape=[16, 16]),
+            **declared,
         )
         self.digest = digest or f"{name}-{level}"
         self.level = level

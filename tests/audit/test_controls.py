@@ -116,7 +116,7 @@ def test_two_models_of_one_name_and_runs_of_nobody_are_refused(tmp_path):
     with pytest.raises(UsageError, match="checkpoints names 'nobody'"):
         run(tmp_path, [robust()], checkpoints={"nobody": []})
     segmenter = robust()
-    segmenter.spec.task = "segmentation"
+    segmenter.spec = segmenter.spec.model_copy(update={"task": "segmentation"})
     with pytest.raises(UsageError, match="has task 'segmentation'"):
         run(tmp_path, [segmenter])
 

@@ -98,7 +98,7 @@ def test_a_foreign_document_is_a_usage_error(text, word):
 
 
 def test_another_schema_version_is_refused():
-    text = make_result().to_json().replace(b'"schema_version": 2', b'"schema_version": 1')
+    text = make_result().to_json().replace(b'"schema_version": 3', b'"schema_version": 2')
     with pytest.raises(UsageError, match="schema_version"):
         AuditResult.from_json(text)
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.metrics.bootstrap import auroc_replicates, draw_patients, mean_replicates
+from radbench.metrics.bootstrap import draw_patients, mean_replicates
+from radbench.metrics.ranked import auroc_replicates
 
 
 def data(seed, count=23, patients=9):

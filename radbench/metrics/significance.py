@@ -1,0 +1,117 @@
+"""Tests of "nothing changed" between two sets of images of the same patients, and Holm's correction of many tests."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.metrics.bootstrap import Draws, Floats, mean_replicates
+from radbench.metrics.intervals import RARE
+
+ROUNDING: Final = 1e-12
+"""Sums nearer to 0 than this are 0, whatever the order in which they were added up."""
+
+TOO_FEW_PATIENTS: Final = f"no test: it needs {RARE} patients"
+
+
+class Tested(NamedTuple):
+    """A two-sided p-value (None: the test does not exist) and a note."""
+
+    p: float | None
+    note: str = ""
+
+
+class Votes(NamedTuple):
+    """Patients for whom the second set is worse, better, and the same."""
+
+    worse: int
+    better: int
+    same: int
+
+
+def votes(places: NDArray[np.int64], first: NDArray[Any], second: NDArray[Any]) -> Votes:
+    """Count each patient once, by the sign of the sum of ``first - second`` over the patient's images.
+
+    Args:
+        places: int64 [N], the number of each image's patient.
+        first: what each image scored in the first set, [N]; more is better.
+        second: likewise in the second set.
+    """
+    if not len(places):
+        return Votes(0, 0, 0)
+    _, number = np.unique(places, return_inverse=True)
+    sums = np.bincount(number, weights=np.asarray(first, np.float64) - np.asarray(second, np.float64))
+    worse, better = int((sums > ROUNDING).sum()), int((sums < -ROUNDING).sum())
+    return Votes(worse, better, len(sums) - worse - better)
+
+
+def mcnemar(places: NDArray[np.int64], first: NDArray[Any], second: NDArray[Any]) -> Tested:
+    """Return McNemar's exact test on right and wrong decisions (McNemar 1947, doi:10.1007/BF02295996).
+
+    Each patient has one vote, so that several images of one patient are not taken for several patients; with one
+    image a patient this is McNemar's own test: two-sided binomial on the discordant pairs.
+
+    Args:
+        places: int64 [N], the number of each image's patient.
+        first: whether the decision was right in the first set, [N].
+        second: likewise in the second set.
+    """
+    if not len(places):
+        return Tested(None, "no test: no images")
+    found = votes(places, first, second)
+    changed = found.worse + found.better
+    note = f"{changed} of {changed + found.same} patients changed: {found.worse} worse, {found.better} better"
+    return Tested(sign_test(found.worse, found.better), note)
+
+
+def sign_test(one: int, other: int) -> float:
+    """Return the exact two-sided p-value of ``one`` against ``other`` votes where both sides are as likely."""
+    total, fewer = one + other, min(one, other)
+    ways = term = 1
+    for chosen in range(fewer):
+        term = term * (total - chosen) // (chosen + 1)
+        ways += term
+    return min(1.0, 2 * ways / (1 << total))
+
+
+def paired_bootstrap(draws: Draws, places: NDArray[np.int64], differences: Floats) -> Tested:
+    """Return the two-sided p-value that goes with the percentile interval of a mean paired difference.
+
+    Twice the smaller share of resamples on either side of 0, the observed sample counted among them (Davison and
+    Hinkley 1997, section 4.4, doi:10.1017/CBO9780511802843): under 0.05 where the 95 % interval leaves out 0. Few
+    patients cannot carry a small p-value however they are resampled: it is never less than the two-sided sign
+    test of as many patients as differ at all, were they all on one side.
+
+    Args:
+        draws: the shared draw.
+        places: int64 [N] from ``Draws.places``.
+        differences: float64 [N], NaN where a pair has none.
+    """
+    known = ~np.isnan(differences)
+    values, own = differences[known], places[known]
+    patients, number = np.unique(own, return_inverse=True)
+    if len(patients) < RARE:
+        return Tested(None, TOO_FEW_PATIENTS)
+    differing = int((np.abs(np.bincount(number, weights=values)) > ROUNDING).sum())
+    if not differing:
+        return Tested(1.0, "no patient changed")
+    replicates = mean_replicates(draws, own, values)
+    replicates = replicates[~np.isnan(replicates)]
+    below, above = (replicates <= ROUNDING).sum(), (replicates >= -ROUNDING).sum()
+    p = 2 * (min(int(below), int(above)) + 1) / (len(replicates) + 1)
+    return Tested(min(1.0, max(p, sign_test(differing, 0))))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return the p-values after Holm's correction, in their order (Holm 1979, https://www.jstor.org/stable/4615733).
+
+    The whole list is one family: rejecting those under 0.05 errs anywhere in it with a chance of at most 0.05,
+    however the tests depend on each other.
+    """
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    found, largest = [0.0] * len(values), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
+        found[index] = largest
+    return found
