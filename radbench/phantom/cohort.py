@@ -17,13 +17,17 @@ SPLITS = {"train": 0, "val": 1, "test": 2}
 """Splits by name; patients of different splits never share a seed."""
 
 _SPLIT_STRIDE, _SEED_STRIDE = 1_000_000, 10_000_000
-_DRAW_STREAM, _REPORT_STREAM = 101, 102
+_DRAW_STREAM, _REPORT_STREAM, _PERSON_STREAM = 101, 102, 103
 _ONE_SIDED = ("pneumothorax", "drain", "consolidation")
 _CHANGEABLE = {"side": ("left", "right"), "hospital": ("A", "B")}
 
 
 class PhantomCohort:
     """A cohort of phantom patients, rendered on demand.
+
+    Studies have the attributes ``hospital``, ``side`` and ``severity`` of what is drawn, and ``sex`` ("F", "M"),
+    ``age_band`` ("18-39", "40-64", "65+") and ``view`` ("PA", "AP"), which are drawn from a stream of their own and
+    change no pixel, label or report: a difference between such subgroups is chance.
 
     Args:
         recipe_name: which embedded cohort, e.g. ``manifestation``.
@@ -125,7 +129,12 @@ class PhantomCohort:
             study_id=f"phantom-{patient:08d}",
             patient_id=f"{patient:08d}",
             labels={name: int(name in present) for name in FINDING_NAMES},
-            attributes={"hospital": drawn.hospital, "side": main.side, "severity": round(main.severity, 4)},
+            attributes={
+                "hospital": drawn.hospital,
+                "side": main.side,
+                "severity": round(main.severity, 4),
+                **_person(Stream(patient, _PERSON_STREAM)),
+            },
             report=report(drawn.findings, Stream(patient, _REPORT_STREAM)),
         )
 
@@ -137,6 +146,16 @@ def build_cohort(name: str, split: str = "test", size: int = 160, seed: int = 0)
         UsageError: unknown cohort or split, or an impossible size.
     """
     return PhantomCohort(name.removeprefix("phantom/"), split, size, seed)
+
+
+def _person(rng: Stream) -> dict[str, str]:
+    """Return what a manifest says of a patient beside the findings; nothing of it is seen in the image."""
+    sex, age, view = rng.uniform(), rng.uniform(), rng.uniform()
+    return {
+        "sex": "F" if sex < 0.5 else "M",
+        "age_band": "18-39" if age < 0.25 else "40-64" if age < 0.6 else "65+",
+        "view": "PA" if view < 0.6 else "AP",
+    }
 
 
 def _patient_seed(study: Study) -> int:

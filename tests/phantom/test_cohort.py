@@ -47,6 +47,31 @@ def test_labels_agree_with_masks_and_report(name: str) -> None:
         assert study.report
 
 
+def test_sex_age_and_view_are_drawn_apart_from_everything_that_is_seen() -> None:
+    studies = build_cohort("phantom/manifestation", size=2000).studies
+    for name, expected in {
+        "sex": {"F": 0.5, "M": 0.5},
+        "age_band": {"18-39": 0.25, "40-64": 0.35, "65+": 0.4},
+        "view": {"PA": 0.6, "AP": 0.4},
+    }.items():
+        found = [study.attributes[name] for study in studies]
+        sick = [study.attributes[name] for study in studies if study.labels["pneumothorax"]]
+        assert set(found) == set(expected)
+        for value, share in expected.items():
+            assert found.count(value) / len(found) == pytest.approx(share, abs=0.04)
+            assert sick.count(value) / len(sick) == pytest.approx(share, abs=0.06)
+
+
+def test_sex_age_and_view_change_no_pixel_label_or_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort = build_cohort("phantom/manifestation", size=4)
+    monkeypatch.setattr("radbench.phantom.cohort._person", lambda rng: {"sex": f"{rng.uniform()}"})
+    other = build_cohort("phantom/manifestation", size=4)
+    for study, twin in zip(cohort.studies, other.studies, strict=True):
+        assert study.attributes["sex"] != twin.attributes["sex"]
+        assert (study.labels, study.report) == (twin.labels, twin.report)
+        assert np.array_equal(cohort.image(study), other.image(twin))
+
+
 def test_splits_and_seeds_share_no_patient() -> None:
     cohorts = [
         build_cohort("phantom/mixed", split, 50, seed)
