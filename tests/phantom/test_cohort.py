@@ -64,9 +64,10 @@ def test_sex_age_and_view_are_drawn_apart_from_everything_that_is_seen() -> None
 
 def test_sex_age_and_view_change_no_pixel_label_or_report(monkeypatch: pytest.MonkeyPatch) -> None:
     cohort = build_cohort("phantom/manifestation", size=4)
+    before = list(cohort.studies)  # drawn now, not when they are asked for below
     monkeypatch.setattr("radbench.phantom.cohort._person", lambda rng: {"sex": f"{rng.uniform()}"})
     other = build_cohort("phantom/manifestation", size=4)
-    for study, twin in zip(cohort.studies, other.studies, strict=True):
+    for study, twin in zip(before, other.studies, strict=True):
         assert study.attributes["sex"] != twin.attributes["sex"]
         assert (study.labels, study.report) == (twin.labels, twin.report)
         assert np.array_equal(cohort.image(study), other.image(twin))
