@@ -1,18 +1,20 @@
-"""The segmentation adapter: verified weights, masks at the image's size that do not depend on their neighbours."""
+"""Segmenters of segmentation-models-pytorch: declared, or a folder; masks at the image's size."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from conformance import AdapterConformance, Case, changed, declared, pictures
+from tiny_networks import logits
 
 from radbench.errors import UsageError
 from radbench.models.base import ModelFailureError
 from radbench.models.registry import load_checkpoints, load_model_under_test
 from radbench.models.smp_factory import build_segmenter
-from radbench.specs import InputContract
-from radbench.specs.model import Checkpoint, ModelSpec
+from radbench.specs.model import Checkpoint
 
 TINY = {
     "encoder_name": "tu-resnet18",
@@ -31,48 +33,100 @@ def network(seed=0, **changes):
     return build_segmenter("Unet", TINY | changes, where="test").eval()
 
 
+def broken(seed=0):
+    found = network(seed)
+    with torch.no_grad():
+        found.segmentation_head[0].bias[:] = float("nan")
+    return found
+
+
 def save(path, weights):
     safetensors.torch.save_file({name: value.contiguous() for name, value in weights.items()}, path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def declare(folder, weights=None, *, args=None, **changes):
-    digest = save(folder / "model.safetensors", weights or network().state_dict())
     settings = {
-        "name": "tiny",
-        "title": "Tiny",
-        "description": "random weights",
         "format": "smp",
         "architecture": "Unet",
         "architecture_args": TINY | (args or {}),
         "weights": "model.safetensors",
-        "sha256": digest,
+        "sha256": save(folder / "model.safetensors", weights or network().state_dict()),
         "task": "segmentation",
         "target": "lungs",
-        "input": InputContract(spatial_shape=[32, 32], mean=[0.5], std=[0.25]),
-        "intended_use": "tests",
-        "training": "none",
     }
-    return ModelSpec(**(settings | changes)).read_from(folder / "model.yaml")
+    return declared(folder, **(settings | changes))
 
 
-def pictures(count, shape=(32, 32), seed=0):
-    rng = np.random.default_rng(seed)
-    return [rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(count)]
+def median(images):
+    return float(logits(network(), images).sigmoid().median())
 
 
-def test_masks_are_where_the_network_s_probability_reaches_the_operating_point(tmp_path):
-    images = pictures(3)
-    inputs = torch.stack([torch.from_numpy(image).float()[None] / 255 for image in images])
-    with torch.inference_mode():
-        probabilities = network()((inputs - 0.5) / 0.25)[:, 0].double().sigmoid().numpy()
-    point = float(np.median(probabilities))
-    found = load_model_under_test(declare(tmp_path, operating_point=point)).predict(images)
-    assert found.kind == "masks"
-    assert found.values.dtype == np.bool_
-    clear = np.abs(probabilities - point) > 1e-5
-    np.testing.assert_array_equal(found.values[clear], (probabilities >= point)[clear])
-    assert 0.3 < found.values.mean() < 0.7
+def inside(point):
+    return lambda images: (logits(network(), images)[:, 0].sigmoid() >= point).numpy()
+
+
+class TestDeclared(AdapterConformance):
+    @pytest.fixture
+    def case(self, tmp_path):
+        images = pictures(18)
+        point = median(images)
+        return Case(declare(tmp_path, operating_point=point), images, inside(point), tolerance=1e-3)
+
+    @pytest.fixture
+    def silent(self, tmp_path):
+        (tmp_path / "silent").mkdir()
+        return declare(tmp_path / "silent", broken().state_dict())
+
+
+def folder_of(place, segmenter, **changes):
+    segmenter.save_pretrained(place / "model")
+    settings = {"format": "smp", "path": "model", "task": "segmentation", "target": "lungs"}
+    return declared(place, **(settings | changes))
+
+
+class TestFolder(AdapterConformance):
+    @pytest.fixture
+    def case(self, tmp_path):
+        images = pictures(18)
+        point = median(images)
+        return Case(
+            folder_of(tmp_path, network(), operating_point=point), images, inside(point), tolerance=1e-3
+        )
+
+    @pytest.fixture
+    def silent(self, tmp_path):
+        (tmp_path / "silent").mkdir()
+        return folder_of(tmp_path / "silent", broken())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
+            r"lacks model\.safetensors",
+        ),
+        (lambda folder: (folder / "config.json").write_text("{"), "cannot be read as JSON"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "lacks '_model_class'"),
+    ],
+)
+def test_a_folder_that_save_pretrained_did_not_write_is_refused(tmp_path, change, words):
+    spec = folder_of(tmp_path, network())
+    change(tmp_path / "model")
+    with pytest.raises(UsageError, match=words):
+        load_model_under_test(spec)
+
+
+def test_a_folder_names_only_architectures_that_are_known_and_fetches_nothing(tmp_path):
+    spec = folder_of(tmp_path, network())
+    config = tmp_path / "model" / "config.json"
+    written = json.loads(config.read_text())
+    config.write_text(json.dumps(written | {"encoder_weights": "imagenet"}))
+    load_model_under_test(spec).prepare()
+    config.write_text(json.dumps(written | {"_model_class": "encoders"}))
+    with pytest.raises(UsageError, match="architecture 'encoders' is unknown"):
+        load_model_under_test(spec).prepare()
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (48, 40), (20, 31)])
@@ -84,25 +138,11 @@ def test_masks_have_the_image_s_size_and_do_not_depend_on_the_batch(tmp_path, sh
     np.testing.assert_array_equal(
         together, np.concatenate([model.predict([image]).values for image in images])
     )
-    np.testing.assert_array_equal(together, model.predict(images[::-1]).values[::-1])
 
 
-def test_no_image_and_images_of_several_sizes(tmp_path):
-    model = load_model_under_test(declare(tmp_path))
-    assert model.predict([]).values.shape == (0, 0, 0)
+def test_images_of_several_sizes(tmp_path):
     with pytest.raises(UsageError, match="2 sizes"):
-        model.predict([*pictures(1), *pictures(1, (16, 16))])
-    with pytest.raises(UsageError, match="float64"):
-        model.predict([np.zeros((32, 32))])
-
-
-def test_a_changed_weights_file_is_refused(tmp_path):
-    spec = declare(tmp_path)
-    data = bytearray(spec.weights_path.read_bytes())
-    data[-1] ^= 1
-    spec.weights_path.write_bytes(data)
-    with pytest.raises(UsageError, match=rf"expected {spec.sha256}"):
-        load_model_under_test(spec)
+        load_model_under_test(declare(tmp_path)).predict([*pictures(1), *pictures(1, (16, 16))])
 
 
 def test_an_output_against_the_declaration_is_a_failure_of_the_model(tmp_path):
@@ -110,19 +150,8 @@ def test_an_output_against_the_declaration_is_a_failure_of_the_model(tmp_path):
     with pytest.raises(ModelFailureError, match="outside"):
         load_model_under_test(declare(tmp_path, output="probabilities")).predict(images)
     two = network(classes=2).state_dict()
-    with pytest.raises(ModelFailureError, match="one map an image"):
+    with pytest.raises(ModelFailureError, match="has 2 maps, expected one, as no mask_classes"):
         load_model_under_test(declare(tmp_path, two, args={"classes": 2})).predict(images)
-    broken = network().state_dict()
-    broken["segmentation_head.0.bias"] = torch.full((1,), float("nan"))
-    with pytest.raises(ModelFailureError, match="not finite"):
-        load_model_under_test(declare(tmp_path, broken)).predict(images)
-
-
-def test_the_digest_follows_weights_architecture_and_the_operating_point(tmp_path):
-    digest = load_model_under_test(declare(tmp_path)).digest
-    assert load_model_under_test(declare(tmp_path, title="Other")).digest == digest
-    assert load_model_under_test(declare(tmp_path, operating_point=0.3)).digest != digest
-    assert load_model_under_test(declare(tmp_path, network(1).state_dict())).digest != digest
 
 
 def test_further_runs_are_models_of_their_own(tmp_path):
@@ -130,7 +159,7 @@ def test_further_runs_are_models_of_their_own(tmp_path):
     run = Checkpoint(weights="run1.safetensors", sha256=digest)
     spec = declare(tmp_path, checkpoints=[run])
     main, (further,) = load_model_under_test(spec), load_checkpoints(spec)
-    assert main.digest == load_model_under_test(declare(tmp_path)).digest
+    assert main.digest == load_model_under_test(changed(spec, checkpoints=[])).digest
     assert further.digest != main.digest
     assert (further.spec.name, further.spec.checkpoints) == ("tiny", [])
     assert load_checkpoints(further.spec) == []

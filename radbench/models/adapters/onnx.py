@@ -1,0 +1,167 @@
+"""An ONNX model under test, run by onnxruntime."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.errors import UsageError, did_you_mean
+from radbench.models.adapters.base import TensorAdapter
+from radbench.models.adapters.file_input import agreed_rows
+from radbench.models.adapters.onnx_file import external_files
+from radbench.models.base import ModelFailureError
+from radbench.models.class_names import noted_class_names
+
+if TYPE_CHECKING:
+    import onnxruntime  # type: ignore[import-untyped]
+
+_TYPES: Final = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(uint16)": "uint16",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+}
+
+
+class OnnxModel(TensorAdapter):
+    """A file, or a folder of one ONNX file and the files that hold its tensors; see ``Adapter``."""
+
+    format: ClassVar[str] = "onnx"
+    _session: "onnxruntime.InferenceSession | None" = None
+    _input: str = ""
+
+    def verify(self) -> str:
+        """Return the digest of the file or folder; every file that the model reads must be part of it."""
+        found = super().verify()
+        file = self.file()
+        missing = self._outside(file)
+        if missing and self.spec.source_path.is_dir():
+            raise UsageError(f"{file}: keeps tensors in '{missing[0]}', expected a file inside its folder.")
+        if missing:
+            raise UsageError(
+                f"{file}: keeps tensors in another file ('{missing[0]}'), expected one file; put both into a folder of "
+                "their own and declare the folder as 'path', so that its digest holds both."
+            )
+        return found
+
+    def file(self) -> Path:
+        """Return the ONNX file.
+
+        Raises:
+            UsageError: a folder with none or several of them.
+        """
+        path = self.spec.source_path
+        if path.is_file():
+            return path
+        files = sorted(path.glob("*.onnx"))
+        if len(files) != 1:
+            raise UsageError(f"{path}: holds {len(files)} .onnx files, expected one.")
+        return files[0]
+
+    def _outside(self, file: Path) -> list[str]:
+        """Return the tensors' files that the digest does not cover, or that are not where they may be."""
+        names = external_files(file)
+        if not self.spec.source_path.is_dir():
+            return names
+        root = self.spec.source_path.resolve()
+        return [
+            name
+            for name in names
+            if not (root / name).is_file() or not (root / name).resolve().is_relative_to(root)
+        ]
+
+    def prepare(self) -> None:
+        """Load the model into onnxruntime and hold its input and outputs against the declaration."""
+        self._ready()
+
+    def class_names(self) -> list[str] | None:
+        """Return the class names in the model's ``metadata_props``; loads the model."""
+        notes = self._ready().get_modelmeta().custom_metadata_map
+        return noted_class_names({str(name): str(value) for name, value in notes.items()})
+
+    def forward(self, rows: NDArray[np.generic]) -> Mapping[str, NDArray[np.generic]]:
+        """Return every output by its name; see ``TensorAdapter.forward``."""
+        session = self._ready()
+        try:
+            found = session.run(None, {self._input: rows})
+        except Exception as error:  # onnxruntime's errors share no class of their own
+            raise ModelFailureError(
+                f"Model '{self.spec.name}' failed on images of shape {list(rows.shape)}: {_words(error)}",
+                kind="crash",
+            ) from error
+        return {
+            output.name: _array(value) for output, value in zip(session.get_outputs(), found, strict=True)
+        }
+
+    def close(self) -> None:
+        """Let go of the session."""
+        self._session = None
+
+    def _ready(self) -> "onnxruntime.InferenceSession":
+        if self._session is None:
+            session = self._loaded()
+            self._input, self.rows = self._agreed_input(session)
+            self._check_outputs([output.name for output in session.get_outputs()])
+            self._session = session
+        return self._session
+
+    def _loaded(self) -> "onnxruntime.InferenceSession":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+        options.inter_op_num_threads = 1
+        options.use_deterministic_compute = True
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return onnxruntime.InferenceSession(str(self.file()), options, providers=self._providers())
+        except Exception as error:  # onnxruntime's errors share no class of their own
+            raise ModelFailureError(
+                f"Model '{self.spec.name}' cannot be loaded by onnxruntime: {_words(error)}", kind="crash"
+            ) from error
+
+    def _providers(self) -> list[Any]:
+        import onnxruntime
+
+        name, cpu = str(self.device), "CPUExecutionProvider"
+        if name == "cpu" or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            return [cpu]
+        exact = {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
+        return [("CUDAExecutionProvider", exact), cpu]
+
+    def _agreed_input(self, session: "onnxruntime.InferenceSession") -> tuple[str, int]:
+        inputs = session.get_inputs()
+        if len(inputs) != 1:
+            names = ", ".join(f"'{one.name}'" for one in inputs) or "none"
+            raise UsageError(f"{self.file()}: has the inputs {names}, expected one: the images.")
+        (only,) = inputs
+        shape = [length if isinstance(length, int) and length > 0 else None for length in only.shape]
+        rows = agreed_rows(self.spec, self.file(), shape, _TYPES.get(only.type, only.type))
+        return only.name, rows
+
+    def _check_outputs(self, names: list[str]) -> None:
+        declared = self.spec.output_names
+        wanted = declared.segmentation if self.spec.task == "segmentation" else declared.classification
+        if wanted is not None and wanted not in names:
+            raise UsageError(
+                f"{self.file()}: has the outputs {', '.join(names)}, but output_names declares '{wanted}'; expected "
+                f"one of them.{did_you_mean(wanted, names)}"
+            )
+
+
+def _array(value: Any) -> NDArray[np.generic]:
+    """Return an output as an array; of a list of {class: score} (a ZipMap), [N, classes] in the order of its keys."""
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        return np.array([list(row.values()) for row in value])
+    return np.asarray(value)
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]
