@@ -68,10 +68,11 @@ def main(argument: str) -> None:
         _wait(supervisor, settings)
     _die_with_parent()
     if namespaces.PROCESSES in left:
-        left |= namespaces.own_mounts(settings.folder)
+        left |= namespaces.own_mounts(settings.folder, settings.memory)
+        os.chdir(settings.folder)  # the one just mounted, which is writable
     worker = os.fork()
     if worker:
-        _become_supervisor(worker, settings, alone=namespaces.PROC in left)
+        _become_supervisor(worker, settings, left)
     _die_with_parent()
     os.close(settings.lifeline)
     achieved = _lock_in(settings, left)
@@ -90,14 +91,21 @@ def _wait(supervisor: int, settings: Settings) -> NoReturn:
     os._exit(0)
 
 
-def _become_supervisor(worker: int, settings: Settings, *, alone: bool) -> NoReturn:
+def _become_supervisor(worker: int, settings: Settings, left: set[str]) -> NoReturn:
     for held in (settings.requests, settings.replies, 1, 2):
         os.close(held)
     if syscalls.LINUX:
         with contextlib.suppress(OSError):
             syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-    supervise(worker, lifeline=settings.lifeline, report=settings.report, memory=settings.memory, alone=alone)
+    supervise(
+        worker,
+        lifeline=settings.lifeline,
+        report=settings.report,
+        memory=settings.memory,
+        alone=namespaces.PROC in left,
+        shared=namespaces.SHARED_MEMORY if namespaces.SHARED in left else None,
+    )
 
 
 def _be_first_to_go() -> None:
@@ -125,7 +133,9 @@ def _lock_in(settings: Settings, left: set[str]) -> dict[str, str]:
         with contextlib.suppress(OSError):
             rules = [(path, landlock.READ) for path in settings.read]
             rules += [(path, landlock.DEVICE) for path in settings.devices]
-            abi = landlock.restrict([*rules, (settings.folder, landlock.WRITE)], network=settings.network)
+            own = [settings.folder, *([namespaces.SHARED_MEMORY] if namespaces.SHARED in left else [])]
+            rules += [(path, landlock.WRITE) for path in own]
+            abi = landlock.restrict(rules, network=settings.network)
             layers["landlock"] = str(abi)
         with contextlib.suppress(OSError):
             seccomp.restrict(network=settings.network)

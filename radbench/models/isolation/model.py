@@ -27,6 +27,9 @@ _RUNS_NOTHING: Final = ("table",)
 """Formats that run nothing of a vendor's."""
 
 _MOST_IMAGES: Final = 1024
+_REQUEST: Final = 1 << 28
+"""Bytes of the images in one question to a model that takes any number."""
+
 _SMALL: Final = 1 << 20
 _OUTPUTS: Final = 1 << 30
 """Bytes of all outputs of one batch, at most."""
@@ -193,7 +196,8 @@ def open_model(
 
 
 def _groups(images: Sequence[Image], rows: int) -> list[Sequence[Image]]:
-    step = rows or _MOST_IMAGES
+    """Split into what one question holds: a batch of the model's, or as many images as fit into ``_REQUEST``."""
+    step = rows or min(_MOST_IMAGES, max(1, _REQUEST // max(image.size for image in images)))
     return [images[start : start + step] for start in range(0, len(images), step)]
 
 

@@ -28,6 +28,9 @@ PROCESSES: Final = "processes"
 NETWORK: Final = "network"
 DISK: Final = "disk"
 PROC: Final = "proc"
+SHARED: Final = "shared"
+
+SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a new one, mounted for this namespace alone
 
 
 def leave(*, network: bool) -> set[str]:
@@ -58,10 +61,14 @@ def _stay(user: int, group: int) -> None:
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
 
 
-def own_mounts(folder: str) -> set[str]:
-    """Make every mount read-only but ``folder``, and let /proc show this namespace only; return what was done.
+def own_mounts(folder: str, memory: int) -> set[str]:
+    """Make every mount read-only but ``folder``, and let /proc and shared memory be new; return what was done.
 
     Call in the first process of a new namespace of processes.
+
+    Args:
+        folder: stays writable.
+        memory: bytes that files in shared memory may take.
     """
     done: set[str] = set()
     try:
@@ -73,8 +80,13 @@ def own_mounts(folder: str) -> set[str]:
         mount("proc", "/proc", "proc", MS_NOSUID_NODEV_NOEXEC)
         done.add(PROC)
     with contextlib.suppress(OSError):
+        options = f"size={memory},mode=0700"
+        mount("tmpfs", SHARED_MEMORY, "tmpfs", MS_NOSUID_NODEV_NOEXEC, options)
+        done.add(SHARED)
+    with contextlib.suppress(OSError):
         mount(folder, folder, "none", MS_BIND)
         set_read_only("/", read_only=True)
-        set_read_only(folder, read_only=False)
+        for writable in (folder, *([SHARED_MEMORY] if SHARED in done else [])):
+            set_read_only(writable, read_only=False)
         done.add(DISK)
     return done

@@ -12,7 +12,7 @@ from radbench.specs import ModelSpec
 
 __all__ = ["THREADS", "Permits", "environment", "permits"]
 
-THREADS: Final = 2
+THREADS: Final = 4
 """Threads of one model's arithmetic, whatever the machine has: another number may round otherwise."""
 
 _SYSTEM: Final = (
@@ -102,6 +102,8 @@ def environment(folder: str, device: str, *, network: bool) -> dict[str, str]:
     found = {name: os.environ[name] for name in handed if name in os.environ}
     found |= dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), folder)
     found |= {f"{library}_NUM_THREADS": str(THREADS) for library in _COUNTS}
+    # threads that wait asleep: on a machine with fewer free cores, waiting awake costs many times the work itself
+    found["OMP_WAIT_POLICY"] = "PASSIVE"
     found |= {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     found |= dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1")
     if device == "cpu":

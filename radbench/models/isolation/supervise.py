@@ -19,7 +19,9 @@ TICK: Final = 0.2
 _COUNTED: Final = ("RssAnon:", "RssShmem:", "VmSwap:")
 
 
-def supervise(worker: int, *, lifeline: int, report: int, memory: int, alone: bool) -> NoReturn:
+def supervise(
+    worker: int, *, lifeline: int, report: int, memory: int, alone: bool, shared: str | None
+) -> NoReturn:
     """Wait for the end of ``worker`` and write how it ended as a line of JSON to ``report``.
 
     Args:
@@ -28,13 +30,14 @@ def supervise(worker: int, *, lifeline: int, report: int, memory: int, alone: bo
         report: writing end of a pipe to the harness.
         memory: bytes that all processes together may hold.
         alone: whether /proc shows this sandbox only.
+        shared: folder in memory that is the sandbox's own; what it holds is counted, again if it is mapped.
     """
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-    while (ending := _look(worker, memory, alone=alone)) is None:
+    while (ending := _ended(worker) or _too_much(memory, shared, alone=alone)) is None:
         ready, _, _ = select.select([lifeline, woken], [], [], TICK)
         if lifeline in ready:
             ending = {}
@@ -50,13 +53,20 @@ def supervise(worker: int, *, lifeline: int, report: int, memory: int, alone: bo
     os._exit(0)
 
 
-def _look(worker: int, memory: int, *, alone: bool) -> dict[str, Any] | None:
+def _ended(worker: int) -> dict[str, Any] | None:
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] == worker:
                 code = os.waitstatus_to_exitcode(ended[1])
                 return {"signal": -code} if code < 0 else {"status": code}
+    return None
+
+
+def _too_much(memory: int, shared: str | None, *, alone: bool) -> dict[str, Any] | None:
     used = held(everyone() if alone else descendants(os.getpid()))
+    if shared is not None:
+        room = os.statvfs(shared)
+        used += (room.f_blocks - room.f_bfree) * room.f_frsize
     return {"memory": used} if used > memory else None
 
 

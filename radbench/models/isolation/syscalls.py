@@ -79,13 +79,14 @@ def unshare(flags: int) -> None:
     _checked(_library().unshare(flags))
 
 
-def mount(source: str, target: str, kind: str, flags: int) -> None:
+def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """Mount a file system.
 
     Raises:
         OSError: the kernel refuses.
     """
-    _checked(_library().mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None))
+    words = [word.encode() for word in (source, target, kind)]
+    _checked(_library().mount(*words, ctypes.c_ulong(flags), options.encode() or None))
 
 
 def set_read_only(target: str, *, read_only: bool) -> None:
