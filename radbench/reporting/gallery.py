@@ -1,14 +1,15 @@
-"""The gallery: which edited images a reader sees, and the panels drawn for each of them."""
+"""The gallery: what is known of an edited image, and the panels drawn for it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from radbench.errors import RadbenchError
-from radbench.reporting.images import Gray, Mask, data_uri, difference, fit, overlay, stamp
+from radbench.reporting.images import Gray, Heat, Mask, data_uri, difference, fit, heatmap, overlay, stamp
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class GalleryItem:
         truth: The true counterfactual, ``uint8 [H, W]``, where it is known.
         scores: Model name to (score on the original, score on the edited image), each in [0, 1].
         label_after: The target's label that the edited image has, 0 or 1, or None when unknown.
+        saliency: Model name to where the model looked in the edited image, ``float32 [H, W]`` in [0, 1].
     """
 
     study_id: str
@@ -36,13 +38,29 @@ class GalleryItem:
     truth: Gray | None = None
     scores: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     label_after: int | None = None
+    saliency: Mapping[str, Heat] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        planes = {"edited": self.edited, "edit_mask": self.edit_mask, "keep_mask": self.keep_mask}
-        for name, plane in {**planes, "truth": self.truth}.items():
+        planes: dict[str, npt.NDArray[Any] | None] = {"edited": self.edited, "edit_mask": self.edit_mask}
+        planes["keep_mask"] = self.keep_mask
+        looks = {f"saliency of {model}": heat for model, heat in self.saliency.items()}
+        for name, plane in {**planes, "truth": self.truth, **looks}.items():
             if plane is not None and plane.shape != self.original.shape:
                 shapes = f"{name} is {plane.shape}, the original {self.original.shape}"
                 raise RadbenchError(f"Gallery item of study {self.study_id}: {shapes}.")
+
+
+@dataclass(frozen=True)
+class LazyGallery:
+    """A gallery whose images are read only where they are shown.
+
+    Attributes:
+        keys: Study and scenario of every edited image that is judged.
+        load: Makes the item of a key.
+    """
+
+    keys: Sequence[tuple[str, str]]
+    load: Callable[[tuple[str, str]], GalleryItem]
 
 
 @dataclass(frozen=True)
@@ -57,48 +75,40 @@ class Panel:
     height: int
 
 
-def badness(item: GalleryItem) -> float:
-    """Return how badly some model does on the edited image, in [0, 1].
-
-    That is the largest distance of a score from the label after the edit; where that label is unknown, the
-    largest change of a score.
-    """
-    return max((_distance(*pair, item.label_after) for pair in item.scores.values()), default=0.0)
-
-
-def _distance(before: float | None, after: float | None, label: int | None) -> float:
-    aim = before if label is None else float(label)
-    return 0.0 if after is None or aim is None else abs(after - aim)
-
-
-def choose(items: Sequence[GalleryItem], cases: int, worst: int) -> list[GalleryItem]:
-    """Choose at most ``cases`` items: the ``worst`` worst first, then an even spread over all the others.
-
-    The order is by badness, ties by study and scenario, so the choice does not depend on the order given.
-    """
-    ranked = sorted(items, key=lambda item: (-badness(item), item.study_id, item.scenario))
-    if len(ranked) <= cases:
-        return ranked
-    worst = min(worst, cases)
-    rest, seats = ranked[worst:], cases - worst
-    places = np.rint(np.linspace(0, len(rest) - 1, seats)).astype(int).tolist() if seats else []
-    return [*ranked[:worst], *(rest[place] for place in places)]
-
-
 def panels(item: GalleryItem) -> list[Panel]:
-    """Draw the panels of one case: original, masks, edited, difference and, where known, the truth."""
-    case = f"study {item.study_id}"
+    """Draw the panels of one case: original, edited, masks, difference, where known the truth, and saliency."""
+    case = case_name(item.study_id)
     edited_alt = f"Edited image of {case}, stamped SYNTHETIC"
     drawn = [
         _gray("original", "Original", f"Original image of {case}", fit(item.original)),
-        _masks(item, case),
         _gray("edited", "Edited", edited_alt, stamp(fit(item.edited))),
+        _masks(item, case),
         _difference(item, case),
     ]
     if item.truth is not None:
         alt = f"The truth: {case} rendered as the edit wants it, stamped RENDERED"
         drawn.append(_gray("truth", "Truth", alt, stamp(fit(item.truth), "RENDERED")))
-    return drawn
+    return drawn + [_saliency(item, model, case) for model in item.saliency]
+
+
+def case_name(study_id: str) -> str:
+    """Return ``case 001`` for a numbered study, and ``study p0001`` for one that is named."""
+    numbered = re.fullmatch(r"case-(\d+)", study_id)
+    return f"study {study_id}" if numbered is None else f"case {numbered[1]}"
+
+
+def _saliency(item: GalleryItem, model: str, case: str) -> Panel:
+    heat = item.saliency[model]
+    picture = heatmap(fit(item.edited), fit(np.rint(255 * np.clip(heat, 0, 1)).astype(np.uint8)))
+    total = float(heat.sum())
+    inside = 100 * float(heat[item.edit_mask].sum()) / total if total > 0 else 0.0
+    alt = (
+        f"Where {model} looked in the edited image of {case}, brighter is more: {inside:.0f} % of it lies inside "
+        "the edit mask"
+    )
+    return Panel(
+        "saliency", f"Seen by {model}: {inside:.0f} % in the edit mask", alt, data_uri(picture), *picture.size
+    )
 
 
 def _gray(kind: str, title: str, alt: str, image: Gray) -> Panel:
@@ -149,18 +159,6 @@ class RejectedItem:
     edited: bool = True
 
 
-def choose_rejected(items: Sequence[RejectedItem], cases: int) -> list[RejectedItem]:
-    """Choose at most ``cases`` items so that every kind of reason is seen; the order given does not matter.
-
-    Reasons that differ in their numbers only are of one kind; the kinds take turns.
-    """
-    kinds: dict[str, list[RejectedItem]] = {}
-    for item in sorted(items, key=lambda item: (item.scenario, item.study_id, item.reason)):
-        kinds.setdefault(kind_of(item.reason), []).append(item)
-    turns = zip_longest(*(kinds[kind] for kind in sorted(kinds)))
-    return [item for turn in turns for item in turn if item is not None][:cases]
-
-
 def kind_of(reason: str) -> str:
     """Return a reason without its numbers."""
     return re.sub(r"[-\N{MINUS SIGN}]?\d+(\.\d+)?", "#", reason)
@@ -169,5 +167,5 @@ def kind_of(reason: str) -> str:
 def rejected_panel(item: RejectedItem) -> Panel:
     """Draw a rejected image with its reason in its pixels."""
     what = "Edited image" if item.edited else "Original image, never edited,"
-    alt = f"{what} of study {item.study_id}, stamped with why it was rejected: {item.reason}"
+    alt = f"{what} of {case_name(item.study_id)}, stamped with why it was rejected: {item.reason}"
     return _gray("rejected", item.reason, alt, stamp(fit(item.image), f"REJECTED: {item.reason}"))

@@ -15,6 +15,7 @@ from radbench.reporting.glyphs import ADVANCE, LINE, letters, wrap
 
 Gray = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+Heat = npt.NDArray[np.float32]
 
 EDIT_RGB = (230, 159, 0)
 """Colour of the edit mask (orange of the Okabe-Ito palette, told apart by colour-blind readers too)."""
@@ -24,6 +25,7 @@ DIFFERENCE_SPAN = 40
 """Grey levels at which the difference map is fully coloured."""
 
 _SMALLEST, _LARGEST = 112, 256
+_HOT = (255, 210, 60)
 _BRIGHTER, _DARKER, _SAME = (255, 150, 40), (60, 150, 255), (16, 18, 22)
 
 
@@ -108,9 +110,33 @@ def _difference_palette() -> list[int]:
     return [*colours.ravel().tolist(), *_BRIGHTER]
 
 
+def heatmap(image: Gray, heat: Gray) -> Image.Image:
+    """Lay ``heat`` (0 none, 255 most) over an image, both ``uint8 [H, W]``, as a palette image of 8 x 32 colours.
+
+    Where there is no heat the image stays grey and half as bright; the more heat, the warmer and brighter.
+    """
+    index = (heat // 32).astype(np.uint8) * np.uint8(32) + image // np.uint8(8)
+    paletted = Image.frombytes("P", image.shape[::-1], index.tobytes())
+    paletted.putpalette(_heat_palette())
+    return paletted
+
+
+def _heat_palette() -> list[int]:
+    warm = np.linspace(0, 1, 8)[:, None, None] ** 0.8  # [8, 1, 1]
+    grey = np.linspace(0, 1, 32)[None, :, None]  # [1, 32, 1]
+    colours = (1 - warm) * 150 * grey + warm * (0.35 + 0.65 * grey) * np.asarray(_HOT)
+    palette: list[int] = np.rint(colours).astype(int).ravel().tolist()
+    return palette
+
+
 def data_uri(picture: npt.NDArray[np.uint8] | Image.Image) -> str:
     """Return a PNG data URI of ``uint8 [H, W]``, ``uint8 [H, W, 3]`` or a Pillow image, without metadata."""
     image: Any = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode("ascii")
+
+
+def png(image: Image.Image) -> bytes:
+    """Return a picture as PNG, without metadata."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()

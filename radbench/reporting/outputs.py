@@ -1,17 +1,20 @@
-"""Writing an audit's three files so that a reader never meets a half-written or mixed set of them."""
+"""Writing an audit's files so that a reader never meets a half-written or mixed set of them."""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from radbench.audit.result import AuditResult
 from radbench.errors import UsageError
-from radbench.reporting.gallery import GalleryItem, RejectedItem
+from radbench.reporting.cases import Gallery
+from radbench.reporting.gallery import RejectedItem
+from radbench.reporting.identity import Identities
 
 RESULT, METRICS, REPORT = "result.json", "metrics.csv", "report.html"
-_ROOM = 8 << 20  # bytes that the outputs may need at most, with a margin
+_ROOM = 24 << 20  # bytes that the outputs of an ordinary audit need at most, with a margin
 
 
 def check_writable(out_dir: Path | str, names: Iterable[str] = (RESULT, METRICS, REPORT)) -> None:
@@ -22,7 +25,7 @@ def check_writable(out_dir: Path | str, names: Iterable[str] = (RESULT, METRICS,
         names: The files that are to come.
 
     Raises:
-        UsageError: the folder (or where it would be made) is a file, not writable, or has no 8 MiB of room.
+        UsageError: the folder (or where it would be made) is a file, not writable, or has no 24 MiB of room.
     """
     folder = Path(out_dir)
     ground = _existing_ground(folder)
@@ -42,14 +45,26 @@ def check_writable(out_dir: Path | str, names: Iterable[str] = (RESULT, METRICS,
 
 def write_outputs(
     result: AuditResult,
-    gallery: Iterable[GalleryItem],
+    gallery: Gallery,
     out_dir: Path | str,
     rejected: Iterable[RejectedItem] = (),
+    *,
+    identifiers: bool = False,
+    sidecar: bool = False,
 ) -> Path:
-    """Write ``result.json``, ``metrics.csv`` and ``report.html`` into ``out_dir`` (made if missing).
+    """Write ``result.json``, the tables and ``report.html`` into ``out_dir`` (made if missing).
 
-    All bytes are made in memory first, then written to a hidden folder inside ``out_dir``, synced, and only
-    then renamed into place: on any failure the previous files are as they were.
+    Everything is made in memory or in a hidden folder inside ``out_dir``, synced, and only then renamed into
+    place: on any failure the previous files are as they were. Tables of an earlier run that this one has no rows
+    for are removed.
+
+    Args:
+        result: The audit.
+        gallery: The edited images that are judged; none but those on the page are held.
+        out_dir: The folder.
+        rejected: The rejected images.
+        identifiers: Name studies and patients; otherwise running numbers stand for them in every file.
+        sidecar: Also write every edited image into the folder ``cases`` (replaced if it is there).
 
     Returns:
         The path of ``report.html``.
@@ -57,17 +72,56 @@ def write_outputs(
     Raises:
         UsageError: ``out_dir`` cannot be written (a file in its place, no permission, full disk).
     """
-    from radbench.reporting.page import render_page
-    from radbench.reporting.tables import metrics_csv
+    from radbench.reporting.config import load_report_spec
+    from radbench.reporting.material import gather
+    from radbench.reporting.page import draw_page
+    from radbench.reporting.sidecar import FOLDER, Sidecar
+    from radbench.reporting.tables import TABLES, tables
 
-    page = render_page(result, list(gallery), rejected=list(rejected))
-    files = {RESULT: result.to_json(), METRICS: metrics_csv(result), REPORT: page}
-    write_files(out_dir, files)
-    return Path(out_dir) / REPORT
+    folder, (spec, templates) = Path(out_dir), load_report_spec()
+    identities = None if identifiers else Identities(result)
+    with ExitStack() as stack:
+        staged: Path | None = None
+        if sidecar:
+            staged = stack.enter_context(_staging(folder)) / FOLDER
+            gallery = stack.enter_context(Sidecar(staged, identities)).tee(gallery)
+        material = gather(result, gallery, rejected, spec.gallery, identities)
+        page = draw_page(material, spec, templates)
+        files = {RESULT: material.result.to_json(), **tables(material.result), REPORT: page}
+        write_files(folder, files, folders={} if staged is None else {FOLDER: staged})
+    for name in set(TABLES) - set(files):
+        (folder / name).unlink(missing_ok=True)
+    return folder / REPORT
 
 
-def write_files(out_dir: Path | str, files: Mapping[str, bytes]) -> None:
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """Make a hidden folder inside ``folder`` (made if missing); both go again where nothing came into them."""
+    ground = _existing_ground(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".radbench-", dir=folder))
+    except OSError as error:
+        _remove_empty(folder, ground)
+        raise _unwritable(folder, error) from error
+    try:
+        yield staging
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        _remove_empty(folder, ground)
+
+
+def write_files(
+    out_dir: Path | str, files: Mapping[str, bytes], folders: Mapping[str, Path] | None = None
+) -> None:
     """Write files into ``out_dir`` (made if missing): all of them, or none and the old ones stay.
+
+    Args:
+        out_dir: The folder.
+        files: Content by name.
+        folders: Folders on the same disk, by the name that they are moved to; what has that name is replaced.
 
     Raises:
         UsageError: ``out_dir`` cannot be written (a file in its place, no permission, full disk).
@@ -76,13 +130,13 @@ def write_files(out_dir: Path | str, files: Mapping[str, bytes]) -> None:
     ground = _existing_ground(folder)
     _refuse_occupied(folder, files)
     try:
-        _write_all(folder, files)
+        _write_all(folder, files, folders or {})
     except OSError as error:
         _remove_empty(folder, ground)
         raise _unwritable(folder, error) from error
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_all(folder: Path, files: Mapping[str, bytes], folders: Mapping[str, Path]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".radbench-", dir=folder))
     try:
@@ -91,6 +145,10 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
+        for name, made in folders.items():
+            if (folder / name).exists():
+                (folder / name).replace(staging / f"old-{name}")
+            made.replace(folder / name)
         for name in files:
             (staging / name).replace(folder / name)
     finally:

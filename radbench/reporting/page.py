@@ -1,40 +1,62 @@
-"""The page: templates of the declared ``reports/`` folder filled with the view; one HTML file."""
+"""The page: templates of the declared ``reports/`` folder filled with the views; one HTML file."""
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from radbench.audit.result import AuditResult
-from radbench.reporting.cases import gallery_cases
-from radbench.reporting.config import SUFFIX, load_report_spec
-from radbench.reporting.controls import controls_view
-from radbench.reporting.doses import dose_panels
-from radbench.reporting.gallery import GalleryItem, RejectedItem, choose_rejected, rejected_panel
-from radbench.reporting.images import DIFFERENCE_SPAN
-from radbench.reporting.provenance import provenance
-from radbench.reporting.quality import quality_rows
-from radbench.reporting.road import funnels, rejections, road
-from radbench.reporting.runs import runs_views
-from radbench.reporting.segmentation import segmentation_view
-from radbench.reporting.view import badge, expected_flips, headline, model_view, reference_metric
-from radbench.reporting.words import count, fall, footnotes, grey_levels, metric_name, plain
+from radbench.reporting.cases import Gallery
+from radbench.reporting.config import (
+    REPORTLETS,
+    SUFFIX,
+    ReportletSpec,
+    ReportSpec,
+    SectionSpec,
+    load_report_spec,
+)
+from radbench.reporting.context import report_context
+from radbench.reporting.gallery import RejectedItem
+from radbench.reporting.material import Material, gather
+from radbench.reporting.words import capital, count, grey_levels, plain
 
 MAIN_TEMPLATE = "report.html.j2"
 STYLESHEET = "style.css"
 
 
+@dataclass(frozen=True)
+class Reportlet:
+    """One drawn table or figure; ``title`` and ``body`` are markup, ``id`` is its anchor."""
+
+    id: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One drawn section; ``title`` and ``text`` are markup ("" for none)."""
+
+    id: str
+    title: str
+    text: str
+    reportlets: tuple[Reportlet, ...]
+
+
 def render_page(
     result: AuditResult,
-    gallery: Sequence[GalleryItem],
+    gallery: Gallery,
     folder: Path | None = None,
-    rejected: Sequence[RejectedItem] = (),
+    rejected: Iterable[RejectedItem] = (),
 ) -> bytes:
     """Render ``report.html`` as UTF-8; the same arguments give the same bytes.
 
     The page asks for nothing outside itself: its style is inline, its images are data URIs, and its Content
     Security Policy forbids everything but the style of that very digest and data images. It has no script.
+    It names studies as the result does; ``write_outputs`` is what takes their names away.
 
     Args:
         result: The audit.
@@ -46,18 +68,44 @@ def render_page(
         UsageError: the report folder is incomplete or ``report.yaml`` is wrong.
     """
     spec, folder = load_report_spec(folder)
-    shown = choose_rejected(rejected, spec.gallery.rejected)
+    return draw_page(gather(result, gallery, rejected, spec.gallery), spec, folder)
+
+
+def draw_page(material: Material, spec: ReportSpec, folder: Path) -> bytes:
+    """Draw the page of what was gathered for it; returns UTF-8."""
+    context = report_context(material, spec.gallery)
+    environment = _environment(folder)
+    context["draw"] = environment.get_template("macros.html.j2").make_module(context)
+    context["charts"] = environment.get_template("charts.html.j2").make_module(context)
+    sections = [_section(environment, section, context) for section in spec.sections]
     return render(
-        folder,
-        MAIN_TEMPLATE,
-        **_context(result),
-        cases=gallery_cases(result, gallery, spec.gallery.cases, spec.gallery.worst),
-        gallery_size=len(gallery),
-        rejected=[(item, rejected_panel(item)) for item in shown],
-        rejected_size=len(rejected),
-        difference_span=DIFFERENCE_SPAN,
-        sections=[f"sections/{name}{SUFFIX}" for name in spec.sections],
+        folder, MAIN_TEMPLATE, **context, sections=[found for found in sections if found is not None]
     )
+
+
+def _section(environment: Any, spec: SectionSpec, context: Mapping[str, Any]) -> Section | None:
+    """Draw a section; None if none of its reportlets has anything to show."""
+    words = partial(_words, environment, context)
+    title = words(spec.title)
+    drawn = [_reportlet(environment, spec.id, reportlet, title, context) for reportlet in spec.reportlets]
+    found = tuple(reportlet for reportlet in drawn if reportlet.body)
+    return Section(spec.id, title, words(spec.text), found) if found else None
+
+
+def _reportlet(
+    environment: Any, section: str, spec: ReportletSpec, heading: str, context: Mapping[str, Any]
+) -> Reportlet:
+    title, caption = (_words(environment, context, words) for words in (spec.title, spec.caption))
+    template = environment.get_template(f"{REPORTLETS}/{spec.name}{SUFFIX}")
+    body = template.render(
+        **context, caption=caption, label=title or caption or heading, section=section, has_title=bool(title)
+    )
+    return Reportlet(f"{section}-{spec.name}", title, _markup(body.strip("\n")))
+
+
+def _words(environment: Any, context: Mapping[str, Any], text: str) -> Any:
+    """Fill a declared title, text or caption; what the audit puts in is escaped."""
+    return _markup(environment.from_string(text).render(**context).strip())
 
 
 def render(folder: Path, template: str, **context: Any) -> bytes:
@@ -87,46 +135,20 @@ def _environment(folder: Path) -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(plain=plain, grey=grey_levels)
+    environment.filters.update(plain=plain, grey=grey_levels, capital=capital)
     environment.globals.update(count=count)
     return environment
 
 
 def _trusted(style: str) -> Any:
     """Mark the house's own stylesheet as markup; what could end the style element is refused."""
-    import markupsafe
-
     if "<" in style:
         raise ValueError("style.css may not hold '<'")
-    return markupsafe.Markup(style)  # noqa: S704 - our own file, checked above
+    return _markup(style)
 
 
-def _context(result: AuditResult) -> dict[str, Any]:
-    models = [model_view(result, model, index) for index, model in enumerate(result.models)]
-    return {
-        "result": result,
-        "shift": result.shift,
-        "target": plain(result.shift.target),
-        "primary": metric_name(result.primary),
-        "testset": result.testset,
-        "verdict": badge(result.verdict),
-        "headline": headline(result),
-        "models": models,
-        "judged": [model for model in models if not model.is_control],
-        "control_models": [model for model in models if model.is_control],
-        "primary_notes": footnotes((row.title, row.primary) for model in models for row in model.rows),
-        "reference_metric": reference_metric(result),
-        "expected_flips": expected_flips(result),
-        "limit": fall(result.max_drop, result.primary),
-        "confidence": f"{100 * result.intervals.confidence:g}",
-        "phantom": result.cohort.name.startswith("phantom"),
-        "controls": controls_view(result),
-        "segmentation": segmentation_view(result),
-        "doses": dose_panels(result),
-        "runs": runs_views(result),
-        "quality": quality_rows(result),
-        "road": road(result),
-        "funnels": funnels(result),
-        "rejections": rejections(result),
-        "facts": provenance(result),
-    }
+def _markup(text: str) -> Any:
+    """Mark text as markup: our own stylesheet, or what a template with escaping made."""
+    import markupsafe
+
+    return markupsafe.Markup(text)  # noqa: S704 - see above, never a string from outside

@@ -1,20 +1,178 @@
-"""``metrics.csv``: one figure a row, with the same numbers as the report and the JSON."""
+r"""The CSV files beside a report: the same numbers as the page and ``result.json``, one thing a row.
+
+UTF-8, comma, ``\n``; an undefined figure is an empty cell, and numbers are written in full, so that reading them
+gives the very floats of ``result.json``. A text that a spreadsheet would run as a formula is quoted by an apostrophe.
+"""
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from radbench.audit.result import AuditResult
+from radbench.audit.result import AuditResult, Estimate
 from radbench.audit.rows import COLUMNS
+
+Row = Sequence[Any]
+_BOUNDS = ("value", "low", "high")
+HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "metrics": COLUMNS,
+    "cases": ("case", "patient", "model", "scenario", "arm", "label", "score", "decision", "value"),
+    "tests": ("model", "shift", "scenario", "subgroup", "test", "n", "p", "p_holm", "family", "note"),
+    "subgroups": (
+        *("model", "shift", "column", "value", "n", "patients", "small"),
+        *(f"{name}_{bound}" for name in ("real", "stress", "drop") for bound in _BOUNDS),
+        *("p", "p_holm"),
+    ),
+    "gates": (*("shift", "model", "rule", "sense", "limit", "verdict", "n", *_BOUNDS, "reason", "why"),),
+    "doses": (
+        *("model", "shift", "scenario", "factor", "setting", "main", "n"),
+        *(f"{name}_{bound}" for name in ("primary", "score_change") for bound in _BOUNDS),
+        "change_edit",
+    ),
+    "attrition": ("shift", "scenario", "stage", "reason", "n"),
+    "calibration": ("model", "shift", "arm", "from", "to", "n", "mean_score", "positive"),
+    "claims": (
+        *("model", "metric", "claimed", "claimed_low", "claimed_high", "population", "n", *_BOUNDS),
+        *("verdict", "reason"),
+    ),
+    "comparisons": (
+        *("shift", "first", "second", "n"),
+        *(f"{name}_{bound}" for name in ("difference", "drop_difference") for bound in _BOUNDS),
+        *("p", "p_holm"),
+    ),
+    "preflight": ("model", "check", "level", "declared", "observed", "meaning", "forced"),
+}
+"""The tables and their columns."""
+TABLES: Final = tuple(f"{name}.csv" for name in HEADERS)
+"""The files that may stand beside a report; all but ``metrics.csv`` only where they have a row."""
+
+
+def tables(result: AuditResult) -> dict[str, bytes]:
+    """Return every table that has a row, and ``metrics.csv`` always, by file name."""
+    rows: dict[str, Iterable[Row]] = {
+        "metrics": result.to_rows(),
+        "tests": _tests(result),
+        "subgroups": _subgroups(result),
+        "gates": _gates(result),
+        "doses": _doses(result),
+        "attrition": _attrition(result),
+        "calibration": _calibration(result),
+        "claims": _claims(result),
+        "comparisons": _comparisons(result),
+        "preflight": _preflight(result),
+    }
+    found = {f"{name}.csv": table(HEADERS[name], lines) for name, lines in rows.items()}
+    found["cases.csv"] = _cases(result)
+    return {name: data for name, data in found.items() if name == "metrics.csv" or data.count(b"\n") > 1}
+
+
+def table(header: Row, rows: Iterable[Row]) -> bytes:
+    """Return one table as the bytes of a CSV file."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    return buffer.getvalue().encode("utf-8")
+
+
+def safe_cell(cell: Any) -> Any:
+    """Return a cell as it is written: nothing for None, yes or no, and no text that a spreadsheet would run."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        return f"'{cell}"
+    return cell
 
 
 def metrics_csv(result: AuditResult) -> bytes:
-    r"""Return the tidy table as UTF-8 CSV (comma, ``\n``); an undefined figure is an empty cell.
+    """Return ``metrics.csv``: model, shift, scenario, arm, metric, n, value, low, high."""
+    return table(COLUMNS, result.to_rows())
 
-    Columns: model, shift, scenario, arm, metric, n, value, low, high. Numbers are written in full,
-    so reading them gives the very floats of ``result.json``.
-    """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in result.to_rows())
-    return buffer.getvalue().encode("utf-8")
+
+def _three(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
+
+
+def _cases(result: AuditResult) -> bytes:
+    figures = list(dict.fromkeys(name for case in result.cases for name in case.figures))
+    return table(
+        (*HEADERS["cases"], *figures),
+        (
+            (
+                *(case.study_id, case.patient_id, case.model, case.scenario, case.arm),
+                *(case.label, case.score, case.decision, case.value),
+                *(case.figures.get(name) for name in figures),
+            )
+            for case in result.cases
+        ),
+    )
+
+
+def _tests(result: AuditResult) -> Iterator[Row]:
+    for model in result.models:
+        for one in model.tests:
+            place = (model.name, result.shift.name, one.scenario, one.subgroup, one.test)
+            yield (*place, one.n, one.p, one.p_holm, one.family, one.note)
+
+
+def _subgroups(result: AuditResult) -> Iterator[Row]:
+    for model in result.models:
+        for one in model.subgroups:
+            place = (model.name, result.shift.name, one.column, one.value, one.n, one.patients, one.small)
+            yield (*place, *_three(one.real), *_three(one.stress), *_three(one.drop), one.p, one.p_holm)
+
+
+def _gates(result: AuditResult) -> Iterator[Row]:
+    for one in result.gates:
+        n = None if one.estimate is None else one.estimate.n
+        head = (one.shift, one.model, one.rule, one.sense, one.limit, one.verdict.value)
+        yield (*head, n, *_three(one.estimate), one.reason, one.why)
+
+
+def _doses(result: AuditResult) -> Iterator[Row]:
+    for model in result.models:
+        for one in model.dose:
+            place = (model.name, result.shift.name, one.scenario, one.factor, one.value, one.main, one.n)
+            yield (*place, *_three(one.primary), *_three(one.score_change), one.change_edit)
+
+
+def _attrition(result: AuditResult) -> Iterator[Row]:
+    shift = result.shift.name
+    for reason, number in result.testset.attrition.items():
+        yield shift, "all", "plan", reason, number
+    for row in result.attrition:
+        yield shift, row.scenario, "eligible", "", row.eligible
+        yield shift, row.scenario, "edited", "", row.edited
+        for reason, number in row.rejected.items():
+            yield shift, row.scenario, "rejected", reason, number
+        yield shift, row.scenario, "failed", "", row.failed
+        yield shift, row.scenario, "kept", "", row.kept
+
+
+def _calibration(result: AuditResult) -> Iterator[Row]:
+    for model in result.models:
+        for one in model.calibration:
+            yield (model.name, result.shift.name, one.arm, one.low, one.high, one.n, one.score, one.positive)
+
+
+def _claims(result: AuditResult) -> Iterator[Row]:
+    for model in result.models:
+        for one in model.claims:
+            n = None if one.measured is None else one.measured.n
+            claimed = (one.claimed, one.claimed_low, one.claimed_high, one.population)
+            yield (model.name, one.metric, *claimed, n, *_three(one.measured), one.verdict, one.reason)
+
+
+def _comparisons(result: AuditResult) -> Iterator[Row]:
+    for one in result.comparisons:
+        place = (result.shift.name, one.first, one.second, one.difference.n)
+        yield (*place, *_three(one.difference), *_three(one.drop_difference), one.p, one.p_holm)
+
+
+def _preflight(result: AuditResult) -> Iterator[Row]:
+    for model in result.models:
+        for one in model.preflight:
+            words = (one.declared, one.observed, one.meaning)
+            yield (model.name, one.check, one.level, *words, model.forced)

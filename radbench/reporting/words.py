@@ -1,14 +1,15 @@
 """Numbers as a reader sees them: percentages, points, intervals, and 'undefined' with the reason."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from radbench.audit.result import Estimate
 
-Unit = Literal["share", "points", "score", "ratio", "pixels", "more_pixels"]
+Unit = Literal["share", "points", "score", "ratio", "pixels", "more_pixels", "number"]
 """``share``: a rate in [0, 1], in per cent; ``points``: a difference of rates; ``score``: a signed number;
-``ratio``: an overlap such as Dice, or a fall of one; ``pixels``: a distance; ``more_pixels``: its change."""
+``ratio``: an overlap such as Dice, or a fall of one; ``pixels``: a distance; ``more_pixels``: its change;
+``number``: anything, a count too."""
 
 _FORMATS: Final[dict[Unit, tuple[float, str, str, str]]] = {
     "share": (100.0, ".1f", " %", " %"),
@@ -17,18 +18,33 @@ _FORMATS: Final[dict[Unit, tuple[float, str, str, str]]] = {
     "ratio": (1.0, ".3f", "", ""),
     "pixels": (1.0, ".2f", " px", " px"),
     "more_pixels": (1.0, "+.2f", " px", " px"),
+    "number": (1.0, "", "", ""),
 }
 """Factor, format, and what follows a figure and an interval."""
 _METRICS: Final = {
     "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
     "dice": "Dice",
     "iou": "IoU",
     "hausdorff_95": "Hausdorff distance, 95th percentile",
     "average_surface_distance": "average surface distance",
     "average_symmetric_surface_distance": "average symmetric surface distance",
 }
-_OVERLAPS: Final = ("dice", "iou")
-_SHARES: Final = ("accuracy", "sensitivity", "specificity", "auroc")
+_RATIOS: Final = ("dice", "iou", "brier", "ece")
+_SHARES: Final = (
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "auroc",
+    "auprc",
+    "ppv",
+    "npv",
+)
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -106,10 +122,28 @@ def spread(mean: float, sd: float, unit: Unit) -> str:
 
 
 def _bare(value: float, form: str) -> str:
-    text = format(value, form)
+    text = format(value, form) if form else _any_number(value)
     if not any(digit in text for digit in "123456789"):
         text = text.lstrip("+-")  # no "-0.0"
     return text.replace("-", _MINUS)
+
+
+def _any_number(value: float) -> str:
+    return f"{value:g}" if value == int(value) or abs(value) >= 100 else f"{value:.3f}"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p value as papers print it: two digits, or ``< 0.001``; ``undefined`` where there is none."""
+    if p is None:
+        return "undefined"
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them: ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def capital(words: str) -> str:
@@ -124,7 +158,7 @@ def metric_name(name: str) -> str:
 
 def metric_unit(name: str) -> Unit:
     """Return the unit of a metric; a distance is in pixels."""
-    return "share" if name in _SHARES else "ratio" if name in _OVERLAPS else "pixels"
+    return "share" if name in _SHARES else "ratio" if name in _RATIOS else "pixels"
 
 
 def fall_unit(primary: str) -> Unit:
@@ -134,7 +168,7 @@ def fall_unit(primary: str) -> Unit:
 
 def change_unit(name: str) -> Unit:
     """Return the unit of a metric's change, after minus before."""
-    return "score" if name in (*_SHARES, *_OVERLAPS) else "more_pixels"
+    return "score" if name in (*_SHARES, *_RATIOS) else "more_pixels"
 
 
 def fall(value: float, primary: str) -> str:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from radbench.errors import RadbenchError
-from radbench.reporting.gallery import GalleryItem, RejectedItem, badness, choose, choose_rejected, panels
-from radbench.reporting.images import difference, fit, overlay, stamp
+from radbench.reporting.choice import BEST, RANDOM, WORST, Candidate, badness, choose
+from radbench.reporting.gallery import GalleryItem, RejectedItem, panels
+from radbench.reporting.images import difference, fit, heatmap, overlay, stamp
+from radbench.reporting.material import choose_rejected
 
 
 def item(index, after, label=0):
@@ -25,33 +27,75 @@ def pixels(uri):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))))
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.floats(0, 1), max_size=30), st.integers(0, 14), st.integers(0, 14), st.randoms())
-def test_the_choice_is_the_worst_first_then_a_spread_and_knows_no_order(scores, cases, worst, random):
-    items = [item(index, score) for index, score in enumerate(scores)]
-    chosen = choose(items, cases, worst)
-    shuffled = list(items)
-    random.shuffle(shuffled)
-    assert [c.study_id for c in choose(shuffled, cases, worst)] == [c.study_id for c in chosen]
-    assert len(chosen) == min(len(items), cases) == len({c.study_id for c in chosen})
-    badnesses = [badness(c) for c in chosen]
-    assert badnesses == sorted(badnesses, reverse=True)
-    first = min(worst, cases)
-    assert badnesses[:first] == sorted(map(badness, items), reverse=True)[:first]
+def candidate(index, bad):
+    return Candidate(f"s{index:03d}", "a", bad, lambda: pytest.fail("read an image"))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.floats(0, 1), max_size=40),
+    st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)),
+    st.integers(0, 3),
+    st.randoms(),
+)
+def test_the_choice_holds_the_extremes_and_a_lot_and_knows_no_order(badnesses, seats, seed, random):
+    worst, best, lot = seats
+    items = [candidate(index, bad) for index, bad in enumerate(badnesses)]
+    chosen, total = choose(items, worst=worst, best=best, random=lot, seed=seed)
+    random.shuffle(items)
+    assert choose(iter(items), worst=worst, best=best, random=lot, seed=seed) == (chosen, total)
+    assert total == len(items)
+    assert len(chosen) == min(len(items), sum(seats)) == len({one.candidate.study_id for one in chosen})
+    found = {
+        why: [one.candidate.badness for one in chosen if one.why == why] for why in (WORST, BEST, RANDOM)
+    }
+    ranked = sorted(badnesses, reverse=True)
+    assert found[WORST] == ranked[:worst]
+    if len(items) > worst + best:
+        assert found[BEST] == sorted(badnesses)[:best]
+
+
+def test_another_seed_draws_another_lot():
+    items = [candidate(index, 0.5) for index in range(200)]
+    drawn = [
+        {one.candidate.study_id for one in choose(items, worst=0, best=0, random=8, seed=seed)[0]}
+        for seed in range(4)
+    ]
+    assert len(set(map(frozenset, drawn))) == 4
 
 
 def test_badness_is_the_distance_from_the_label_or_the_change():
-    assert badness(item(0, 0.8)) == pytest.approx(0.8)
-    assert badness(item(0, 0.8, label=1)) == pytest.approx(0.2)
-    assert badness(item(0, 0.8, label=None)) == pytest.approx(0.1)
-    assert badness(replace(item(0, 0.8), scores={"labels only": (None, None)})) == 0
+    assert badness(item(0, 0.8).scores, 0) == pytest.approx(0.8)
+    assert badness(item(0, 0.8).scores, 1) == pytest.approx(0.2)
+    assert badness(item(0, 0.8).scores, None) == pytest.approx(0.1)
+    assert badness({"labels only": (None, None)}, 0) == 0
+
+
+def test_saliency_says_how_much_of_it_lies_in_the_edit_mask(make_gallery):
+    case = make_gallery(1, size=128)[0]
+    seen = replace(
+        case, saliency={"m": case.edit_mask.astype(np.float32), "n": np.zeros((128, 128), np.float32)}
+    )
+    first, second = (panel for panel in panels(seen) if panel.kind == "saliency")
+    assert "100 % of it lies inside the edit mask" in first.alt
+    assert "0 % of it lies inside" in second.alt
+    assert not np.array_equal(pixels(first.uri), pixels(second.uri))
+    with pytest.raises(RadbenchError, match="saliency of m"):
+        replace(case, saliency={"m": np.zeros((3, 3), np.float32)})
+
+
+def test_heat_is_warm_where_it_is_and_grey_where_it_is_not():
+    image, heat = np.full((2, 2), 128, np.uint8), np.array([[0, 255], [0, 0]], np.uint8)
+    drawn = np.asarray(heatmap(image, heat).convert("RGB")).astype(int)
+    assert len(set(drawn[0, 0])) == 1
+    assert drawn[0, 1, 0] > drawn[0, 1, 2] + 40
 
 
 @pytest.mark.parametrize("size", [32, 128, 300])
 def test_edited_images_carry_the_stamp_in_their_pixels(make_gallery, size):
     case = make_gallery(1, size=size)[0]
     drawn = {panel.kind: panel for panel in panels(case)}
-    assert list(drawn) == ["original", "masks", "edited", "difference", "truth"]
+    assert list(drawn) == ["original", "edited", "masks", "difference", "truth"]
     edited, plain = pixels(drawn["edited"].uri), fit(case.edited)
     assert edited.shape == plain.shape == (drawn["edited"].height, drawn["edited"].width)
     assert not np.array_equal(edited, plain)
@@ -112,9 +156,10 @@ def test_planes_of_different_shapes_are_refused():
 def test_every_kind_of_rejection_is_shown_before_one_is_shown_twice(reasons, cases, random):
     plane = np.zeros((4, 4), np.uint8)
     items = [RejectedItem(f"s{number:03d}", "a", reason, plane) for number, reason in enumerate(reasons)]
-    chosen = choose_rejected(items, cases)
+    chosen, total = choose_rejected(items, cases)
     random.shuffle(items)
-    assert chosen == choose_rejected(items, cases)
+    assert (chosen, total) == choose_rejected(iter(items), cases)
+    assert total == len(items)
     assert len(chosen) == min(cases, len(reasons))
     kinds = {reason.split()[0] for reason in reasons}
     assert len({item.reason.split()[0] for item in chosen}) == min(len(kinds), cases)

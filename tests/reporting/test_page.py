@@ -130,7 +130,7 @@ def test_several_scenarios_are_also_shown_one_by_one(result, gallery):
         (only,) = model.scenarios.values()
         models.append(model.model_copy(update={"scenarios": {s.name: only for s in shift.scenarios}}))
     page = Page(render_page(result.model_copy(update={"shift": shift, "models": models}), gallery).decode())
-    assert "by-scenario" in page.ids
+    assert "accuracy-scenarios" in page.ids
 
 
 def test_decisions_without_scores_are_shown_as_answers(result, gallery):
@@ -143,13 +143,31 @@ def test_decisions_without_scores_are_shown_as_answers(result, gallery):
 def test_a_section_without_a_template_is_named(result, tmp_path):
     for name in ("style.css", "report.html.j2", "macros.html.j2", "charts.html.j2"):
         (tmp_path / name).write_bytes((reports_dir() / name).read_bytes())
-    (tmp_path / "sections").mkdir()
-    (tmp_path / "sections" / "verdict.html.j2").write_text("<p>{{ shift.name }}</p>")
-    (tmp_path / "report.yaml").write_text("sections: [verdct]\n")
-    with pytest.raises(UsageError, match=r"report\.yaml: section 'verdct'.*Did you mean 'verdict'"):
+    (tmp_path / "reportlets").mkdir()
+    (tmp_path / "reportlets" / "verdict.html.j2").write_text("<p>{{ shift.name }}: {{ caption }}</p>")
+    (tmp_path / "reportlets" / "nothing.html.j2").write_text("{% if false %}never{% endif %}\n")
+    declared = "sections:\n- id: one\n  title: About {{ target }}\n  reportlets:\n  - name: "
+    (tmp_path / "report.yaml").write_text(declared + "verdct\n")
+    with pytest.raises(UsageError, match=r"report\.yaml: reportlet 'verdct'.*Did you mean 'verdict'"):
         render_page(result, [], tmp_path)
-    (tmp_path / "report.yaml").write_text("sections: [verdict]\n")
-    assert b"<p>manifestation</p>" in render_page(result, [], tmp_path)
+    (tmp_path / "report.yaml").write_text(declared + "verdict\n    caption: the {{ primary }}\n")
+    page = render_page(result, [], tmp_path)
+    assert b"<p>manifestation: the accuracy</p>" in page
+    assert b'<h2 id="one">About pneumothorax</h2>' in page
+    (tmp_path / "report.yaml").write_text(declared + "nothing\n")
+    assert b"About pneumothorax" not in render_page(result, [], tmp_path)
+
+
+def test_a_declared_caption_escapes_what_the_audit_puts_in(result, tmp_path):
+    import shutil
+
+    shutil.copytree(reports_dir(), tmp_path / "reports")
+    file = tmp_path / "reports" / "report.yaml"
+    file.write_text(file.read_text().replace("title: Summary", "title: 'On {{ shift.title }}'"))
+    made = result.model_copy(update={"shift": result.shift.model_copy(update={"title": HOSTILE})})
+    text = render_page(made, [], tmp_path / "reports").decode()
+    assert "<script>alert" not in text
+    assert "On &lt;script&gt;" in text
 
 
 def test_templates_cannot_name_what_does_not_exist(result, tmp_path):

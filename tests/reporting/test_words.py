@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from radbench.audit.result import Estimate, Verdict
 from radbench.reporting.figures import BINS, score_figure
+from radbench.reporting.flow import flow_views
 from radbench.reporting.provenance import provenance
-from radbench.reporting.road import rejections, road
 from radbench.reporting.view import expected_flips, headline, model_view, reference_metric
 from radbench.reporting.words import count, footnotes, grey_levels, show
 
@@ -89,13 +89,15 @@ def test_each_arm_has_its_line(result):
     assert view.reference.text == "97.5 %"
 
 
-def test_the_road_ends_at_the_judged_images(result):
-    steps = road(result)
-    assert [(step.number, step.kind) for step in steps] == [
-        (160, "count"), (80, "loss"), (4, "loss"), (76, "count"), (10, "loss"), (66, "count"),
-        (1, "loss"), (1, "loss"), (64, "kept"),
-    ]  # fmt: skip
-    assert [step.words for step in rejections(result)] == ["the edit mask is empty"]
+def test_the_flow_ends_at_the_judged_images(result):
+    (view,) = flow_views(result)
+    assert view.lines == (
+        ("Real studies of 160 patients", 160, False), ("without pneumothorax", 80, True),
+        ("without drain", 4, True), ("Eligible", 76, False), ("beyond the limit", 10, True),
+        ("Edits planned", 66, False), ("rejected: the edit mask is empty", 1, True), ("failed", 1, True),
+        ("Kept, and shown to the models", 64, False),
+    )  # fmt: skip
+    assert "left out: 80 without pneumothorax; 4 without drain" in view.chart.description
 
 
 def test_provenance_holds_every_digest(result):

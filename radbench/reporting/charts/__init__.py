@@ -6,16 +6,24 @@ byte by byte on every machine. Charts are narrow (360 units), so that a phone sh
 
 from radbench.reporting.charts.boxes import BoxChart, Group, box_chart
 from radbench.reporting.charts.curves import CurveChart, Dose, curve_chart
+from radbench.reporting.charts.flow import FlowChart, Step, flow_chart
 from radbench.reporting.charts.forest import Forest, ForestLine, forest_chart
+from radbench.reporting.charts.reliability import Reliability, Tenth, reliability_chart
 
 __all__ = [
     "BoxChart",
     "CurveChart",
     "Dose",
+    "FlowChart",
     "Forest",
     "ForestLine",
     "Group",
+    "Reliability",
+    "Step",
+    "Tenth",
     "box_chart",
     "curve_chart",
+    "flow_chart",
     "forest_chart",
+    "reliability_chart",
 ]

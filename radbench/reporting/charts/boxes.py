@@ -7,7 +7,11 @@ import numpy as np
 
 from radbench.reporting.charts.axis import WIDTH, Axis, make_axis, place
 
-LEFT, RIGHT, TOP, PLOT, FOOT = 52, 6, 10, 210, 56
+LEFT, RIGHT, TOP, PLOT = 52, 6, 10, 210
+_LETTER = 6.6
+_SLOPE_X, _SLOPE_Y = 0.82, 0.58
+"""Cosine and sine, a little more, of the 35 degrees by which a slanted label rises."""
+_LONGEST = 150
 _MOST_DOTS = 120
 _GOLDEN = 0.618033988749895
 
@@ -39,11 +43,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Label:
-    """A group's name, broken into short lines, and where its column begins."""
+    """A group's name, broken into short lines; ``slanted`` where it is too long to stand upright."""
 
     x: float
     words: tuple[str, ...]
-    edge: float
+    slanted: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,19 +98,17 @@ def box_chart(
         for index, name in enumerate(series)
         if len(group.values.get(name, ()))
     ]
+    labels = _labels([group.label for group in groups], edges, column)
     return BoxChart(
         width=WIDTH,
-        height=bottom + FOOT,
+        height=bottom + _foot(labels),
         left=LEFT,
         right=WIDTH - RIGHT,
         top=TOP,
         bottom=bottom,
         axis=axis,
         boxes=tuple(boxes),
-        labels=tuple(
-            Label(place(edge + column / 2), _wrap(group.label, column), place(edge))
-            for group, edge in zip(groups, edges, strict=True)
-        ),
+        labels=labels,
         baselines=_baselines(groups[0], series, axis),
         series=tuple(series),
         caption=caption,
@@ -170,14 +172,35 @@ def _box(
     )
 
 
-def _wrap(label: str, column: float) -> tuple[str, ...]:
-    """Break a label into at most three lines that fit the column, at spaces and hyphens where possible."""
-    room = max(4, int(column / 6))
+def _labels(names: Sequence[str], edges: Sequence[float], column: float) -> tuple[Label, ...]:
+    """Place the groups' names: upright where all of them fit their columns, or else slanted, end at the column."""
+    middles = [place(edge + column / 2) for edge in edges]
+    broken = [_wrap(name, int((column - 4) / _LETTER)) for name in names]
+    if all(lines is not None for lines in broken):
+        return tuple(Label(x, lines) for x, lines in zip(middles, broken, strict=True) if lines is not None)
+    return tuple(
+        Label(x, (_cut(name, int(min(_LONGEST, (x - 4) / _SLOPE_X) / _LETTER)),), slanted=True)
+        for x, name in zip(middles, names, strict=True)
+    )
+
+
+def _wrap(label: str, room: int) -> tuple[str, ...] | None:
+    """Break a label at spaces into at most three lines of ``room`` letters; None where that cannot be done."""
     lines: list[str] = []
-    for word in label.replace("-", "- ").split():
-        joined = (lines[-1] + ("" if lines[-1].endswith("-") else " ") + word) if lines else word
-        if lines and len(joined) <= room:
-            lines[-1] = joined
+    for word in label.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= room:
+            lines[-1] += f" {word}"
         else:
-            lines += [word] if len(word) <= room else [word[: room - 1] + "-", word[room - 1 :][:room]]
-    return tuple(lines[:3])
+            lines.append(word)
+    return tuple(lines) if len(lines) <= 3 and all(len(line) <= room for line in lines) else None
+
+
+def _cut(label: str, room: int) -> str:
+    return label if len(label) <= room else label[: max(1, room - 1)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _foot(labels: Sequence[Label]) -> int:
+    """Return the height below the axis that the labels need."""
+    if any(label.slanted for label in labels):
+        return int(24 + _SLOPE_Y * _LETTER * max(len(label.words[0]) for label in labels))
+    return 14 + 14 * max(len(label.words) for label in labels)

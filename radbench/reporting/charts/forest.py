@@ -86,7 +86,13 @@ def _line(row: int, kind: str, label: str, shown: Shown, axis: Axis) -> ForestLi
     low, value, high = (
         None if number is None else axis.at(number) for number in (shown.low, shown.value, shown.high)
     )
-    return ForestLine(kind, label, shown, top + 16, top + 31, value, low, high)
+    return ForestLine(kind, _short(label, shown.text), shown, top + 16, top + 31, value, low, high)
+
+
+def _short(label: str, figure: str) -> str:
+    """Cut a label so that it does not run into the figure at the end of its line; the description has it whole."""
+    room = int((WIDTH - 28 - 7.2 * len(figure)) / 6.5)
+    return label if len(label) <= room else label[: room - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _describe(label: str, shown: Shown) -> str:

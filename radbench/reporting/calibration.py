@@ -1,0 +1,65 @@
+"""Whether a score can be read as a probability: reliability diagrams of the real and the edited images."""
+
+from dataclasses import dataclass
+
+from radbench.audit.result import Arm, AuditResult, CalibrationBin, ModelResult
+from radbench.reporting.charts import Reliability, Tenth, reliability_chart
+from radbench.reporting.words import Shown, number, show
+
+_ARMS: tuple[tuple[Arm, str], ...] = (("real", "Real"), ("stress", "Synthetic"))
+
+
+@dataclass(frozen=True)
+class BinRow:
+    """One tenth of the score in one set of images."""
+
+    arm: str
+    span: str
+    n: int
+    score: str
+    positive: str
+
+
+@dataclass(frozen=True)
+class CalibrationView:
+    """One model: its diagram, its tenths, and the errors by set of images."""
+
+    name: str
+    is_control: bool
+    chart: Reliability | None
+    rows: tuple[BinRow, ...]
+    errors: tuple[tuple[str, Shown, Shown], ...]
+
+
+def calibration_views(result: AuditResult) -> list[CalibrationView]:
+    """Return the models that give probabilities."""
+    return [_view(model) for model in result.models if model.calibration]
+
+
+def _view(model: ModelResult) -> CalibrationView:
+    groups = [(arm, title, [one for one in model.calibration if one.arm == arm]) for arm, title in _ARMS]
+    return CalibrationView(
+        name=model.name,
+        is_control=model.role == "control",
+        chart=reliability_chart([(arm, title, _tenths(bins)) for arm, title, bins in groups]),
+        rows=tuple(_row(title, one) for _, title, bins in groups for one in bins if one.n),
+        errors=tuple(
+            (title, show(model.metric(arm, "ece"), "ratio"), show(model.metric(arm, "brier"), "ratio"))
+            for arm, title in _ARMS
+            if model.metric(arm, "ece") is not None or model.metric(arm, "brier") is not None
+        ),
+    )
+
+
+def _tenths(bins: list[CalibrationBin]) -> list[Tenth]:
+    return [
+        Tenth(one.score, one.positive, one.n)
+        for one in bins
+        if one.score is not None and one.positive is not None
+    ]
+
+
+def _row(title: str, one: CalibrationBin) -> BinRow:
+    return BinRow(
+        title, f"{one.low:.1f} to {one.high:.1f}", one.n, number(one.score), number(one.positive, "share")
+    )

@@ -1,0 +1,107 @@
+"""What the edit changes in the same patients, model by model and scenario by scenario, and whether it may be chance."""
+
+from dataclasses import dataclass
+
+from radbench.audit.result import AuditResult, Estimate, ModelResult
+from radbench.reporting.charts import Forest, forest_chart
+from radbench.reporting.charts.forest import reach
+from radbench.reporting.words import Shown, fall_unit, footnotes, p_value, plain, show
+
+_TESTS = {"mcnemar": "McNemar, exact", "paired bootstrap": "paired bootstrap"}
+
+
+@dataclass(frozen=True)
+class ModelEffects:
+    """One model's forest plot."""
+
+    name: str
+    is_control: bool
+    forest: Forest | None
+
+
+@dataclass(frozen=True)
+class TestRow:
+    """One test in words."""
+
+    __test__ = False  # not a pytest class
+
+    model: str
+    scenario: str
+    test: str
+    n: int
+    p: str
+    p_holm: str
+    family: int
+    note: str
+
+
+@dataclass(frozen=True)
+class EffectsView:
+    """The plots, on one axis, and the tests; ``families`` says how many tests were corrected together."""
+
+    models: tuple[ModelEffects, ...]
+    tests: tuple[TestRow, ...]
+    families: str
+    notes: tuple[str, ...]
+
+
+def effects_view(result: AuditResult) -> EffectsView:
+    """Put the paired effects and their tests into charts and words."""
+    effects = {model.name: _effects(result, model) for model in result.models}
+    span = [number for found in effects.values() for number in reach(found)]
+    tests = _tests(result)
+    sizes = sorted({row.family for row in tests if row.family > 1})
+    return EffectsView(
+        models=tuple(
+            ModelEffects(model.name, model.role == "control", fall_forest(result, effects[model.name], span))
+            for model in result.models
+        ),
+        tests=tests,
+        families=" or ".join(map(str, sizes)),
+        notes=footnotes((label, shown) for found in effects.values() for _, label, shown in found),
+    )
+
+
+def fall_forest(
+    result: AuditResult, effects: list[tuple[str, str, Shown]], span: list[float]
+) -> Forest | None:
+    """Draw falls of the primary metric, with the largest fall allowed as a dashed line."""
+    is_share = fall_unit(result.primary) == "points"
+    what = "points of accuracy" if is_share else "Dice"
+    return forest_chart(
+        effects,
+        caption=f"fall in {what}; right of 0 is worse",
+        scale=100.0 if is_share else 1.0,
+        limits=[result.max_drop],
+        span=span,
+    )
+
+
+def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, str, Shown]]:
+    unit = fall_unit(result.primary)
+    pooled = model.paired.get("stress")
+    found: list[tuple[str, Estimate | None]] = []
+    if len(model.scenarios) > 1:
+        for name, scenario in model.scenarios.items():
+            paired = scenario.paired.get("stress")
+            found.append((plain(name), None if paired is None else paired.paired_drop))
+    found.append(("All edits" if found else "Edited", None if pooled is None else pooled.paired_drop))
+    return [("stress", label, show(figure, unit)) for label, figure in found if figure is not None]
+
+
+def _tests(result: AuditResult) -> tuple[TestRow, ...]:
+    return tuple(
+        TestRow(
+            model.name,
+            "all edits" if test.scenario == "all" else plain(test.scenario),
+            _TESTS[test.test],
+            test.n,
+            p_value(test.p),
+            "–" if test.p_holm is None else p_value(test.p_holm),
+            test.family,
+            test.note,
+        )
+        for model in result.models
+        for test in model.tests
+        if not test.subgroup
+    )
