@@ -21,7 +21,7 @@ from radbench.diffusion.linear_vae import PatchComponents, build_vae, fit_compon
 from radbench.diffusion.training.checkpoint import load_state
 from radbench.diffusion.training.config import DataConfig, TrainingConfig
 from radbench.diffusion.training.decoder import train_decoder
-from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, build_unet
+from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, LaterPool, build_unet
 from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
 from radbench.phantom.prompts import every_text
 from radbench.reference.pool import Pool, build_pool
@@ -55,6 +55,12 @@ class BundleTraining:
     def pool(self) -> Pool:
         """The rendered pool."""
         return self._render(self.config.data, "pool")
+
+    def _later(self, data: DataConfig) -> Pool:
+        first = self.config.data
+        if (data.cohort, data.patients, data.seed) == (first.cohort, first.patients, first.seed):
+            return self.pool
+        return self._render(data, f"pool-{data.cohort.replace('/', '-')}-{data.patients}-{data.seed}")
 
     def _render(self, data: DataConfig, name: str) -> Pool:
         return build_pool(
@@ -111,7 +117,7 @@ class BundleTraining:
     def train_denoiser(self) -> DenoiserTrainer:
         """Train U-Net and text encoder to their configured steps and return the trainer with the averages."""
         later = [
-            (data.from_step, self._latent_pool(self._render(data, f"pool-{data.from_step}")))
+            LaterPool(data.from_step, self._latent_pool(self._later(data)), data.low_noise_only)
             for data in self.config.later_data
         ]
         trainer = self._denoiser_trainer(self._latent_pool(self.pool), later)
@@ -130,9 +136,7 @@ class BundleTraining:
         step = load_state(trainer.checkpoint, named, trainer.optimizer)
         return averages["unet"].eval(), averages["text_encoder"].eval(), step
 
-    def _denoiser_trainer(
-        self, pool: LatentPool, later: Sequence[tuple[int, LatentPool]] = ()
-    ) -> DenoiserTrainer:
+    def _denoiser_trainer(self, pool: LatentPool, later: Sequence[LaterPool] = ()) -> DenoiserTrainer:
         config = self.config
         unet = build_unet(config.denoiser, config.text, config.autoencoder.latent_channels, _PIXELS // 4)
         text_encoder = build_text_encoder(len(self.tokenizer), config.text, config.denoiser.seed)

@@ -18,9 +18,15 @@ class DataConfig(_Section):
 
 
 class LaterDataConfig(DataConfig):
-    """Another pool that the denoiser is trained on from ``from_step`` on."""
+    """Another pool that the denoiser is trained on from ``from_step`` on, until the next one.
+
+    A ``low_noise_only`` pool gives the patients below the focus's ``max_timestep`` alone, beside the pool of the
+    other timesteps: what an image shows at large is then learnt from an archive's own mixture, and what its edits
+    are about from patients who have it.
+    """
 
     from_step: int = Field(ge=0)
+    low_noise_only: bool = False
 
 
 class AutoencoderConfig(_Section):

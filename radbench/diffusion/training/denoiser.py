@@ -39,6 +39,15 @@ class LatentPool:
     attention: Tensor
 
 
+@dataclass(frozen=True)
+class LaterPool:
+    """A pool from a step on; ``low_noise_only`` as in the configuration."""
+
+    from_step: int
+    pool: LatentPool
+    low_noise_only: bool = False
+
+
 def build_unet(
     config: DenoiserConfig, text: TextConfig, channels: int, sample_size: int
 ) -> UNet2DConditionModel:
@@ -94,10 +103,10 @@ class DenoiserTrainer:
         config: DenoiserConfig,
         checkpoint: Path,
         device: torch.device,
-        later: Sequence[tuple[int, LatentPool]] = (),
+        later: Sequence[LaterPool] = (),
     ) -> None:
         self.pool, self.config, self.checkpoint, self.device = pool, config, checkpoint, device
-        self._pools = [(0, pool), *later]
+        self._pools = [LaterPool(0, pool), *later]
         self.modules: dict[str, nn.Module] = {
             "unet": unet.to(device),
             "text_encoder": text_encoder.to(device),
@@ -143,17 +152,14 @@ class DenoiserTrainer:
 
     def loss(self, step: int) -> Tensor:
         """Return the weighted epsilon loss of this step's batch."""
-        self.pool = [pool for start, pool in self._pools if step >= start][-1]
         phase = self._phase(step)
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
         pairs = self.config.batch_size // 2
-        patients = torch.randint(len(self.pool.texts), (pairs,), generator=generator)
-        renderings = torch.from_numpy(self.pool.latents[patients.numpy()].astype(np.float32))
+        timesteps, low = self._timesteps(phase, pairs, generator)
+        renderings, texts = self._patients(step, low, generator)
         places = where_they_differ(renderings, phase.emphasis).repeat_interleave(2, 0)
-        latents = renderings.flatten(0, 1)
+        latents, timesteps = renderings.flatten(0, 1), timesteps.repeat_interleave(2, 0)
         noise = torch.randn(pairs, *latents.shape[1:], generator=generator).repeat_interleave(2, 0)
-        timesteps = self._timesteps(phase, pairs, generator).repeat_interleave(2, 0)
-        texts = self.pool.texts[patients].flatten()
         dropped = torch.rand(len(texts), generator=generator) < phase.conditioning_dropout
         texts = torch.where(dropped, 0, texts)
         latents, noise, timesteps, places = (
@@ -165,12 +171,24 @@ class DenoiserTrainer:
         loss: Tensor = (self._weight(alpha.flatten()) * error).mean()
         return loss
 
-    def _timesteps(self, phase: FocusConfig, pairs: int, generator: torch.Generator) -> Tensor:
+    def _timesteps(
+        self, phase: FocusConfig, pairs: int, generator: torch.Generator
+    ) -> tuple[Tensor, list[bool]]:
+        """Return each patient's timestep, and whether it was drawn at low noise."""
         timesteps = torch.randint(len(self.alphas), (pairs,), generator=generator)
-        if phase.share > 0:
-            low = torch.randint(phase.max_timestep, (pairs,), generator=generator)
-            timesteps = torch.where(torch.rand(pairs, generator=generator) < phase.share, low, timesteps)
-        return timesteps
+        focused = torch.randint(phase.max_timestep, (pairs,), generator=generator)
+        low = torch.rand(pairs, generator=generator) < phase.share
+        return torch.where(low, focused, timesteps), low.tolist()
+
+    def _patients(self, step: int, low: list[bool], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw a patient for each entry of ``low``: latents [pairs, 2, C, h, w], texts [pairs * 2]."""
+        begun = [later for later in self._pools if step >= later.from_step]
+        usual = [later.pool for later in begun if not later.low_noise_only][-1]
+        pools = [begun[-1].pool if is_low else usual for is_low in low]
+        chosen = [int(torch.randint(len(pool.texts), (1,), generator=generator)) for pool in pools]
+        latents = np.stack([pool.latents[index] for pool, index in zip(pools, chosen, strict=True)])
+        texts = torch.stack([pool.texts[index] for pool, index in zip(pools, chosen, strict=True)])
+        return torch.from_numpy(latents.astype(np.float32)), texts.flatten()
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, texts: Tensor) -> Tensor:
         low = self.config.precision == "bfloat16"

@@ -8,7 +8,13 @@ import torch
 from diffusers import DDPMScheduler
 
 from radbench.diffusion.training.config import DenoiserConfig, FocusConfig, TextConfig
-from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, build_unet, where_they_differ
+from radbench.diffusion.training.denoiser import (
+    DenoiserTrainer,
+    LatentPool,
+    LaterPool,
+    build_unet,
+    where_they_differ,
+)
 from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
 
 TEXT = TextConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_length=6)
@@ -103,7 +109,7 @@ def test_the_later_pool_takes_over_at_its_step(tmp_path: Path) -> None:
         config(4),
         tmp_path / "both.safetensors",
         torch.device("cpu"),
-        [(2, other)],
+        [LaterPool(2, other)],
     )
     with torch.no_grad():
         assert both.loss(1) == first.loss(1)
@@ -129,6 +135,21 @@ def test_the_last_phase_that_has_begun_holds(tmp_path: Path) -> None:
     assert run._phase(1).share == 0.0 and run._phase(1).conditioning_dropout == 0.1
     assert [run._phase(step).max_timestep for step in (2, 4, 5, 9)] == [100, 100, 450, 450]
     assert run._phase(9).emphasis == 2.0
+
+
+def test_a_pool_for_low_noise_only_leaves_the_other_timesteps_to_the_usual_one(tmp_path: Path) -> None:
+    run = trainer(tmp_path, config(4))
+    usual = run.pool
+    other = LatentPool(usual.latents + 100, usual.texts, usual.tokens, usual.attention)
+    run._pools.append(LaterPool(2, other, low_noise_only=True))
+
+    def means(step: int) -> list[bool]:
+        latents, texts = run._patients(step, [True, False, True], torch.Generator().manual_seed(0))
+        assert len(texts) == 6
+        return [bool(patient.mean() > 50) for patient in latents]
+
+    assert means(1) == [False, False, False]
+    assert means(2) == [True, False, True]
 
 
 def test_debiased_weights_count_noisy_timesteps(tmp_path: Path) -> None:
