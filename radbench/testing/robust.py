@@ -1,0 +1,96 @@
+"""``assert_robust``: the audit of one model under one shift as an assertion."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a test suite that only imports this pays for nothing
+    import torch
+
+    from radbench.audit.result import AuditResult
+    from radbench.specs import GatesSpec, InputContract, ModelSpec
+
+
+def assert_robust(  # noqa: PLR0913 - each is one choice of an audit, and has a default
+    model: "str | Path | ModelSpec | Callable[..., Any] | torch.nn.Module",
+    shift: str | Path = "manifestation",
+    *,
+    max_drop: float | None = None,
+    gates: "str | Path | GatesSpec | None" = None,
+    baseline: str | Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    cache: str | Path | None = None,
+    device: str = "cpu",
+    allow_inconclusive: bool = False,
+    report: str | Path | None = None,
+    input: "InputContract | None" = None,  # noqa: A002 - the word of a model's YAML file
+    **declared: Any,
+) -> "AuditResult":
+    """Audit a model under a shift and fail unless the verdict is PASS.
+
+    What was not measured never passes: FAIL, INCONCLUSIVE, NOT_RUN and ERROR all raise.
+
+    Args:
+        model: The name or YAML file of a declared model, or a ``ModelSpec``: run in a process of its own. Or your own
+            code, run in this process: a ``torch.nn.Module`` (with ``input``), or a function of a list of images,
+            uint8 [H, W] each, that returns scores [N] in [0, 1], or for a segmentation masks [N, H, W] of 0 and 1.
+        shift: The name or YAML file of a shift.
+        max_drop: Largest accepted fall of the primary metric; None for the shift's, or 0.1.
+        gates: A ``gates.yaml`` or its rules, judged as ``radbench run --gates`` does.
+        baseline: An earlier run's ``result.json`` or folder: no worse than that.
+        limit: Edit at most so many images.
+        seed: Of the edits and the intervals.
+        cache: Root of the cache; None for the usual one, where edited images are found again.
+        device: "cpu", "cuda" or "auto".
+        allow_inconclusive: Let an interval that holds the limit pass.
+        report: A folder to write the report, ``junit.xml`` and ``summary.md`` into.
+        input: The input contract of a ``torch.nn.Module``.
+        declared: Further fields of ``ModelSpec`` for your own code, such as ``output="logits"``.
+
+    Returns:
+        The result, for further assertions.
+
+    Raises:
+        AssertionError: The verdict is not PASS; the message says why, model by model and rule by rule.
+        UsageError: Something in the arguments or files that can be mended.
+    """
+    __tracebackhide__ = True
+    from radbench.testing.audit import Asked, audit_one, sentence
+
+    asked = Asked(
+        model=model,
+        shift=str(shift),
+        max_drop=max_drop,
+        gates=gates,
+        baseline=None if baseline is None else Path(baseline),
+        limit=limit,
+        seed=seed,
+        device=device,
+        report=None if report is None else Path(report),
+        input=input,
+        declared=declared,
+    )
+    with _cache_at(cache):
+        result = audit_one(asked)
+    passing = {"PASS", "INCONCLUSIVE"} if allow_inconclusive else {"PASS"}
+    if result.verdict.value not in passing:
+        raise AssertionError(sentence(result, asked.report))
+    return result
+
+
+@contextmanager
+def _cache_at(cache: str | Path | None) -> Iterator[None]:
+    """Use another root of the cache, as the environment variable ``RADBENCH_CACHE`` does."""
+    before = os.environ.get("RADBENCH_CACHE")
+    if cache is not None:
+        os.environ["RADBENCH_CACHE"] = str(cache)
+    try:
+        yield
+    finally:
+        if cache is not None:
+            os.environ.pop("RADBENCH_CACHE", None)
+            if before is not None:
+                os.environ["RADBENCH_CACHE"] = before
