@@ -221,7 +221,7 @@ def _scored(network: "nn.Module", points: "torch.Tensor | None") -> "nn.Module":
 
         def forward(self, images: Any) -> Any:
             scores = self.network(images).sigmoid()
-            return scores if self.points is None else normalised(scores, self.points)
+            return scores if points is None else normalised(scores, self.points)
 
     return Scored()
 
@@ -229,6 +229,6 @@ def _scored(network: "nn.Module", points: "torch.Tensor | None") -> "nn.Module":
 def _library() -> Any:
     """Return torchxrayvision, whose import would silence every warning of the process."""
     with warnings.catch_warnings():
-        import torchxrayvision
+        import torchxrayvision  # type: ignore[import-untyped] # has no type information
 
     return torchxrayvision

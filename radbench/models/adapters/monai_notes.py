@@ -1,0 +1,65 @@
+"""Where a bundle's ``network_data_format`` and a declared input contract say different things of an image."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from radbench.specs import InputContract
+
+
+def input_notes(found: Mapping[str, Any], contract: InputContract, axes: str) -> list[str]:
+    """Return a sentence for each difference.
+
+    Args:
+        found: one entry of the metadata's ``network_data_format.inputs``.
+        contract: what the vendor declared.
+        axes: "WH" for a bundle that sees images as [width, height].
+    """
+    shape = contract.spatial_shape if axes == "HW" else contract.spatial_shape[::-1]
+    compared = {
+        "num_channels": (_number(found.get("num_channels")), contract.channels),
+        "spatial_shape": (_numbers(found.get("spatial_shape")), [float(side) for side in shape]),
+        "dtype": (found.get("dtype") or None, contract.dtype),
+        "value_range": (_numbers(found.get("value_range")), _seen(contract)),
+        "is_patch_data": (found.get("is_patch_data"), contract.is_patch_data),
+    }
+    return [
+        f"The bundle's metadata have {name} {_words(theirs)}, the input contract {_words(mine)}."
+        for name, (theirs, mine) in compared.items()
+        if theirs is not None and not _same(theirs, mine)
+    ]
+
+
+def _seen(contract: InputContract) -> list[float]:
+    """Return the lowest and highest value that the network can see, standardisation included."""
+    ends = [
+        (value - mean) / std
+        for value in contract.value_range
+        for mean, std in zip(contract.means, contract.stds, strict=True)
+    ]
+    return [min(ends), max(ends)]
+
+
+def _number(value: object) -> object:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _numbers(value: object) -> list[float] | None:
+    """Return plain numbers; None for none and for expressions such as "16*n"."""
+    if not isinstance(value, list) or not value:
+        return None
+    plain = all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in value)
+    return [float(entry) for entry in value] if plain else None
+
+
+def _same(theirs: object, mine: object) -> bool:
+    if isinstance(theirs, list) and isinstance(mine, list):
+        return len(theirs) == len(mine) and all(
+            abs(a - b) <= 1e-2 * max(1.0, abs(a)) for a, b in zip(theirs, mine, strict=True)
+        )
+    return theirs == mine
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(f'{entry:g}' for entry in value)}]"
+    return str(value)
