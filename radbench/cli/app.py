@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from radbench import __version__
+from radbench.cli import check, export_testset, import_predictions, proofs
 from radbench.cli.guard import INTERRUPTED, guarded, say
-from radbench.cli.options import Device, DeviceOption
-from radbench.cli.proofs import register
+from radbench.cli.options import Bench, Device, DeviceOption
 from radbench.cli.train import train_app
 
 app = typer.Typer(
@@ -21,7 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app, name="train")
-register(app)
+for _room in (check, export_testset, import_predictions, proofs):
+    _room.register(app)
 
 BundleOption = Annotated[
     str, typer.Option(help="Diffusion bundle: phantom, a folder, or the YAML of an assembly.")
@@ -109,6 +110,25 @@ def run(  # noqa: PLR0913 - each is an option of the command
     bundle: Annotated[
         str | None, typer.Option(help="Diffusion bundle to use instead of the shift's: folder or YAML file.")
     ] = None,
+    gates: Annotated[
+        Path | None, typer.Option(help="YAML file of release gates; sets the exit code.", metavar="FILE")
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="Earlier result.json or output folder: a model may not be worse.", metavar="PATH"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Audit models that fail their own contract all the same.")
+    ] = False,
+    trust_model_code: Annotated[
+        bool, typer.Option("--trust-model-code", help="Let a model's own code run, in its sandbox.")
+    ] = False,
+    identifiers: Annotated[
+        bool, typer.Option("--identifiers", help="Name studies and patients in the outputs.")
+    ] = False,
+    sidecar: Annotated[
+        bool, typer.Option("--sidecar", help="Also write every edited image beside the report, with hashes.")
+    ] = False,
 ) -> None:
     """Build a shift's test set, run the models on it and write the report; several shifts get an index."""
     with guarded(debug=context.obj):
@@ -125,6 +145,12 @@ def run(  # noqa: PLR0913 - each is an option of the command
             max_drop=max_drop,
             batch_size=batch_size,
             bundle=bundle,
+            gates=gates,
+            baseline=baseline,
+            force=force,
+            trust=trust_model_code,
+            identifiers=identifiers,
+            sidecar=sidecar,
         )
         if len(shift) == 1 and shift[0] != "all":
             raise typer.Exit(run_shift(options))
@@ -155,12 +181,16 @@ def gates(
 @app.command()
 def bench(
     context: typer.Context,
+    *,
+    what: Annotated[
+        Bench, typer.Argument(help="What is timed: the inversion, the harness, the bootstrap or the report.")
+    ] = Bench.INVERSION,
     bundle: BundleOption = "phantom",
     steps: Annotated[int, typer.Option(min=1, help="Steps of the noise schedule.")] = 50,
     device: DeviceOption = Device.CPU,
 ) -> None:
-    """Time the inversion, batched against sequential."""
+    """Time the work that grows: ratios against a naive reference of the same run, and the cost by size."""
     with guarded(debug=context.obj):
         from radbench.cli.checks import run_bench
 
-        run_bench(bundle, steps=steps, device=device.value)
+        run_bench(what.value, bundle, steps=steps, device=device.value)

@@ -65,18 +65,38 @@ def run_gates(bundle: str, *, shift: str, write: bool) -> int:
     return 0 if all(gate.passed for gate in gates) else GATE_FAILED
 
 
-def run_bench(bundle: str, *, steps: int, device: DeviceName) -> None:
-    """Time the batched inversion against the sequential loop of Algorithm 1, and a second prompt; print both.
+def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None:
+    """Time one part of the work and print the figures.
 
     Args:
-        bundle: The bundle: ``phantom``, a folder or the YAML file of an assembly.
-        steps: Steps of the noise schedule.
-        device: Where the network runs.
+        what: "inversion" (batched against the sequential loop of Algorithm 1, and a second prompt), "harness"
+            (against a bare torch loop), "bootstrap" (against a naive loop) or "report".
+        bundle: The bundle of the inversion: ``phantom``, a folder or the YAML file of an assembly.
+        steps: Steps of the inversion's noise schedule.
+        device: Where the inversion's network runs.
 
     Raises:
         UsageError: The bundle does not exist.
     """
     console = Console()
+    if what == "inversion":
+        _bench_inversion(console, bundle, steps, device)
+    elif what == "harness":
+        from radbench.models.bench import measure_harness, print_harness
+
+        prepare_environment()
+        print_harness(measure_harness(), console)
+    elif what == "bootstrap":
+        from radbench.metrics.bench import print_bootstrap
+
+        print_bootstrap(console)
+    else:
+        from radbench.reporting.bench import print_report
+
+        print_report(console)
+
+
+def _bench_inversion(console: Console, bundle: str, steps: int, device: DeviceName) -> None:
     found = _prepare(bundle)
     from radbench.diffusion.bench import print_bench
     from radbench.diffusion.bench import run_bench as measure

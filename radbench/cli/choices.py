@@ -7,13 +7,10 @@ from radbench.declared import model_path
 from radbench.errors import UsageError
 from radbench.specs import ModelSpec, ShiftSpec, load_model
 
-_ANSWERS = {"classification": "binary", "segmentation": "segmentation"}
-"""What a model must answer, by the shift's task."""
-
 
 @dataclass(frozen=True)
 class Choice:
-    """The models of one shift: those under test, and those that only check the instrument."""
+    """The models of one shift, narrowed to its task: those under test, and those that only check the instrument."""
 
     models: tuple[ModelSpec, ...]
     controls: tuple[ModelSpec, ...] = ()
@@ -52,12 +49,13 @@ def choose_models(
     for spec in [*tested, *checking]:
         _refuse_unfit(shift, spec)
     _refuse_twice([*tested, *checking])
+    tested, checking = ([spec.answering(shift.task) for spec in specs] for specs in (tested, checking))
     return Choice(tuple(tested), tuple(checking))
 
 
 def fits(shift: ShiftSpec, spec: ModelSpec) -> bool:
     """Whether a model answers what a shift asks: the same target, as a class or as a mask."""
-    return spec.target == shift.target and spec.task == _ANSWERS[shift.task]
+    return spec.target == shift.target and spec.answers(shift.task)
 
 
 def _load(names: Iterable[str]) -> list[ModelSpec]:
@@ -80,8 +78,8 @@ def _refuse_unfit(shift: ShiftSpec, spec: ModelSpec) -> None:
         )
     if not fits(shift, spec):
         raise UsageError(
-            f"The model '{spec.name}' has task '{spec.task}', the shift '{shift.name}' needs one with task "
-            f"'{_ANSWERS[shift.task]}'; choose another with --model."
+            f"The model '{spec.name}' has task '{spec.task}', the shift '{shift.name}' needs a model for "
+            f"{shift.task}; choose another with --model."
         )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from radbench.reporting.gallery import GalleryItem, RejectedItem
+from radbench.reporting.gallery import GalleryItem, LazyGallery, RejectedItem
 
 if TYPE_CHECKING:
     from radbench.audit.result import AuditResult
+    from radbench.cli.looks import Looks
     from radbench.data.cohort import Cohort
     from radbench.testsets.testset import TestSet
 
@@ -14,33 +15,42 @@ Scores = Mapping[tuple[str, str, str], dict[str, float | None]]
 """Scores by model, of one arm ("real" or "stress"), study and scenario."""
 
 
-def gallery(result: "AuditResult", cohort: "Cohort", testset: "TestSet") -> Iterator[GalleryItem]:
-    """Yield an item for each edited image that is judged; the report chooses among them.
+def gallery(
+    result: "AuditResult", cohort: "Cohort", testset: "TestSet", looks: "Looks | None" = None
+) -> LazyGallery:
+    """Return the edited images that are judged; the report reads those that it shows.
 
     Args:
         result: The audit, for the scores.
         cohort: The cohort, for the originals and, where it is known, the truth.
         testset: The test set, for the edited images and the masks.
+        looks: Where the models looked; None for no saliency.
     """
     studies = {study.study_id: study for study in cohort.studies}
+    records = {(record.study_id, record.scenario): record for record in testset.usable}
     scores = _scores(result)
-    for record in testset.usable:
+
+    def load(key: tuple[str, str]) -> GalleryItem:
+        record = records[key]
         study = studies[record.study_id]
         before = scores.get(("real", record.study_id, ""), {})
         after = scores.get(("stress", record.study_id, record.scenario), {})
-        keep = testset.keep_mask(record)
+        keep, edited = testset.keep_mask(record), testset.image(record)
         changed = (record.labels_after, record.attributes_after)
-        yield GalleryItem(
+        return GalleryItem(
             study_id=record.study_id,
             scenario=record.scenario,
             original=cohort.image(study),
-            edited=testset.image(record),
+            edited=edited,
             edit_mask=testset.edit_mask(record),
             keep_mask=keep if keep.any() else None,
             truth=cohort.counterfactual(study, *changed) if cohort.truth_known else None,
             scores={model: (before.get(model), score) for model, score in after.items()},
             label_after=record.labels_after.get(result.shift.target),
+            saliency={} if looks is None else looks.of(edited),
         )
+
+    return LazyGallery(list(records), load)
 
 
 def rejected_gallery(cohort: "Cohort", testset: "TestSet") -> Iterator[RejectedItem]:

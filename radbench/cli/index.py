@@ -10,11 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from radbench.audit.result import Verdict
+from radbench.audit.significance import correct_family
 from radbench.audit.summary import tool_versions
 from radbench.audit.verdict import DEFAULT_MAX_DROP
 from radbench.cli import run
 from radbench.cli.choices import fits
-from radbench.cli.summary import STYLES
+from radbench.cli.gated import Gate, ci_files, exit_code, open_gate, print_gates
+from radbench.cli.summary import STYLES, print_summary
 from radbench.declared import model_path
 from radbench.errors import UsageError
 from radbench.reporting.index import (
@@ -26,7 +28,7 @@ from radbench.reporting.index import (
     summarise,
     write_index,
 )
-from radbench.reporting.outputs import check_writable
+from radbench.reporting.outputs import check_writable, write_files
 from radbench.specs import ShiftSpec, load_model
 
 ALL = "all"
@@ -57,24 +59,90 @@ def run_shifts(names: Sequence[str], options: run.RunOptions, console: Console |
     jobs = [_job(name, options, top) for name in _expand(names)]
     _refuse_twice(jobs)
     _refuse_unused([*options.models, *options.controls], [job.shift for job in jobs])
+    gate = open_gate(options.gates, options.baseline, [job.shift for job in jobs])
     check_writable(top, (INDEX_JSON, INDEX_PAGE))
     cache = run.settle(jobs, options)
     opened = [run.open_job(job, options) if job.choice.models else None for job in jobs]
-    found = [_not_run(job, "not reached") for job in jobs]
-    for place, job in enumerate(jobs):
-        run.say(console, f"Shift {place + 1} of {len(jobs)}: {job.shift.title}")
-        ready = opened[place]
-        opened[place] = None  # a shift that is done gives its networks back
+    try:
+        done = _Done(jobs, options, gate, cache, console, top)
+        for place, ready in enumerate(opened):
+            run.say(console, f"Shift {place + 1} of {len(jobs)}: {jobs[place].shift.title}")
+            done.add(place, ready)
+        done.correct()
+    finally:
+        for ready in opened:
+            if ready is not None:
+                ready.close()
+    return done.finish()
+
+
+class _Done:
+    """The shifts that are measured, each written at once, and again where the others change its corrected tests."""
+
+    def __init__(
+        self,
+        jobs: Sequence[run.Job],
+        options: run.RunOptions,
+        gate: Gate,
+        cache: Path,
+        console: Console,
+        top: Path,
+    ) -> None:
+        self.jobs, self.options, self.gate, self.cache, self.console, self.top = (
+            jobs,
+            options,
+            gate,
+            cache,
+            console,
+            top,
+        )
+        self.rows = [_not_run(job, "not reached") for job in jobs]
+        self.found: dict[int, run.Audited] = {}
+
+    def add(self, place: int, ready: run.Opened | None) -> None:
+        """Measure one shift and write its report; a shift that no chosen model answers is not run."""
+        job = self.jobs[place]
         if ready is None:
-            found[place] = _not_run(job, f"no chosen model answers '{job.shift.target}'")
-            run.say(console, f"Not run: {found[place].reason}.")
-        else:
-            found[place] = summarise(run.perform(ready, options, cache, console), job.out.name)
-        index = _index(found, options)
-        page = write_index(index, top)
-    _print(console, index)
-    run.say(console, f"Reports: {page}")
-    return index.exit_code
+            self.rows[place] = _not_run(job, f"no chosen model answers '{job.shift.target}'")
+            run.say(self.console, f"Not run: {self.rows[place].reason}.")
+            self._write_index()
+            return
+        audited = run.perform(ready, self.options, self.cache, self.console)
+        ready.close()
+        self._put(place, replace(audited, result=self.gate.hold(audited.result)))
+        print_summary(self.console, self.found[place].result)
+        print_gates(self.console, self.found[place].result.gates)
+
+    def correct(self) -> None:
+        """Correct the tests of all shifts together, and write anew the reports in which that changes a figure."""
+        places = sorted(self.found)
+        corrected = correct_family([self.found[place].result for place in places])
+        for place, result in zip(places, corrected, strict=True):
+            if result != self.found[place].result:
+                self._put(place, replace(self.found[place], result=result))
+
+    def finish(self) -> int:
+        """Write what speaks for all shifts, print it, and return the gravest exit code."""
+        results = [found.result for _, found in sorted(self.found.items())]
+        rules = self.gate.unmet(results)
+        write_files(self.top, ci_files(results, rules))
+        index = self._write_index()
+        _print(self.console, index)
+        print_gates(self.console, rules)
+        run.say(self.console, f"Reports: {self.top / INDEX_PAGE}")
+        return exit_code([index.exit_code, *(result.exit_code for result in results)], rules)
+
+    def _put(self, place: int, audited: run.Audited) -> None:
+        self.found[place] = audited
+        run.write(audited, self.options, self.cache, self.console)
+        audited.opened.close()
+        self.rows[place] = summarise(audited.result, self.jobs[place].out.name)
+        self._write_index()
+
+    def _write_index(self) -> Index:
+        index = _index(self.rows, self.options, gate=self.gate.asked)
+        write_index(index, self.top)
+        return index
 
 
 def _expand(names: Sequence[str]) -> list[str]:
@@ -117,12 +185,12 @@ def _not_run(job: run.Job, reason: str) -> IndexShift:
     )
 
 
-def _index(shifts: Sequence[IndexShift], options: run.RunOptions) -> Index:
+def _index(shifts: Sequence[IndexShift], options: run.RunOptions, *, gate: bool) -> Index:
     return make_index(
         shifts,
         tool=tool_versions(),
         seed=options.seed,
-        gate=options.max_drop is not None,
+        gate=gate or options.max_drop is not None,
         max_drop=DEFAULT_MAX_DROP if options.max_drop is None else options.max_drop,
     )
 

@@ -15,3 +15,12 @@ class Device(StrEnum):
 
 
 DeviceOption = Annotated[Device, typer.Option(help="Where networks run; auto takes a GPU if there is one.")]
+
+
+class Bench(StrEnum):
+    """What ``radbench bench`` times."""
+
+    INVERSION = "inversion"
+    HARNESS = "harness"
+    BOOTSTRAP = "bootstrap"
+    REPORT = "report"

@@ -1,12 +1,14 @@
 """``radbench run``: from a shift's name to the report, one room after the other."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from radbench.audit.gates import with_unmet
 from radbench.audit.run import run_audit
 from radbench.cli.bundles import BundleRef, find_bundle, uses_hub
 from radbench.cli.cache import usable_cache
@@ -14,16 +16,19 @@ from radbench.cli.choices import Choice, choose_models
 from radbench.cli.cohorts import load_cohort
 from radbench.cli.environment import prepare_environment
 from radbench.cli.galleries import gallery, rejected_gallery
+from radbench.cli.gated import ci_files, open_gate, print_gates
+from radbench.cli.looks import Looks
+from radbench.cli.preflights import preflights
 from radbench.cli.progress import progress
 from radbench.cli.summary import print_summary
 from radbench.declared import shift_path
 from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version
-from radbench.models.registry import load_checkpoints, load_model_under_test
+from radbench.models.isolation import open_model
 from radbench.quality.encoders import EMBEDDED
 from radbench.reporting.outputs import check_writable, write_outputs
 from radbench.runtime import DeviceName, resolve_device
-from radbench.specs import ShiftSpec, load_shift
+from radbench.specs import ModelSpec, ShiftSpec, load_shift
 from radbench.testsets.build import build_testset
 from radbench.testsets.plan import Plan, make_plan
 from radbench.testsets.testset import TestSet
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from radbench.data.cohort import Cohort
     from radbench.diffusion.bundle import Bundle
     from radbench.models.base import ModelUnderTest
+    from radbench.models.finding import Finding
 
 OUT = Path("radbench-out")
 """Where outputs go unless a folder is asked for."""
@@ -52,6 +58,12 @@ class RunOptions:
     max_drop: float | None = None
     batch_size: int = 8
     bundle: str | None = None
+    gates: Path | None = None
+    baseline: Path | None = None
+    force: bool = False
+    trust: bool = False
+    identifiers: bool = False
+    sidecar: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,13 +78,30 @@ class Job:
 
 @dataclass(frozen=True)
 class Opened:
-    """A job whose cohort and models were found and verified."""
+    """A job whose cohort and models were found and verified; ``close`` ends the models' processes."""
 
     job: Job
     cohort: "Cohort"
     models: "list[ModelUnderTest]"
     control_models: "list[ModelUnderTest]"
     checkpoints: "dict[str, list[ModelUnderTest]]"
+
+    def close(self) -> None:
+        """Let go of every model's process."""
+        further = [run for runs in self.checkpoints.values() for run in runs]
+        for model in [*self.models, *self.control_models, *further]:
+            close = getattr(model, "close", None)
+            if close is not None:
+                close()
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A shift that was measured, with what its report is made of."""
+
+    opened: Opened
+    testset: TestSet
+    result: "AuditResult"
 
 
 def run_shift(options: RunOptions, console: Console | None = None) -> int:
@@ -90,8 +119,19 @@ def run_shift(options: RunOptions, console: Console | None = None) -> int:
     """
     console = console or Console()
     job = declare(options)
+    gate = open_gate(options.gates, options.baseline, [job.shift])
     cache = settle([job], options)
-    return perform(open_job(job, options), options, cache, console).exit_code
+    opened = open_job(job, options)
+    try:
+        found = perform(opened, options, cache, console)
+        result = with_unmet(gate.hold(found.result), gate.unmet([found.result]))
+        report = write(replace(found, result=result), options, cache, console)
+    finally:
+        opened.close()
+    print_summary(console, result)
+    print_gates(console, result.gates)
+    say(console, f"Report: {report}")
+    return result.exit_code
 
 
 def declare(options: RunOptions, *, fitting: bool = False) -> Job:
@@ -132,31 +172,52 @@ def _scores_from_hub(shift: ShiftSpec) -> bool:
 
 
 def open_job(job: Job, options: RunOptions) -> Opened:
-    """Find the cohort and verify the models' weights; no network is built and no image drawn.
+    """Find the cohort and verify the models' files; no model is started and no image drawn.
 
     Raises:
-        UsageError: A cohort that cannot be read, or weights that are not the declared ones.
+        UsageError: A cohort that cannot be read, or files that are not the declared ones.
     """
-    device, everyone = options.device, [*job.choice.models, *job.choice.controls]
+    everyone = [*job.choice.models, *job.choice.controls]
+
+    def opened(spec: ModelSpec) -> "ModelUnderTest":
+        return open_model(spec, options.device, trust=options.trust)
+
     return Opened(
         job,
         load_cohort(job.shift),
-        [load_model_under_test(spec, device) for spec in job.choice.models],
-        [load_model_under_test(spec, device) for spec in job.choice.controls],
-        {spec.name: load_checkpoints(spec, device) for spec in everyone if spec.checkpoints},
+        [opened(spec) for spec in job.choice.models],
+        [opened(spec) for spec in job.choice.controls],
+        {
+            spec.name: [opened(spec.at(checkpoint)) for checkpoint in spec.checkpoints]
+            for spec in everyone
+            if spec.checkpoints
+        },
     )
 
 
-def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> "AuditResult":
-    """Build the test set, audit the models, write the outputs and print the table."""
+def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> Audited:
+    """Build the test set and audit the models."""
     testset = build_set(opened, options, cache, console)
-    result = audit(opened, options, testset, cache, console)
+    checked = preflights(opened, cache, console)
+    return Audited(opened, testset, audit(opened, options, testset, cache, console, checked))
+
+
+def write(found: Audited, options: RunOptions, cache: Path, console: Console) -> Path:
+    """Write a shift's outputs; return the report's path."""
+    opened, result = found.opened, found.result
     with console.status("Writing the report"):
-        shown, rejected = gallery(result, opened.cohort, testset), rejected_gallery(opened.cohort, testset)
-        report = write_outputs(result, shown, opened.job.out, rejected)
-    print_summary(console, result)
-    say(console, f"Report: {report}")
-    return result
+        looks = Looks([*opened.models, *opened.control_models], cache)
+        shown = gallery(result, opened.cohort, found.testset, looks)
+        rejected = rejected_gallery(opened.cohort, found.testset)
+        return write_outputs(
+            result,
+            shown,
+            opened.job.out,
+            rejected,
+            identifiers=options.identifiers,
+            sidecar=options.sidecar,
+            beside=ci_files([result]),
+        )
 
 
 def say(console: Console, line: str) -> None:
@@ -193,9 +254,14 @@ def build_set(opened: Opened, options: RunOptions, cache: Path, console: Console
 
 
 def audit(
-    opened: Opened, options: RunOptions, testset: TestSet, cache: Path, console: Console
+    opened: Opened,
+    options: RunOptions,
+    testset: TestSet,
+    cache: Path,
+    console: Console,
+    checked: "Mapping[str, Sequence[Finding]]" = MappingProxyType({}),
 ) -> "AuditResult":
-    """Run the models on the real and the synthetic test set."""
+    """Run the models on the real and the synthetic test set; ``checked`` holds what a preflight found of them."""
     with console.status("Auditing"):
         return run_audit(
             opened.job.shift,
@@ -208,4 +274,6 @@ def audit(
             device=options.device,
             control_models=opened.control_models,
             checkpoints=opened.checkpoints,
+            preflight=checked,
+            forced=list(checked) if options.force else (),
         )

@@ -51,6 +51,7 @@ def write_outputs(
     *,
     identifiers: bool = False,
     sidecar: bool = False,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write ``result.json``, the tables and ``report.html`` into ``out_dir`` (made if missing).
 
@@ -65,6 +66,7 @@ def write_outputs(
         rejected: The rejected images.
         identifiers: Name studies and patients; otherwise running numbers stand for them in every file.
         sidecar: Also write every edited image into the folder ``cases`` (replaced if it is there).
+        beside: Further files that belong to this result, by name.
 
     Returns:
         The path of ``report.html``.
@@ -87,7 +89,8 @@ def write_outputs(
             gallery = stack.enter_context(Sidecar(staged, identities)).tee(gallery)
         material = gather(result, gallery, rejected, spec.gallery, identities)
         page = draw_page(material, spec, templates)
-        files = {RESULT: material.result.to_json(), **tables(material.result), REPORT: page}
+        own = {RESULT: material.result.to_json(), **tables(material.result), REPORT: page}
+        files = own | dict(beside or {})
         write_files(folder, files, folders={} if staged is None else {FOLDER: staged})
     for name in set(TABLES) - set(files):
         (folder / name).unlink(missing_ok=True)
