@@ -125,6 +125,8 @@ def standardised(batch: Batch) -> Batch:
 
 
 def _inverted(session: Session) -> Iterator[Alternative]:
+    if session.spec.format == "table":
+        return  # a table answers no other images than those that it lists
     other = "MONOCHROME1" if session.spec.input.photometric == "MONOCHROME2" else "MONOCHROME2"
     ask = _asking(photometric=other) if takes_tensors(session.model) else _asking_of_negatives
     yield Alternative(INVERTED, "inverted films", f"input.photometric: {other}", ask)

@@ -7,7 +7,7 @@ import numpy as np
 from radbench.models.base import Prediction
 from radbench.models.finding import Finding, Level
 from radbench.models.preflight.alternatives import sliced
-from radbench.models.preflight.session import Session
+from radbench.models.preflight.session import Session, takes_tensors
 
 TOLERANCE: Final = 1e-4
 """Difference of a score, or share of a mask's pixels, up to which two answers are the same."""
@@ -31,14 +31,15 @@ def determinism(session: Session) -> Finding:
 
 
 def batch_invariance(session: Session) -> Finding:
-    """Show three images alone that were answered in a batch before, and compare."""
-    chosen = [index for index in _ALONE if index < len(session.probe.images)] or [0]
+    """Show images alone that were answered in a batch before, and compare: three, or one of a model slow to start."""
+    alone = _ALONE if takes_tensors(session.model) else _ALONE[:1]
+    chosen = [index for index in alone if index < len(session.probe.images)] or [0]
     pairs = [
         (sliced(session.base, index, index + 1), session.model.predict([session.probe.images[index]]))
         for index in chosen
     ]
     apart = max(furthest(*pair) for pair in pairs)
-    seen = f"{len(chosen)} images alone and in a batch: {_words(apart)} (tolerance {TOLERANCE:g})"
+    seen = f"{_count(len(chosen))} alone and in a batch: {_words(apart)} (tolerance {TOLERANCE:g})"
     meaning = (
         "Other images in the batch change the answer (batch normalisation in training mode, or a mixture of rows): "
         "what is measured depends on the order. Export the model for evaluation."
@@ -63,6 +64,10 @@ def furthest(first: Prediction, second: Prediction) -> float:
         return float((one != two).any())
     silent = np.isnan(one) != np.isnan(two)
     return float(np.where(silent, 1.0, np.nan_to_num(np.abs(one - two))).max())
+
+
+def _count(images: int) -> str:
+    return f"{images} image{'s' if images > 1 else ''}"
 
 
 def _words(apart: float) -> str:

@@ -21,7 +21,7 @@ _FIELD: Final = "findings"
 
 
 def cached_preflight(
-    model: ModelUnderTest, probe: Probe | ProbePlan, cache: Path, *, again: bool = False
+    model: ModelUnderTest, probe: Probe | ProbePlan, cache: Path, *, device: str = "cpu", again: bool = False
 ) -> list[Finding]:
     """Return ``preflight(model, probe)``, from ``preflight/<k[:2]>/<key>.json`` under ``cache`` if it is known.
 
@@ -32,12 +32,13 @@ def cached_preflight(
         model: as in ``preflight``; its ``digest`` and declaration decide the key.
         probe: the images, or how to draw them.
         cache: the cache's root.
+        device: where the model runs, because another kind rounds otherwise.
         again: ask the model whatever is known, and remember that.
 
     Raises:
         UsageError: the cache cannot be written.
     """
-    memory = Remembered(_place(model, probe, cache))
+    memory = Remembered(_place(model, probe, cache, device))
     known = None if again else _read(memory.read().get(_FIELD))
     if known is not None:
         return known
@@ -47,9 +48,8 @@ def cached_preflight(
     return found
 
 
-def _place(model: ModelUnderTest, probe: Probe | ProbePlan, cache: Path) -> Path:
+def _place(model: ModelUnderTest, probe: Probe | ProbePlan, cache: Path, device: str) -> Path:
     declared = model.spec.model_dump(mode="json", exclude=_WORDS)
-    device = str(getattr(model, "device", "cpu"))
     key = sha256_bytes(canonical_json([VERSION, model.digest, declared, probe.digest, device]))
     return cache / "preflight" / key[:2] / f"{key}.json"
 
