@@ -16,8 +16,18 @@ from radbench.models.memory import MaskMemory, Memory, NumberMemory
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs import ModelSpec
 
-CACHE_VERSION: Final = 2
-_LIBRARIES: Final = ("torch", "timm", "segmentation-models-pytorch")
+CACHE_VERSION: Final = 3
+_RUNNERS: Final[dict[str, tuple[str, ...]]] = {
+    "timm": ("torch", "timm"),
+    "smp": ("torch", "timm", "segmentation-models-pytorch"),
+    "onnx": ("onnxruntime",),
+    "torchscript": ("torch",),
+    "pt2": ("torch",),
+    "monai": ("torch", "monai"),
+    "huggingface": ("torch", "transformers"),
+    "torchxrayvision": ("torch", "torchxrayvision"),
+}
+"""The packages that compute the answers of a model of a format; another version may round otherwise."""
 
 
 def image_sha256(image: Image) -> str:
@@ -38,7 +48,8 @@ class CachedModel:
     def __init__(self, model: ModelUnderTest, cache: Path, device: str = "cpu") -> None:
         self.model = model
         contract = model.spec.input.model_dump()
-        decisive = [CACHE_VERSION, model.digest, contract, device, versions(_LIBRARIES)]
+        runners = versions(("pillow", *_RUNNERS.get(model.spec.format, ())))
+        decisive = [CACHE_VERSION, model.digest, contract, device, runners]
         key = sha256_bytes(canonical_json(decisive))
         folder = cache / "predictions" / key[:2]
         self._masks = model.spec.task == "segmentation"

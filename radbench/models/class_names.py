@@ -36,7 +36,7 @@ def parsed_class_names(text: str) -> list[str] | None:
 def _literal(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(text)

@@ -34,7 +34,7 @@ class Memory(Protocol):
 
 
 class NumberMemory:
-    """One number an image, in ``path``, a JSON file that holds their kind as well."""
+    """One number an image (null where the model gave no score), in ``path``, a JSON file that holds their kind too."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,15 +50,19 @@ class NumberMemory:
 
     def add(self, keys: Sequence[str], prediction: Prediction) -> None:
         """Remember probabilities or labels."""
-        entries = {_KIND: prediction.kind} | dict(zip(keys, map(float, prediction.values), strict=True))
+        values = [None if np.isnan(value) else float(value) for value in prediction.values]
+        entries = {_KIND: prediction.kind} | dict(zip(keys, values, strict=True))
         self._remembered.add(entries)
         self._known |= entries
 
     def recall(self, keys: Sequence[str]) -> Prediction:
-        """Return float64 probabilities or int64 labels, [N]."""
+        """Return float64 probabilities (NaN for no answer) or int64 labels (-1 for no answer), [N]."""
         kind = self._known[_KIND]
         dtype = np.float64 if kind == "probabilities" else np.int64
-        return Prediction(kind, np.array([self._known[key] for key in keys], dtype=dtype))
+        found = [self._known[key] for key in keys]
+        return Prediction(
+            kind, np.array([np.nan if value is None else value for value in found], dtype=dtype)
+        )
 
 
 class MaskMemory:

@@ -33,7 +33,7 @@ ADAPTERS: Final[dict[str, tuple[str, str, str]]] = {
     "torchxrayvision": (f"{_ROOM}.torchxrayvision", "XrayVisionModel", "xrv"),
     "openinference": (f"{_ROOM}.openinference", "InferenceServer", "triton"),
     "program": (f"{_ROOM}.program", "Program", ""),
-    "table": (f"{_ROOM}.table", "TableAdapter", ""),
+    "table": (f"{_ROOM}.table", "PredictionTable", ""),
 }
 """Format to (module, class, extra of radbench that installs what it needs); the class takes (spec, device, trust)."""
 

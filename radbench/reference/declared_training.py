@@ -11,7 +11,7 @@ from radbench.models.augment import Augmentation
 from radbench.models.training import TrainingReport
 from radbench.runtime import atomic_write, canonical_json
 from radbench.specs import load_model
-from radbench.specs.model import ModelSpec
+from radbench.specs.model import Checkpoint, ModelSpec
 
 Progress = Callable[[int, int, float], None]
 """Called with steps done, steps in all, and the running loss."""
@@ -91,15 +91,19 @@ def train_declared(
     return report
 
 
-def _at_run(spec: ModelSpec, run: int, declaration: Path) -> ModelSpec:
+def _at_run(spec: ModelSpec, run: int, declaration: Path) -> Checkpoint:
+    if spec.weights is None or spec.sha256 is None:
+        raise UsageError(
+            f"{declaration}: names no weights, expected a model whose 'weights' and 'sha256' are declared."
+        )
     if run == 0:
-        return spec
+        return Checkpoint(weights=spec.weights, sha256=spec.sha256)
     if not 0 < run <= len(spec.checkpoints):
         raise UsageError(
             f"{declaration}: run {run} was asked for, expected 0 (the main weights) to {len(spec.checkpoints)}, the "
             "number of its checkpoints; declare a further one first."
         )
-    return spec.at(spec.checkpoints[run - 1])
+    return spec.checkpoints[run - 1]
 
 
 def _fill_digest(declaration: Path, old: str, new: str) -> None:

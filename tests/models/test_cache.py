@@ -18,7 +18,7 @@ class Counting:
 
     def __init__(self, digest="d", kind="probabilities", mean=0.5):
         contract = InputContract(spatial_shape=[8, 8], mean=[mean])
-        self.spec = SimpleNamespace(task="binary", input=contract)
+        self.spec = SimpleNamespace(task="binary", format="timm", input=contract)
         self.digest = digest
         self.kind = kind
         self.seen = 0
@@ -86,6 +86,26 @@ def test_labels_stay_labels(tmp_path):
     again = CachedModel(Counting(kind="labels"), tmp_path).predict(images)
     assert again.kind == "labels"
     assert again.values.tolist() == [1, 1]
+
+
+class Silent(Counting):
+    """Says nothing of the first image."""
+
+    def predict(self, images):
+        found = super().predict(images)
+        found.values[0] = -1 if self.kind == "labels" else np.nan
+        return found
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "labels"])
+def test_no_answer_is_remembered_as_no_answer(tmp_path, kind):
+    images = pictures(3)
+    first = CachedModel(Silent(kind=kind), tmp_path).predict(images)
+    idle = Silent(kind=kind)
+    again = CachedModel(idle, tmp_path).predict(images)
+    assert idle.seen == 0
+    np.testing.assert_array_equal(again.values, first.values)
+    assert again.decisions(0.0).tolist() == [-1, 1, 1]
 
 
 def test_a_cache_that_cannot_be_written_is_a_usage_error(tmp_path):

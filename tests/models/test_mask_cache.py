@@ -19,7 +19,9 @@ class Counting:
     """Draws a mask where an image is bright and counts what it is shown."""
 
     def __init__(self, digest="d"):
-        self.spec = SimpleNamespace(task="segmentation", input=InputContract(spatial_shape=[8, 8]))
+        self.spec = SimpleNamespace(
+            task="segmentation", format="smp", input=InputContract(spatial_shape=[8, 8])
+        )
         self.digest = digest
         self.seen = 0
 

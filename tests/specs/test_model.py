@@ -4,7 +4,7 @@ import yaml
 from radbench.declared import models_dir
 from radbench.errors import UsageError
 from radbench.specs import load_model
-from radbench.specs.model import Checkpoint, ModelSpec
+from radbench.specs.model import SOURCES, Checkpoint, ModelSpec
 
 CLASSIFIER = yaml.safe_load((models_dir() / "pneumothorax-biased.yaml").read_text(encoding="utf-8")) | {
     "checkpoints": []
@@ -40,10 +40,10 @@ def test_a_segmenter_reads_and_older_declarations_still_do(tmp_path):
     assert (spec.task, spec.checkpoints) == ("binary", [])
 
 
-@pytest.mark.parametrize(("settings", "task"), [(CLASSIFIER, "segmentation"), (SEGMENTER, "binary")])
-def test_a_task_that_the_format_does_not_answer_is_refused(tmp_path, settings, task):
-    with pytest.raises(UsageError, match=rf"task is '{task}', expected '{settings['task']}'"):
-        declared(tmp_path, settings | {"task": task})
+@pytest.mark.parametrize("task", ["binary", "both"])
+def test_a_task_that_the_format_does_not_answer_is_refused(tmp_path, task):
+    with pytest.raises(UsageError, match=rf"task is '{task}', expected 'segmentation'"):
+        declared(tmp_path, SEGMENTER | {"task": task})
 
 
 def test_checkpoints_lie_beside_the_declaration(tmp_path):
@@ -75,6 +75,120 @@ def test_the_same_run_twice_is_refused(tmp_path):
 def test_a_checkpoint_s_errors(tmp_path, entry, words):
     with pytest.raises(UsageError, match=words):
         declared(tmp_path, CLASSIFIER | {"checkpoints": [entry]})
+
+
+VENDOR = {"name": "vendor", "title": "Vendor", "target": "covid", "input": {"spatial_shape": [8, 8]}}
+PLACES = {
+    "weights": {"weights": "a.safetensors", "sha256": "a" * 64, "architecture": "resnet18"},
+    "path": {"path": "model"},
+    "endpoint": {"endpoint": "http://127.0.0.1:8000"},
+    "command": {"command": ["predict", "{input}", "{output}"]},
+}
+
+
+@pytest.mark.parametrize(("form", "fields"), SOURCES.items())
+def test_a_format_says_where_its_models_come_from(tmp_path, form, fields):
+    vendor = VENDOR | {"format": form, "task": "segmentation" if form == "smp" else "binary"}
+    for field, place in PLACES.items():
+        if field in fields:
+            assert declared(tmp_path, vendor | place).format == form
+        else:
+            with pytest.raises(UsageError, match=f"format '{form}' is named by .*, found '{field}'"):
+                declared(tmp_path, vendor | place)
+    with pytest.raises(UsageError, match="found none, expected one of them"):
+        declared(tmp_path, vendor)
+
+
+def test_a_format_of_another_package_may_come_from_anywhere(tmp_path):
+    for place in PLACES.values():
+        assert declared(tmp_path, VENDOR | {"format": "tensorrt"} | place).format == "tensorrt"
+    with pytest.raises(UsageError, match="found 'path' and 'endpoint'"):
+        declared(tmp_path, VENDOR | {"format": "tensorrt"} | PLACES["path"] | PLACES["endpoint"])
+
+
+@pytest.mark.parametrize("missing", ["sha256", "architecture"])
+def test_weights_need_their_digest_and_architecture(tmp_path, missing):
+    settings = {key: value for key, value in (VENDOR | PLACES["weights"]).items() if key != missing}
+    with pytest.raises(UsageError, match=f"weights need .*'{missing}'"):
+        declared(tmp_path, settings | {"format": "timm"})
+
+
+ONNX = VENDOR | {"format": "onnx", "path": "model.onnx"}
+NAMES = ["normal", "COVID-19", "other"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"classes": ["a", "a"]}, "classes names 'a' twice"),
+        ({"task": "multilabel"}, "a multilabel model needs its 'classes'"),
+        (
+            {"task": "multiclass", "classes": NAMES},
+            "lack 'covid'.*say the vendor's name for it in 'target_class'",
+        ),
+        ({"task": "segmentation", "mask_classes": NAMES}, "mask_classes are .* lack 'covid'"),
+        ({"sha256": "a" * 63}, "expected a SHA-256 digest"),
+        ({"endpoint": "ftp://host"}, "endpoint"),
+        ({"output": "scores"}, "expected one of logits, probabilities, calibrated, labels"),
+        ({"claims": [{"metric": "auroc", "value": 0.9, "low": 0.95}]}, "does not hold the value 0.9"),
+        ({"limits": {"memory_gib": 0.0}}, r"limits\.memory_gib"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(tmp_path, settings, words):
+    with pytest.raises(UsageError, match=words):
+        declared(tmp_path, ONNX | settings)
+
+
+def test_the_vendor_may_call_the_target_by_another_name(tmp_path):
+    spec = declared(tmp_path, ONNX | {"task": "multiclass", "classes": NAMES, "target_class": "COVID-19"})
+    assert (spec.wanted, spec.target) == ("COVID-19", "covid")
+    assert spec.source_path == tmp_path / "model.onnx"
+    with pytest.raises(ValueError, match="names no weights file"):
+        _ = spec.weights_path
+
+
+def test_a_model_of_both_tasks_is_asked_for_one():
+    both = ModelSpec(**ONNX | {"task": "both", "classes": ["covid", "other"]})
+    assert both.answers("classification")
+    assert both.answers("segmentation")
+    assert both.answering("classification").task == "multilabel"
+    assert both.answering("segmentation").task == "segmentation"
+    assert ModelSpec(**ONNX | {"task": "both"}).answering("classification").task == "binary"
+    for task, other in (("binary", "segmentation"), ("segmentation", "classification")):
+        one = ModelSpec(**ONNX | {"task": task})
+        assert not one.answers(other)
+        assert one.answering(other) is one
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"value_range": [1.0, 0.0]}, "expected the lower value first"),
+        ({"channels": 3, "mean": [0.5]}, "mean has length 1"),
+        ({"std": [0.0]}, r"input\.std"),
+        ({"num_channels": 3, "channel_def": {"3": "red"}}, "channel_def has '3'"),
+        ({"is_patch_data": True}, r"input\.is_patch_data"),
+        ({"resize": "squash"}, "expected one of stretch, pad, crop"),
+    ],
+)
+def test_an_input_contract_that_contradicts_itself_is_refused(tmp_path, settings, words):
+    with pytest.raises(UsageError, match=words):
+        declared(tmp_path, ONNX | {"input": {"spatial_shape": [8, 8]} | settings})
+
+
+def test_the_input_contract_speaks_monai(tmp_path):
+    monai = {
+        "type": "image",
+        "format": "magnitude",
+        "num_channels": 3,
+        "spatial_shape": [224, 224],
+        "dtype": "float32",
+        "value_range": [0.0, 1.0],
+        "is_patch_data": False,
+        "channel_def": {"0": "R", "1": "G", "2": "B"},
+    }
+    found = declared(tmp_path, ONNX | {"input": monai}).input
+    assert (found.channels, found.means, found.stds) == (3, [0.0] * 3, [1.0] * 3)
 
 
 def test_made_in_python():
