@@ -1,0 +1,123 @@
+"""Tests of nothing changed: exact against scipy, symmetric, of the right size; Holm against its definition."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radbench.metrics.bootstrap import draw_patients, mean_replicates
+from radbench.metrics.intervals import percentiles
+from radbench.metrics.significance import (
+    TOO_FEW_PATIENTS,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    sign_test,
+    votes,
+)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_the_sign_test_is_scipys_and_symmetric(one, other):
+    from scipy.stats import binomtest
+
+    assert sign_test(one, other) == sign_test(other, one)
+    expected = binomtest(one, one + other).pvalue if one + other else 1.0
+    assert sign_test(one, other) == pytest.approx(expected)
+
+
+def test_the_sign_test_of_very_many():
+    from scipy.stats import binom
+
+    assert sign_test(4800, 5200) == pytest.approx(2 * binom.cdf(4800, 10_000, 0.5))
+    assert sign_test(0, 5000) == 0.0 or sign_test(0, 5000) < 1e-300
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_mcnemar_counts_discordant_pairs_and_is_symmetric(pairs):
+    first, second = (np.array(values) for values in zip(*pairs, strict=True))
+    places = np.arange(len(pairs))
+    worse, better = int((first & ~second).sum()), int((~first & second).sum())
+    found = mcnemar(places, first, second)
+    assert found.p == sign_test(worse, better)
+    assert mcnemar(places, second, first).p == found.p
+    assert f"{worse} worse, {better} better" in found.note
+
+
+def test_each_patient_has_one_vote():
+    places = np.array([0, 0, 0, 1, 1, 2])
+    first, second = np.array([1, 1, 0, 1, 0, 1]), np.array([0, 0, 1, 0, 1, 0])
+    assert votes(places, first, second) == (2, 0, 1)
+    again = np.tile(places, 50)
+    assert (
+        mcnemar(again, np.tile(first, 50), np.tile(second, 50)).p == mcnemar(places, first, second).p == 0.5
+    )
+    assert mcnemar(places[:0], first[:0], second[:0]).p is None
+
+
+@given(st.lists(st.floats(0, 1), max_size=6))
+def test_holm_is_the_closed_test_of_bonferroni(values):
+    """Definition: a hypothesis falls only if every set of hypotheses that holds it falls by Bonferroni."""
+    sets = [group for size in range(1, len(values) + 1) for group in combinations(range(len(values)), size)]
+    for index, corrected in enumerate(holm(values)):
+        closed = max(min(1.0, len(group) * min(values[i] for i in group)) for group in sets if index in group)
+        assert corrected == pytest.approx(closed)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
+def test_holm_keeps_the_order_never_lowers_and_grows_with_the_family(values):
+    corrected = holm(values)
+    assert all(after >= before for before, after in zip(values, corrected, strict=True))
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    assert [corrected[index] for index in order] == sorted(corrected)
+    for after, alone in zip(corrected[:-1], holm(values[:-1]), strict=True):
+        assert after >= alone - 1e-15
+
+
+def patients(count, images=1, replicates=999, seed=0):
+    ids = [f"{number // images:04d}" for number in range(count * images)]
+    draws = draw_patients(ids, replicates=replicates, seed=seed)
+    return draws, draws.places(ids)
+
+
+@given(st.integers(0, 300))
+def test_the_bootstrap_p_goes_with_the_interval(seed):
+    draws, places = patients(40)
+    differences = np.random.default_rng(seed).normal(0.35, 1.0, 40)
+    p = paired_bootstrap(draws, places, differences).p
+    low, high = percentiles(mean_replicates(draws, places, differences))
+    if abs(p - 0.05) > 0.005:
+        assert (p < 0.05) == (low > 0 or high < 0)
+    assert paired_bootstrap(draws, places, -differences).p == pytest.approx(p)
+
+
+def test_few_patients_carry_no_small_p():
+    draws, places = patients(6)
+    assert paired_bootstrap(draws, places, np.ones(6)).p == sign_test(6, 0) == 2**-5
+    assert paired_bootstrap(draws, places, np.zeros(6)) == (1.0, "no patient changed")
+    one = paired_bootstrap(draws, places, np.r_[1.0, np.zeros(5)]).p
+    assert one == 1.0
+    assert paired_bootstrap(draws, places[:4], np.ones(4)) == (None, TOO_FEW_PATIENTS)
+    unknown = np.r_[np.full(3, np.nan), np.ones(3)]
+    assert paired_bootstrap(draws, places, unknown).p is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [1, 3])
+def test_nothing_changed_is_rejected_about_one_time_in_twenty(images):
+    rng = np.random.default_rng(4)
+    count = 50
+    draws, places = patients(count, images, replicates=399)
+    rejected = np.zeros(2)
+    for _ in range(400):
+        own = rng.random(count)  # a patient's images are alike: taken one by one they would reject too often
+        first, second = (rng.random(count * images) < np.repeat(own, images) for _ in range(2))
+        shift = np.repeat(rng.normal(0, 1, count), images)
+        rejected += [
+            mcnemar(places, first, second).p < 0.05,
+            paired_bootstrap(draws, places, shift + rng.normal(0, 0.2, count * images)).p < 0.05,
+        ]
+    assert rejected[0] / 400 <= 0.06
+    assert 0.02 <= rejected[1] / 400 <= 0.085
