@@ -66,7 +66,7 @@ def answer(handle: Callable[[Message], Message], request: Message) -> Message:
     except SystemExit as error:
         return _failed("crash", f"it called exit ({error.code})")
     except BaseException as error:  # noqa: BLE001 - a vendor's model may raise anything
-        kind: Failure = "memory" if isinstance(error, MemoryError) or _is_memory(error) else "crash"
+        kind: Failure = "memory" if _is_memory(error) else "crash"
         return _failed(kind, f"{type(error).__name__}: {error}")
 
 
@@ -74,9 +74,14 @@ def _failed(kind: str, message: str) -> Message:
     return Message({"failure": kind, "message": message[:_LONGEST]})
 
 
-def _is_memory(error: BaseException) -> bool:
-    words = str(error).lower()
-    return any(phrase in words for phrase in _MEMORY)
+def _is_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came from, says that memory ran out."""
+    while error is not None:
+        words = str(error).lower()
+        if isinstance(error, MemoryError) or any(phrase in words for phrase in _MEMORY):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _next(requests: int, decoder: Decoder) -> Message | None:
