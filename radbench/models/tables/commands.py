@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -16,6 +17,8 @@ KEPT: Final = 2000
 
 _SHOWN: Final = 300
 _PATIENCE: Final = 2.0
+_PLACES: Final = re.compile(r"/(?:[^\s/'\":,;()]+/)+")  # a temporary folder has another name every time
+_NO_MEMORY: Final = re.compile(r"\bMemoryError\b|out of memory|cannot allocate memory", re.IGNORECASE)
 
 
 def finish(command: Sequence[str], folder: Path, seconds: float, who: str) -> None:
@@ -28,8 +31,8 @@ def finish(command: Sequence[str], folder: Path, seconds: float, who: str) -> No
         who: whose program it is, as the sentence of a failure begins.
 
     Raises:
-        ModelFailureError: it cannot be started or ends with another status than 0 ("crash"), or takes too long
-            ("timeout").
+        ModelFailureError: it cannot be started or ends with another status than 0 ("crash", or "memory" where it says
+            so), or takes too long ("timeout").
     """
     try:
         process = subprocess.Popen(  # noqa: S603 - to run it is what was declared
@@ -56,7 +59,9 @@ def finish(command: Sequence[str], folder: Path, seconds: float, who: str) -> No
         _end(process)
     if status != 0:
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        raise ModelFailureError(f"{who} {how}{_said(tail.text())}", kind="crash")
+        said = tail.text()
+        words = f"; it said last: {said}" if said else "."
+        raise ModelFailureError(f"{who} {how}{words}", kind="memory" if _NO_MEMORY.search(said) else "crash")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -64,10 +69,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _said(text: str) -> str:
-    return f"; it said last: {text}" if text else "."
 
 
 class _Tail:
@@ -80,9 +81,9 @@ class _Tail:
         self._thread.start()
 
     def text(self) -> str:
-        """Return the end of what was printed, in one line without control characters."""
+        """Return the end of what was printed, in one line, without control characters and the places of files."""
         self._thread.join(_PATIENCE)
-        words = " ".join(self._kept.decode(errors="replace").split())
+        words = _PLACES.sub("", " ".join(self._kept.decode(errors="replace").split()))
         return "".join(letter for letter in words if letter.isprintable())[-_SHOWN:]
 
     def _drain(self) -> None:

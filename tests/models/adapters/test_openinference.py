@@ -1,5 +1,8 @@
 import contextlib
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 
 import numpy as np
@@ -10,6 +13,7 @@ from v2_server import V2Server
 from radbench.errors import UsageError
 from radbench.models.adapters.openinference import InferenceServer
 from radbench.models.base import ModelFailureError
+from radbench.models.isolation.model import IsolatedModel
 from radbench.specs import InputContract
 
 GRAY = InputContract(spatial_shape=[32, 32])
@@ -312,6 +316,38 @@ def test_a_server_that_hangs_up_on_idle_connections_is_called_again(serving, tmp
     time.sleep(0.6)
     np.testing.assert_array_equal(model.predict(images).values, first)
     assert len(server.seen) == 2
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
+def test_over_tls_only_with_a_certificate_that_is_trusted(serving, tmp_path, monkeypatch):
+    words = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    files = {name: str(tmp_path / f"{name}.pem") for name in ("key", "cert")}
+    subprocess.run(
+        ["openssl", *words.split(), "-keyout", files["key"], "-out", files["cert"]],
+        check=True,
+        capture_output=True,
+    )
+    server = serving(means)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files["cert"], files["key"])
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    spec = at(server, tmp_path, endpoint=server.url.replace("http", "https"))
+    with pytest.raises(UsageError, match=r"cannot be asked .*certificate"):
+        InferenceServer(spec)
+    monkeypatch.setenv("SSL_CERT_FILE", files["cert"])
+    images = pictures(2)
+    np.testing.assert_allclose(
+        InferenceServer(spec).predict(images).values, expected_of_means(images), atol=1e-5
+    )
+
+
+@pytest.mark.slow
+def test_from_its_sandbox_the_server_is_reached(serving, tmp_path):
+    images = pictures(18)
+    with IsolatedModel(at(serving(means), tmp_path)) as model:
+        np.testing.assert_allclose(model.predict(images).values, expected_of_means(images), atol=1e-5)
 
 
 def test_a_redirect_is_not_followed_anywhere(serving, tmp_path):
