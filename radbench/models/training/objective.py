@@ -54,6 +54,8 @@ class Objective(ABC):
         import torch
 
         pixels = torch.from_numpy(self.samples.images[chosen]).to(self.device, torch.float32)[:, None] / 255.0
+        if self.config.input.photometric == "MONOCHROME1":
+            pixels = 1.0 - pixels
         return fit(pixels, self.config.input)
 
     def truth(self, chosen: NDArray[np.intp]) -> "torch.Tensor":
