@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-BLOCK: Final = 128
-"""Replicates that are held as floats at a time: bounds the memory, changes no figure."""
+BLOCK: Final = 1 << 17
+"""Numbers that are held as floats at a time (1 MiB): so few stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,13 @@ class Draws:
         return np.array([column[patient] for patient in patient_ids], dtype=np.int64)
 
     def blocks(self) -> Iterator[Floats]:
-        """Yield float64 [<= BLOCK, patients] pieces of ``counts``."""
-        for start in range(0, len(self.counts), BLOCK):
-            yield self.counts[start : start + BLOCK].astype(np.float64)
+        """Yield float64 [some, patients] pieces of ``counts``; a piece is overwritten by the next one."""
+        rows = max(1, BLOCK // max(1, len(self.patients)))
+        held = np.empty((min(rows, len(self.counts)), len(self.patients)))
+        for start in range(0, len(self.counts), rows):
+            piece = held[: len(self.counts) - start]
+            np.copyto(piece, self.counts[start : start + rows])
+            yield piece
 
 
 def draw_patients(patient_ids: Iterable[str], *, replicates: int, seed: int) -> Draws:
