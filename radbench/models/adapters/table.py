@@ -79,6 +79,3 @@ class PredictionTable(Adapter):
             return read_masks(self.spec.source_path, keys, sizes, self.spec)
         except UsageError as error:
             raise ModelFailureError(str(error), kind="output") from error
-
-
-TableAdapter = PredictionTable
