@@ -149,7 +149,8 @@ def _paired(
     if not now or now.keys() != then.keys() or any(now[key].label != then[key].label for key in now):
         return None
     fall = np.array([then[key].value - row.value for key, row in now.items()], np.float64)
-    if not fall.any() and model.digest == old.digest:
+    same = all((then[key].score, then[key].decision) == (row.score, row.decision) for key, row in now.items())
+    if same and not fall.any() and model.digest == old.digest:
         note = "the same model with the same answers"
         return Estimate(value=0.0, low=0.0, high=0.0, n=len(fall), note=note)
     interval = _interval(result, model.name, list(now.values()), fall)

@@ -14,19 +14,16 @@ from radbench.audit.result import AuditResult, Verdict
 from radbench.cli import run
 from radbench.cli.bundles import find_bundle
 from radbench.cli.choices import Choice, choose_models
-from radbench.cli.galleries import gallery, rejected_gallery
-from radbench.cli.gated import ci_files, open_gate
+from radbench.cli.gated import Gate, open_gate
+from radbench.cli.preflights import preflights
 from radbench.declared import model_path, shift_path
 from radbench.errors import UsageError
 from radbench.models.base import ModelUnderTest
-from radbench.reporting.outputs import write_files, write_outputs
 from radbench.specs import GatesSpec, InputContract, ModelSpec, ShiftSpec, load_model, load_shift
 from radbench.testing.own import own_model
 
 if TYPE_CHECKING:
     import torch
-
-    from radbench.testsets.testset import TestSet
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,8 @@ class Asked:
     limit: int | None = None
     seed: int = 0
     device: str = "cpu"
+    force: bool = False
+    trust: bool = False
     report: Path | None = None
     input: InputContract | None = None
     declared: dict[str, Any] = field(default_factory=dict)
@@ -66,20 +65,34 @@ def audit_one(asked: Asked) -> AuditResult:
         device=asked.device,  # type: ignore[arg-type]
         seed=asked.seed,
         max_drop=asked.max_drop,
+        force=asked.force,
+        trust=asked.trust,
     )
-    console = Console(file=io.StringIO())
     cache = run.settle([job], options)
     opened = run.open_job(job, options)
-    testset = run.build_set(opened, options, cache, console)
-    if own is None:
-        result = run.audit(opened, options, testset, cache, console)
-    else:  # what a user's code said yesterday is not what it says today: nothing of it is remembered
+    try:
+        # What a user's code said yesterday is not what it says today: nothing of it is remembered.
         with tempfile.TemporaryDirectory() as forgotten:
-            mine = replace(opened, models=[own])
-            result = run.audit(mine, options, testset, Path(forgotten), console)
-    result = gate.hold(result)
+            mine = replace(opened, models=[own]) if own is not None else opened
+            return _audited(
+                asked, gate, mine, options, (cache, Path(forgotten) if own is not None else cache)
+            )
+    finally:
+        opened.close()
+
+
+def _audited(
+    asked: Asked, gate: Gate, opened: run.Opened, options: run.RunOptions, caches: tuple[Path, Path]
+) -> AuditResult:
+    """Return the gated result; the first cache is the edits', the second the model's."""
+    console = Console(file=io.StringIO())
+    testset = run.build_set(opened, options, caches[0], console)
+    checked = preflights(opened, caches[1], console)
+    measured = run.audit(opened, options, testset, caches[1], console, checked)
+    result = gate.hold(measured)
     result = with_unmet(result, gate.unmet([result]))
-    _write(asked, result, opened, testset)
+    if asked.report is not None:
+        run.write(run.Audited(opened, testset, result), options, caches[1], console)
     return result
 
 
@@ -111,7 +124,7 @@ def _own(asked: Asked, shift: ShiftSpec) -> ModelUnderTest | None:
             f"The model is a {type(model).__name__}, expected a name, a YAML file, a ModelSpec, a function or a "
             "torch module."
         )
-    return own_model(model, shift, asked.input, **asked.declared)
+    return own_model(model, shift, asked.input, asked.device, **asked.declared)
 
 
 def _choice(asked: Asked, shift: ShiftSpec, own: ModelUnderTest | None) -> Choice:
@@ -125,11 +138,3 @@ def _choice(asked: Asked, shift: ShiftSpec, own: ModelUnderTest | None) -> Choic
         () if named is None else (named.answering(shift.task),),
         tuple(spec for spec in controls if spec.name != taken),
     )
-
-
-def _write(asked: Asked, result: AuditResult, opened: run.Opened, testset: "TestSet") -> None:
-    if asked.report is None:
-        return
-    shown, rejected = gallery(result, opened.cohort, testset), rejected_gallery(opened.cohort, testset)
-    write_outputs(result, shown, asked.report, rejected)
-    write_files(asked.report, ci_files([result]))

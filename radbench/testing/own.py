@@ -1,7 +1,9 @@
 """A model that the user holds in Python: it runs in this process, because it is the user's own code."""
 
+import copy
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -9,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from radbench.errors import UsageError
-from radbench.models.adapters.base import TensorAdapter
-from radbench.models.base import Image, ModelUnderTest, Prediction
+from radbench.models.adapters.torch_base import TorchAdapter
+from radbench.models.base import Image, ModelFailureError, ModelUnderTest, Prediction
 from radbench.models.decode import decode
 from radbench.runtime import sha256_bytes
 from radbench.specs import InputContract, ModelSpec, ShiftSpec
@@ -23,47 +25,50 @@ Answer: TypeAlias = Callable[[list[Image]], Any]
 """Images, uint8 [H, W] each, to scores [N] (or [N, classes]), or to masks [N, H, W]."""
 
 
-class OwnNetwork(TensorAdapter):
-    """A ``torch.nn.Module``: it sees the batches of its input contract, in evaluation mode and where it lies.
+class OwnNetwork(TorchAdapter):
+    """A ``torch.nn.Module``: a copy of it sees the batches of its input contract, for evaluation.
 
     Args:
         spec: its declaration.
-        network: the module.
+        network: the module; it is left as it is.
+        device: "auto", "cpu" or "cuda", for the copy.
     """
 
     format: ClassVar[str] = FORMAT
 
-    def __init__(self, spec: ModelSpec, network: "torch.nn.Module") -> None:
-        self.network = network
-        super().__init__(spec)
+    def __init__(self, spec: ModelSpec, network: "torch.nn.Module", device: str = "cpu") -> None:
+        self._given = network
+        super().__init__(spec, device)
 
     def verify(self) -> str:
         """Return the SHA-256 of the module's class and of its state dict."""
         import torch
 
-        parts = [_qualified(type(self.network)).encode()]
-        for name, tensor in sorted(self.network.state_dict().items()):
+        parts = [_qualified(type(self._given)).encode()]
+        for name, tensor in sorted(self._given.state_dict().items()):
             flat = tensor.detach().cpu().contiguous().reshape(-1)
-            parts += [
-                f"{name} {tensor.dtype} {list(tensor.shape)}".encode(),
-                flat.view(torch.uint8).numpy().tobytes(),
-            ]
+            parts.append(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+            parts.append(flat.view(torch.uint8).numpy().tobytes())
         return sha256_bytes(b"\0".join(sha256_bytes(part).encode() for part in parts))
 
-    def forward(self, rows: NDArray[np.generic]) -> Mapping[str, NDArray[np.generic]]:
-        """Return the module's output: a tensor, several, or a mapping of them."""
-        import torch
+    def network(self) -> "torch.nn.Module":
+        """Return a copy of the module."""
+        return copy.deepcopy(self._given)
 
-        was_training = self.network.training
-        parameter = next(self.network.parameters(), None)
-        batch = torch.from_numpy(rows).to("cpu" if parameter is None else parameter.device)
-        self.network.eval()
-        try:
-            with torch.inference_mode():
-                given = self.network(batch)
-        finally:
-            self.network.train(was_training)
-        return _named(given)
+    def answer(self, network: "torch.nn.Module", inputs: "torch.Tensor") -> object:
+        """Return what the module gives for one batch.
+
+        Raises:
+            ModelFailureError: whatever it raises.
+        """
+        with _recorded(self.spec):
+            return network(inputs)
+
+    def saliency(self, images: Sequence[Image]) -> NDArray[np.float32] | None:
+        """Return where the module looked; see ``radbench.models.saliency``."""
+        from radbench.models.saliency import saliency
+
+        return saliency(self, images)
 
 
 class OwnFunction:
@@ -84,9 +89,10 @@ class OwnFunction:
         """Return the prediction for uint8 [H, W] images.
 
         Raises:
-            ModelFailureError: an answer of another shape or range than declared.
+            ModelFailureError: whatever the function raises, or an answer of another shape or range than declared.
         """
-        values = _array(self.answer(list(images)))
+        with _recorded(self.spec):
+            values = _array(self.answer(list(images)))
         sizes = [image.shape for image in images]
         if self.spec.task == "segmentation" and sizes:
             contract = self.spec.input.model_copy(update={"spatial_shape": list(sizes[0])})
@@ -99,7 +105,8 @@ class OwnFunction:
 def own_model(
     model: "Answer | torch.nn.Module",
     shift: ShiftSpec,
-    input: InputContract | None,  # noqa: A002 - the word of a YAML file
+    input: InputContract | None = None,  # noqa: A002 - the word of a YAML file
+    device: str = "cpu",
     **declared: Any,
 ) -> ModelUnderTest:
     """Return a module or a function as a model under test.
@@ -108,6 +115,7 @@ def own_model(
         model: the module, or the function.
         shift: what it is tested on; its target and task are the model's.
         input: the input contract of a module; a function gets the images as they are.
+        device: where a module runs.
         declared: further fields of ``ModelSpec``. A module gives logits unless ``output`` says otherwise, a function
             probabilities (for a segmentation: masks of 0 and 1 at the images' size).
 
@@ -139,7 +147,7 @@ def own_model(
         raise UsageError(
             f"The model '{fields['name']}': {field}: {first['msg']}; mend it in the call."
         ) from error
-    return OwnNetwork(spec, model) if network else OwnFunction(spec, model)  # type: ignore[arg-type]
+    return OwnNetwork(spec, model, device) if network else OwnFunction(spec, model)  # type: ignore[arg-type]
 
 
 def _is_network(model: object) -> bool:
@@ -149,12 +157,15 @@ def _is_network(model: object) -> bool:
     )
 
 
-def _named(given: Any) -> Mapping[str, NDArray[np.generic]]:
-    if isinstance(given, Mapping):
-        return {str(name): _array(values) for name, values in given.items()}
-    if isinstance(given, (tuple, list)):
-        return {f"output_{number}": _array(values) for number, values in enumerate(given)}
-    return {"output": _array(given)}
+@contextmanager
+def _recorded(spec: ModelSpec) -> Iterator[None]:
+    """Make a failure of the user's code an outcome of the audit, as every other model's."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelFailureError(
+            f"Model '{spec.name}' raised {type(error).__name__}: {str(error).strip()[:500]}", kind="crash"
+        ) from error
 
 
 def _array(values: Any) -> NDArray[np.generic]:

@@ -25,6 +25,8 @@ def assert_robust(  # noqa: PLR0913 - each is one choice of an audit, and has a 
     cache: str | Path | None = None,
     device: str = "cpu",
     allow_inconclusive: bool = False,
+    force: bool = False,
+    trust_model_code: bool = False,
     report: str | Path | None = None,
     input: "InputContract | None" = None,  # noqa: A002 - the word of a model's YAML file
     **declared: Any,
@@ -46,6 +48,8 @@ def assert_robust(  # noqa: PLR0913 - each is one choice of an audit, and has a 
         cache: Root of the cache; None for the usual one, where edited images are found again.
         device: "cpu", "cuda" or "auto".
         allow_inconclusive: Let an interval that holds the limit pass.
+        force: Audit a model although its preflight says that it breaks its own declaration.
+        trust_model_code: Let a declared model's files run code of their own (a MONAI bundle's, for example).
         report: A folder to write the report, ``junit.xml`` and ``summary.md`` into.
         input: The input contract of a ``torch.nn.Module``.
         declared: Further fields of ``ModelSpec`` for your own code, such as ``output="logits"``.
@@ -69,6 +73,8 @@ def assert_robust(  # noqa: PLR0913 - each is one choice of an audit, and has a 
         limit=limit,
         seed=seed,
         device=device,
+        force=force,
+        trust=trust_model_code,
         report=None if report is None else Path(report),
         input=input,
         declared=declared,

@@ -20,7 +20,8 @@ MANY = GatesSpec(name="g", rules=[GateRule(measure="kept", min=99)])
 @pytest.fixture
 def check(in_world, edits):
     def run(model, **arguments):
-        return assert_robust(model, **({"shift": "tiny", "limit": 2, "cache": edits} | arguments))
+        defaults = {"shift": "tiny", "limit": 2, "cache": edits, "force": True}
+        return assert_robust(model, **(defaults | arguments))
 
     return run
 
@@ -61,6 +62,12 @@ def test_a_function_that_holds_returns_the_result(check):
     (model,) = [one for one in result.models if one.role == "model"]
     assert (model.name, model.format) == ("never", "python")
     assert model.arms["stress"].metrics["accuracy"].value == 1.0
+
+
+@pytest.mark.slow
+def test_what_breaks_its_own_declaration_is_not_audited_unless_forced(check):
+    with pytest.raises(AssertionError, match=r"(?s)NOT_RUN under shift 'tiny'.*constant"):
+        check(always, max_drop=1.0, force=False)
 
 
 @pytest.mark.slow
@@ -128,10 +135,10 @@ def test_a_module_is_run_by_its_contract_and_left_as_it_was(check):
 
 
 @pytest.mark.slow
-def test_a_declared_model_is_run_by_name_file_or_spec(check, in_world):
+def test_a_declared_model_is_run_by_file_or_spec(check, in_world):
     file = in_world / "models_under_test" / "first.yaml"
-    results = [check(model, gates=KEPT) for model in ("first", file, load_model(file))]
-    assert results[0] == results[1] == results[2]
+    results = [check(model, gates=KEPT) for model in (file, load_model(file))]
+    assert results[0] == results[1]
     assert [model.name for model in results[0].models if model.role == "model"] == ["first"]
 
 
