@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from radbench.specs import InputContract
 
+_LARGEST: Final = 1e9
 _TOLERANCE: Final = 1e-2
 """In units of what the model sees; means and deviations are written with three decimals."""
 
@@ -33,11 +34,9 @@ def _size(found: Mapping[str, Any], contract: InputContract) -> str | None:
 
 def _shape(size: object) -> list[int] | None:
     """Return height and width, or None where a size leaves one of them to the image."""
-    if isinstance(size, int):
-        return [size, size]
-    if isinstance(size, dict) and {"height", "width"} <= set(size):
-        return [size["height"], size["width"]]
-    return None
+    sides = [size.get("height"), size.get("width")] if isinstance(size, dict) else [size, size]
+    plain = [side for side in sides if isinstance(side, int) and 0 < side < 100_000]
+    return plain if len(plain) == 2 else None
 
 
 def _rule(found: Mapping[str, Any], contract: InputContract) -> str | None:
@@ -85,22 +84,25 @@ def _declared(pixel: float, contract: InputContract) -> list[float]:
 
 
 def _processed(pixel: float, found: Mapping[str, Any], channels: int) -> list[float]:
-    scaled = pixel * (
-        float(found.get("rescale_factor") or 1 / 255.0) if found.get("do_rescale", True) else 1.0
-    )
+    factor = _each(found.get("rescale_factor"), 1 / 255.0)[0] if found.get("do_rescale", True) else 1.0
+    scaled = pixel * factor
     if not found.get("do_normalize", "image_mean" in found):
         return [scaled] * channels
-    means, stds = (_each(found.get(name), other) for name, other in (("image_mean", 0.0), ("image_std", 1.0)))
+    means, stds = _each(found.get("image_mean"), 0.0), _each(found.get("image_std"), 1.0)
     count = max(len(means), len(stds))
-    if count == 1:
-        count = channels
+    count = channels if count == 1 else count
     means, stds = (values * count if len(values) == 1 else values for values in (means, stds))
-    return [(scaled - mean) / std for mean, std in zip(means, stds, strict=False)]
+    return [(scaled - mean) / (std or 1.0) for mean, std in zip(means, stds, strict=False)]
 
 
 def _each(value: object, other: float) -> list[float]:
-    values = value if isinstance(value, list) else [other if value is None else value]
-    return [float(entry) for entry in values if isinstance(entry, int | float)] or [other]
+    """Return a number, or a list's numbers, as a list; ``other`` for whatever is none."""
+    values = value if isinstance(value, list) else [value]
+    return [
+        float(entry)
+        for entry in values
+        if isinstance(entry, int | float) and not isinstance(entry, bool) and abs(entry) < _LARGEST
+    ] or [other]
 
 
 def _words(values: list[float]) -> str:

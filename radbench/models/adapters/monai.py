@@ -192,7 +192,7 @@ def build_network(definition: NetworkDefinition, where: str) -> "nn.Module":
         UsageError: MONAI has no such network, or does not take the arguments.
     """
     made = _class(definition, where)
-    arguments = _offline(definition, inspect.signature(made).parameters)
+    arguments = offline_arguments(definition, inspect.signature(made).parameters)
     try:
         network: nn.Module = made(**arguments)
     except (
@@ -228,7 +228,9 @@ def _class(definition: NetworkDefinition, where: str) -> Any:
     return found
 
 
-def _offline(definition: NetworkDefinition, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+def offline_arguments(
+    definition: NetworkDefinition, parameters: Mapping[str, inspect.Parameter]
+) -> dict[str, Any]:
     """Return the arguments without a wish for weights from elsewhere; the bundle's own replace all of them."""
     arguments = dict(definition.arguments)
     wished = bool(arguments.get("pretrained") or arguments.get("weights"))

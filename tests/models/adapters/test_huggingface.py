@@ -12,6 +12,8 @@ import pytest
 import safetensors.torch
 import torch
 from conformance import AdapterConformance, Case, changed, declared, pictures
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radbench.errors import UsageError
 from radbench.models.adapters.huggingface_notes import preprocessing_notes
@@ -23,13 +25,13 @@ COLOUR = InputContract(spatial_shape=[32, 32], channels=3, mean=[0.5, 0.4, 0.3],
 LUNGS = ["background", "lungs"]
 
 
-def classifier(seed=0, **settings):
+def classifier(seed=0, **changes):
     from transformers import ResNetConfig, ResNetForImageClassification
 
     torch.manual_seed(seed)
     sizes = {"embedding_size": 8, "hidden_sizes": [8, 12], "depths": [1, 1], "layer_type": "basic"}
     labels = {"id2label": dict(enumerate(NAMES)), "label2id": {name: i for i, name in enumerate(NAMES)}}
-    made = ResNetForImageClassification(ResNetConfig(**(sizes | labels | settings))).eval()
+    made = ResNetForImageClassification(ResNetConfig(**(sizes | labels | changes))).eval()
     with torch.no_grad():
         made.classifier[1].weight.normal_(0.0, 0.3)
     return made
@@ -59,7 +61,7 @@ def segmenter(seed=0):
     return made
 
 
-def declare(folder, made, *, file="vendor", **settings):
+def declare(folder, made, *, file="vendor", **changes):
     made.save_pretrained(folder / file)
     filled = {
         "format": "huggingface",
@@ -68,12 +70,12 @@ def declare(folder, made, *, file="vendor", **settings):
         "classes": NAMES,
         "input": COLOUR,
     }
-    return declared(folder, **(filled | settings))
+    return declared(folder, **(filled | changes))
 
 
-def declare_lungs(folder, made, **settings):
+def declare_lungs(folder, made, **changes):
     filled = {"task": "segmentation", "classes": [], "mask_classes": LUNGS, "target": "lungs"}
-    return declare(folder, made, **(filled | settings))
+    return declare(folder, made, **(filled | changes))
 
 
 def inputs(images, contract=COLOUR):
@@ -342,6 +344,24 @@ def test_a_processor_that_does_what_the_contract_says_is_not_mentioned():
 )
 def test_a_processor_that_shows_the_model_other_images_is_a_note(changes, words):
     assert words in " ".join(preprocessing_notes(PROCESSOR | changes, COLOUR))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["height", "width"]), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([*PROCESSOR, "do_pad", "do_center_crop", "crop_size", "rescale_offset"]), JSON
+    )
+)
+def test_a_processor_of_any_shape_ends_in_notes(found):
+    notes = preprocessing_notes(found, COLOUR)
+    assert all(len(note) < 400 for note in notes)
 
 
 def test_notes_are_read_from_the_folder(tmp_path):

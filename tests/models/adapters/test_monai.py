@@ -1,5 +1,6 @@
 """MONAI bundles: the network that the configuration names answers, and its code runs only where it is trusted."""
 
+import inspect
 import json
 import math
 import os
@@ -10,9 +11,13 @@ import pytest
 import torch
 import yaml
 from conformance import AdapterConformance, Case, changed, declared, pictures
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radbench.errors import UsageError
+from radbench.models.adapters.monai import offline_arguments
 from radbench.models.adapters.monai_config import NetworkDefinition, network_definition
+from radbench.models.adapters.monai_notes import input_notes
 from radbench.models.registry import make_adapter
 from radbench.specs import InputContract
 
@@ -101,18 +106,18 @@ def bundle(folder, config, metadata, made, *, file="model.pt", suffix="json"):
         torch.save(made.state_dict(), folder / "models" / file)
 
 
-def lungs(folder, made=None, *, definition=None, name="bundle", file="model.pt", suffix="json", **settings):
+def lungs(folder, made=None, *, definition=None, name="bundle", file="model.pt", suffix="json", **changes):
     config = written(UNET if definition is None else definition)
     bundle(folder / name, config, described(LUNGS), made or unet(), file=file, suffix=suffix)
     filled = {"task": "segmentation", "target": "lungs", "mask_classes": LUNGS}
-    return declared(folder, format="monai", path=name, **(filled | settings))
+    return declared(folder, format="monai", path=name, **(filled | changes))
 
 
-def findings(folder, made=None, *, definition=None, name="bundle", suffix="json", **settings):
+def findings(folder, made=None, *, definition=None, name="bundle", suffix="json", **changes):
     config = written(DENSE if definition is None else definition)
     bundle(folder / name, config, described(NAMES), made or dense(), suffix=suffix)
     filled = {"task": "multiclass", "classes": NAMES}
-    return declared(folder, format="monai", path=name, **(filled | settings))
+    return declared(folder, format="monai", path=name, **(filled | changes))
 
 
 def logits(made, images):
@@ -354,16 +359,16 @@ def test_a_folder_that_is_no_whole_bundle_is_named(tmp_path, gone, words):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("changes", "words"),
     [
         ({"architecture_args": {"axis": "WH"}}, "Did you mean 'axes'"),
         ({"architecture_args": {"axes": "XY"}}, "declares axes 'XY'"),
         ({"input": InputContract(spatial_shape=[32, 32], layout="NHWC")}, "declares layout NHWC"),
     ],
 )
-def test_declarations_that_do_not_fit_a_bundle_are_usage_errors(tmp_path, settings, words):
+def test_declarations_that_do_not_fit_a_bundle_are_usage_errors(tmp_path, changes, words):
     with pytest.raises(UsageError, match=words):
-        make_adapter(lungs(tmp_path, **settings))
+        make_adapter(lungs(tmp_path, **changes))
 
 
 def test_notes_tell_where_the_metadata_say_something_else(tmp_path):
@@ -375,6 +380,45 @@ def test_notes_tell_where_the_metadata_say_something_else(tmp_path):
     assert "num_channels 3, the input contract 1" in channels
     assert "dtype float16, the input contract float32" in dtype
     assert "value_range [0, 1], the input contract [-2, 2]" in values
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["num_channels", "spatial_shape", "dtype", "value_range", "is_patch_data"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=200),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+            ),
+            max_leaves=6,
+        ),
+    )
+)
+def test_an_input_described_in_any_shape_ends_in_notes(found):
+    notes = input_notes(found, InputContract(spatial_shape=[24, 32]), "WH")
+    assert all(len(note) < 300 for note in notes)
+
+
+def test_pretrained_networks_that_change_their_input_still_change_it():
+    definition = {"_target_": "TorchVisionFCModel", "model_name": "inception_v3", "pretrained": True}
+    config = {"network_def": definition | {"use_conv": False}}
+    arguments = without_fetching(network_definition(config, "here"))
+    assert arguments == {
+        "model_name": "inception_v3",
+        "use_conv": False,
+        "pretrained": False,
+        "weights": None,
+        "transform_input": True,
+    }
+    config = {"network_def": definition | {"pretrained": False}}
+    assert "transform_input" not in without_fetching(network_definition(config, "here"))
+
+
+def without_fetching(definition):
+    from monai.networks import nets
+
+    return offline_arguments(definition, inspect.signature(getattr(nets, definition.name)).parameters)
 
 
 def test_metadata_of_any_shape_name_no_class_rather_than_fail(tmp_path):

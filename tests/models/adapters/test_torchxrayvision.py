@@ -34,7 +34,7 @@ def network(seed=0, classes=3, points=None):
     return made
 
 
-def declare(folder, made=None, *, file="model.pt", extras=None, **settings):
+def declare(folder, made=None, *, file="model.pt", extras=None, **changes):
     state = (made or network()).state_dict()
     if file.endswith(".safetensors"):
         header = {name: json.dumps(value) for name, value in (extras or {}).items()}
@@ -52,7 +52,7 @@ def declare(folder, made=None, *, file="model.pt", extras=None, **settings):
         "target_class": "Pneumothorax",
         "input": RANGE,
     }
-    return declared(folder, **(filled | settings))
+    return declared(folder, **(filled | changes))
 
 
 def inputs(images):
@@ -174,6 +174,7 @@ class _Bomb:
         return os.mkdir, (str(self.place),)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("what", ["model", "bomb", "script", "rubbish", "list", "nested"])
 def test_a_file_that_is_no_state_dict_is_refused_and_runs_nothing(tmp_path, what):
     spec = declare(tmp_path)
@@ -196,7 +197,7 @@ def test_a_file_that_is_no_state_dict_is_refused_and_runs_nothing(tmp_path, what
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("changes", "words"),
     [
         ({"architecture": "densenet12"}, "Did you mean 'densenet121'"),
         ({"architecture": "densenet121-res224-all"}, "Did you mean 'densenet121'"),
@@ -208,9 +209,9 @@ def test_a_file_that_is_no_state_dict_is_refused_and_runs_nothing(tmp_path, what
         ({"architecture": "resnet50", "architecture_args": {}}, r"lacks tensor 'conv1\.weight'"),
     ],
 )
-def test_declarations_that_do_not_fit_are_usage_errors(tmp_path, settings, words):
+def test_declarations_that_do_not_fit_are_usage_errors(tmp_path, changes, words):
     with pytest.raises(UsageError, match=words):
-        make_adapter(declare(tmp_path, **settings)).prepare()
+        make_adapter(declare(tmp_path, **changes)).prepare()
 
 
 def test_notes_tell_a_contract_that_is_not_the_library_s(tmp_path):
