@@ -65,7 +65,7 @@ class LazyGallery:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a case: a title, the alternative text, a PNG data URI and its size in pixels."""
+    """One picture of a case: title, alternative text, PNG data URI, size in pixels, and a line below it."""
 
     kind: str
     title: str
@@ -73,6 +73,7 @@ class Panel:
     uri: str
     width: int
     height: int
+    note: str = ""
 
 
 def panels(item: GalleryItem) -> list[Panel]:
@@ -106,9 +107,8 @@ def _saliency(item: GalleryItem, model: str, case: str) -> Panel:
         f"Where {model} looked in the edited image of {case}, brighter is more: {inside:.0f} % of it lies inside "
         "the edit mask"
     )
-    return Panel(
-        "saliency", f"Seen by {model}: {inside:.0f} % in the edit mask", alt, data_uri(picture), *picture.size
-    )
+    note = f"{model}: {inside:.0f} % of it in the edit mask"
+    return Panel("saliency", "Saliency", alt, data_uri(picture), *picture.size, note)
 
 
 def _gray(kind: str, title: str, alt: str, image: Gray) -> Panel:

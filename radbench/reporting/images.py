@@ -111,19 +111,19 @@ def _difference_palette() -> list[int]:
 
 
 def heatmap(image: Gray, heat: Gray) -> Image.Image:
-    """Lay ``heat`` (0 none, 255 most) over an image, both ``uint8 [H, W]``, as a palette image of 8 x 32 colours.
+    """Lay ``heat`` (0 none, 255 most) over an image, both ``uint8 [H, W]``, as a palette image of 16 x 16 colours.
 
     Where there is no heat the image stays grey and half as bright; the more heat, the warmer and brighter.
     """
-    index = (heat // 32).astype(np.uint8) * np.uint8(32) + image // np.uint8(8)
+    index = (heat // np.uint8(16)) * np.uint8(16) + image // np.uint8(16)
     paletted = Image.frombytes("P", image.shape[::-1], index.tobytes())
     paletted.putpalette(_heat_palette())
     return paletted
 
 
 def _heat_palette() -> list[int]:
-    warm = np.linspace(0, 1, 8)[:, None, None] ** 0.8  # [8, 1, 1]
-    grey = np.linspace(0, 1, 32)[None, :, None]  # [1, 32, 1]
+    warm = np.linspace(0, 1, 16)[:, None, None] ** 0.8  # [16, 1, 1]
+    grey = np.linspace(0, 1, 16)[None, :, None]  # [1, 16, 1]
     colours = (1 - warm) * 150 * grey + warm * (0.35 + 0.65 * grey) * np.asarray(_HOT)
     palette: list[int] = np.rint(colours).astype(int).ravel().tolist()
     return palette

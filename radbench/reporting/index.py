@@ -10,6 +10,7 @@ from pydantic import Field
 from radbench.audit.result import (
     AuditResult,
     Estimate,
+    GateResult,
     Instrument,
     ModelResult,
     Primary,
@@ -19,6 +20,7 @@ from radbench.audit.result import (
     Verdict,
 )
 from radbench.declared import reports_dir
+from radbench.reporting.gates import gate_row
 from radbench.reporting.outputs import REPORT, RESULT, write_files
 from radbench.reporting.page import render
 from radbench.reporting.view import Badge, badge
@@ -61,10 +63,14 @@ class IndexShift(Strict):
     report: str | None = None
     result: str | None = None
     models: list[IndexModel] = Field(default_factory=list)
+    gates: list[GateResult] = Field(default_factory=list)
 
 
 class Index(Strict):
-    """All shifts of one run; ``verdict`` is the gravest of them, and ``exit_code`` follows from it."""
+    """All shifts of one run; ``verdict`` is the gravest of them, and ``exit_code`` follows from it.
+
+    ``unmet`` are rules for a shift or a model that was not run; they count as the shifts do.
+    """
 
     schema_version: Literal[1] = 1
     tool: dict[str, str]
@@ -74,6 +80,7 @@ class Index(Strict):
     verdict: Verdict
     exit_code: int
     shifts: list[IndexShift]
+    unmet: list[GateResult] = Field(default_factory=list)
 
     def to_json(self) -> bytes:
         """Return the index as UTF-8 JSON with a stable layout."""
@@ -105,11 +112,18 @@ def summarise(result: AuditResult, folder: str) -> IndexShift:
         report=f"{folder}/{REPORT}",
         result=f"{folder}/{RESULT}",
         models=[_model(model, result.primary) for model in result.models],
+        gates=result.gates,
     )
 
 
 def make_index(
-    shifts: Sequence[IndexShift], *, tool: dict[str, str], seed: int, gate: bool, max_drop: float
+    shifts: Sequence[IndexShift],
+    *,
+    tool: dict[str, str],
+    seed: int,
+    gate: bool,
+    max_drop: float,
+    unmet: Sequence[GateResult] = (),
 ) -> Index:
     """Return the index of several shifts.
 
@@ -119,8 +133,9 @@ def make_index(
         seed: Of the run.
         gate: Whether the verdict sets the exit code.
         max_drop: Largest fall of the primary metric that is accepted.
+        unmet: Rules for a shift or a model that was not run.
     """
-    verdict = Verdict.overall(shift.verdict for shift in shifts)
+    verdict = Verdict.overall([*(shift.verdict for shift in shifts), *(rule.verdict for rule in unmet)])
     code = _EXIT_CODES.get(verdict, 4) if gate or verdict is Verdict.ERROR else 0
     return Index(
         tool=tool,
@@ -130,6 +145,7 @@ def make_index(
         verdict=verdict,
         exit_code=code,
         shifts=list(shifts),
+        unmet=list(unmet),
     )
 
 
@@ -152,10 +168,15 @@ def render_index(index: Index, folder: Path | None = None) -> bytes:
         verdict=badge(index.verdict),
         headline=_headline(index),
         shifts=[_view(shift) for shift in index.shifts],
+        gates=[(rule.shift, gate_row(rule)) for rule in _gates(index)],
         limits=" or ".join(
             f"{fall(index.max_drop, name)} of {metric_name(name)}" for name in _primaries(index)
         ),
     )
+
+
+def _gates(index: Index) -> list[GateResult]:
+    return [*(rule for shift in index.shifts for rule in shift.gates), *index.unmet]
 
 
 def _primaries(index: Index) -> list[Primary]:
@@ -227,6 +248,8 @@ def _headline(index: Index) -> str:
         Verdict.PASS: f"Every model holds under {total}",
         Verdict.FAIL: f"A model fails under {found} of {total}",
         Verdict.INCONCLUSIVE: f"No verdict under {found} of {total}",
-        Verdict.NOT_RUN: f"{found} of {total} not run, so nothing is concluded",
+        Verdict.NOT_RUN: f"{found} of {total} not run, so nothing is concluded"
+        if found
+        else "A rule speaks of what was not run, so nothing is concluded",
         Verdict.ERROR: f"A model could not be run under {found} of {total}",
     }[index.verdict]

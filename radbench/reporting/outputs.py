@@ -84,10 +84,11 @@ def write_outputs(
     identities = None if identifiers else Identities(result)
     with ExitStack() as stack:
         staged: Path | None = None
-        if sidecar:
-            staged = stack.enter_context(_staging(folder)) / FOLDER
-            gallery = stack.enter_context(Sidecar(staged, identities)).tee(gallery)
-        material = gather(result, gallery, rejected, spec.gallery, identities)
+        with ExitStack() as writing:
+            if sidecar:
+                staged = stack.enter_context(_staging(folder)) / FOLDER
+                gallery = writing.enter_context(Sidecar(staged, identities)).tee(gallery)
+            material = gather(result, gallery, rejected, spec.gallery, identities)
         page = draw_page(material, spec, templates)
         own = {RESULT: material.result.to_json(), **tables(material.result), REPORT: page}
         files = own | dict(beside or {})

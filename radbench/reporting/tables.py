@@ -81,9 +81,10 @@ def safe_cell(cell: Any) -> Any:
         return ""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return f"'{cell}"
-    return cell
+    if not isinstance(cell, str):
+        return cell
+    words = cell.replace("\r", " ")  # which the csv module would leave bare
+    return f"'{words}" if words[:1] in {"=", "+", "-", "@", "\t"} else words
 
 
 def metrics_csv(result: AuditResult) -> bytes:

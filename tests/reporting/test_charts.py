@@ -1,12 +1,24 @@
 """The charts' geometry: everything inside the drawing, values in order, nothing lost."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.audit.result import Estimate
-from radbench.reporting.charts import Dose, Group, box_chart, curve_chart, forest_chart
+from radbench.reporting.charts import (
+    Dose,
+    Group,
+    Step,
+    Tenth,
+    box_chart,
+    curve_chart,
+    flow_chart,
+    forest_chart,
+    reliability_chart,
+)
 from radbench.reporting.charts.axis import make_axis
 from radbench.reporting.words import show
 
@@ -93,3 +105,67 @@ def test_curves_run_in_the_order_of_the_doses():
     assert [mark.main for mark in chart.curves[0].marks] == [False, True, False]
     assert [label for _, label in chart.ticks] == ["1", "3", "5"]
     assert curve_chart({}, ["a"], caption="c", across="scale") is None
+
+
+losses = st.lists(st.tuples(st.integers(0, 99), st.text(max_size=80)), max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.text(max_size=60), st.integers(0, 9999), losses), min_size=1, max_size=5),
+)
+def test_a_flow_keeps_its_words_in_its_boxes_and_its_boxes_apart(stages):
+    chart = flow_chart([Step(words, number, losses) for words, number, losses in stages])
+    for box in chart.boxes:
+        assert box.x >= 0 and box.x + box.width <= chart.width
+        assert box.y >= 0 and box.y + box.height <= chart.height
+        assert all(box.y < y < box.y + box.height for y, _ in box.lines)
+        assert all(6.9 * len(line) <= box.width for _, line in box.lines)
+    ordered = sorted(chart.boxes, key=lambda box: box.y)
+    assert all(a.y + a.height < b.y for a, b in pairwise(ordered))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.builds(Tenth, st.floats(0, 1), st.floats(0, 1), st.integers(0, 500)), max_size=10))
+def test_a_reliability_diagram_holds_its_points_and_large_ones_hold_more(tenths):
+    chart = reliability_chart([("real", "Real", tenths), ("stress", "none", [])])
+    held = [tenth for tenth in tenths if tenth.n]
+    assert (chart is None) == (not held)
+    if chart is None:
+        return
+    (line,) = chart.lines
+    assert len(line.spots) == len(held)
+    for spot in line.spots:
+        assert chart.left <= spot.x <= chart.right and chart.top <= spot.y <= chart.bottom
+    sizes = [spot.radius for spot in line.spots]
+    ordered = sorted(held, key=lambda tenth: tenth.score)
+    assert max(sizes) == sizes[max(range(len(ordered)), key=lambda place: ordered[place].n)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Real", "oedema", "pacemaker", "consolidation-left", "consolidation-right"),
+        ("Real", "a", "b"),
+        tuple(f"a scenario with a long name {n}" for n in range(12)),
+        ("Averyveryveryverylongwordwithoutspaces", "b"),
+    ],
+)
+def test_labels_of_boxes_do_not_touch(names):
+    chart = box_chart(
+        [Group(name, {"m": [0.1, 0.9]}) for name in names], ["m"], caption="x", bounds=(0.0, 1.0)
+    )
+    column = (chart.right - chart.left) / len(names)
+    for label in chart.labels:
+        if label.slanted:
+            (words,) = label.words
+            assert 0.8 * 6.2 * len(words) <= label.x + 4
+            assert column * 0.57 > 12 or len(names) > 12
+        else:
+            assert all(6.2 * len(line) <= column for line in label.words)
+
+
+def test_a_long_label_of_a_forest_stops_before_its_figure():
+    (line,) = forest_chart([effect(0.1, 0.02, "a model with a very long name " * 4)], caption="x").lines
+    assert line.label.endswith("…")
+    assert 6.5 * len(line.label) + 7.2 * len(line.shown.text) <= 332

@@ -1,5 +1,6 @@
 """The page over several shifts: links, escaping, and the same bytes every time."""
 
+import evidence
 import pytest
 import synthetic
 from html_page import HOSTILE, Page
@@ -50,3 +51,17 @@ def test_the_same_audits_give_the_same_bytes(result, tmp_path):
         assert write_index(made, tmp_path / name) == tmp_path / name / "index.html"
     for file in ("index.html", "index.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_rules_are_listed_and_those_that_speak_of_nothing_hold_the_gate_shut(result):
+    passed = result.model_copy(update={"verdict": Verdict.PASS})
+    rules = evidence.gates(passed, HOSTILE)
+    known = summarise(passed.model_copy(update={"gates": rules[1:2]}), "a")
+    index = make_index([known], gate=True, unmet=[rules[3]], **SETTINGS)
+    assert (index.verdict, index.exit_code) == (Verdict.NOT_RUN, 4)
+    assert make_index([known], gate=True, **SETTINGS).exit_code == 0
+    text = render_index(index).decode()
+    words = " ".join(" ".join(Page(text).words).split())
+    assert "A rule speaks of what was not run" in words
+    assert "edited images kept at least 50" in words
+    assert "<script>alert" not in text

@@ -1,17 +1,24 @@
-"""The three files come as one set: all new or all old."""
+"""The files come as one set: all new or all old."""
 
 import csv
 import errno
+import hashlib
 import io
 import json
 import os
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
+import evidence
 import pytest
 
 from radbench.audit.result import AuditResult
 from radbench.errors import UsageError
-from radbench.reporting import check_writable, write_outputs
+from radbench.reporting import LazyGallery, check_writable, write_outputs
+from radbench.reporting.bench import measure_report
+from radbench.reporting.cases import Answered, choose_cases
+from radbench.reporting.config import GallerySettings
 from radbench.reporting.identity import deidentified
 
 FILES = ["cases.csv", "attrition.csv", "metrics.csv", "report.html", "result.json"]
@@ -124,3 +131,82 @@ def test_the_preflight_sees_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UsageError, match="Permission denied"):
         check_writable(tmp_path / "out")
+
+
+def test_a_lazy_gallery_is_read_only_where_it_is_shown(result, make_gallery, tmp_path):
+    items = {(item.study_id, item.scenario): item for item in make_gallery(40)}
+    read = []
+
+    def load(key):
+        read.append(key)
+        return items[key]
+
+    write_outputs(result, LazyGallery(list(items), load), tmp_path / "lazy")
+    assert 0 < len(read) == len(set(read)) <= 12
+    write_outputs(result, items.values(), tmp_path / "eager")
+    for name in names_in(tmp_path / "lazy"):
+        assert (tmp_path / "lazy" / name).read_bytes() == (tmp_path / "eager" / name).read_bytes()
+
+
+def test_few_images_are_held_at_once(result, make_gallery):
+    held, most = [], 0
+    made = make_gallery(60, size=16)
+    stream = (replace(item) for item in made)
+
+    def watched():
+        nonlocal most
+        for item in stream:
+            held.append(weakref.ref(item))
+            yield item
+            del item
+            most = max(most, sum(ref() is not None for ref in held))
+
+    chosen, total = choose_cases(Answered(result), watched(), GallerySettings(worst=2, best=2, random=2))
+    assert (len(chosen), total) == (6, 60)
+    assert most <= 2 + 4 + 10 + 1
+
+
+def test_the_sidecar_holds_every_image_with_its_digest(result, make_gallery, tmp_path):
+    out = tmp_path / "out"
+    items = [
+        replace(item, study_id=name)
+        for item, name in zip(make_gallery(3), ("../a", "p0001", "p0002"), strict=True)
+    ]
+    write_outputs(result, items, out, sidecar=True)
+    rows = list(csv.DictReader(io.StringIO((out / "cases" / "index.csv").read_text())))
+    assert [row["kind"] for row in rows] == ["original", "edited", "masks"] * 3
+    assert sorted(row["file"] for row in rows) == sorted(set(names_in(out / "cases")) - {"index.csv"})
+    for row in rows:
+        data = (out / "cases" / row["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == row["sha256"]
+        assert len(data) == int(row["bytes"])
+        assert row["case"].startswith("case-")
+    write_outputs(result, items[1:], out, sidecar=True)
+    assert len(names_in(out / "cases")) == 7
+    assert names_in(out) == sorted([*FILES, "cases"])
+    assert names_in(tmp_path) == ["out"]
+
+
+def test_a_sidecar_that_fails_leaves_nothing(result, make_gallery, tmp_path):
+    def breaking():
+        yield make_gallery(1)[0]
+        raise UsageError("a cached image is damaged")
+
+    with pytest.raises(UsageError, match="damaged"):
+        write_outputs(result, breaking(), tmp_path / "out", sidecar=True)
+    assert names_in(tmp_path) == []
+
+
+def test_tables_of_an_earlier_run_do_not_stay(result, tmp_path):
+    write_outputs(evidence.with_evidence(result), [], tmp_path)
+    assert {"claims.csv", "gates.csv", "subgroups.csv"} <= set(names_in(tmp_path))
+    (tmp_path / "mine.csv").write_text("mine")
+    write_outputs(result, [], tmp_path)
+    assert names_in(tmp_path) == sorted([*FILES, "mine.csv"])
+
+
+def test_the_page_of_many_images_stays_small(tmp_path):
+    found = measure_report(300, tmp_path)
+    assert found.read == 12
+    assert found.page_mb < 8
+    assert found.images == 300

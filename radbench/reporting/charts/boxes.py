@@ -8,7 +8,7 @@ import numpy as np
 from radbench.reporting.charts.axis import WIDTH, Axis, make_axis, place
 
 LEFT, RIGHT, TOP, PLOT = 52, 6, 10, 210
-_LETTER = 6.6
+_LETTER = 6.2
 _SLOPE_X, _SLOPE_Y = 0.82, 0.58
 """Cosine and sine, a little more, of the 35 degrees by which a slanted label rises."""
 _LONGEST = 150
@@ -202,5 +202,5 @@ def _cut(label: str, room: int) -> str:
 def _foot(labels: Sequence[Label]) -> int:
     """Return the height below the axis that the labels need."""
     if any(label.slanted for label in labels):
-        return int(24 + _SLOPE_Y * _LETTER * max(len(label.words[0]) for label in labels))
+        return int(20 + _SLOPE_Y * _LETTER * max(len(label.words[0]) for label in labels))
     return 14 + 14 * max(len(label.words) for label in labels)
