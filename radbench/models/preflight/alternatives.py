@@ -9,7 +9,7 @@ import numpy as np
 
 from radbench.models.base import Image, Prediction
 from radbench.models.geometry import canvas
-from radbench.models.preflight.session import Batch, Session, answer, decoded, takes_tensors
+from radbench.models.preflight.session import Batch, Session, answer, decoded
 from radbench.specs import InputContract
 
 RANGE, INVERTED, CHANNELS, RESIZE, CLASSES = (
@@ -53,7 +53,7 @@ class Alternative:
 def alternatives(session: Session) -> list[Alternative]:
     """Return all that can be tried with a model, whatever it is like."""
     found = list(_inverted(session))
-    if takes_tensors(session.model):
+    if session.rows:
         found += [*_ranges(session), *_channels(session), *_resizes(session)]
     return [*found, *_classes(session)]
 
@@ -128,7 +128,7 @@ def _inverted(session: Session) -> Iterator[Alternative]:
     if session.spec.format == "table":
         return  # a table answers no other images than those that it lists
     other = "MONOCHROME1" if session.spec.input.photometric == "MONOCHROME2" else "MONOCHROME2"
-    ask = _asking(photometric=other) if takes_tensors(session.model) else _asking_of_negatives
+    ask = _asking(photometric=other) if session.rows else _asking_of_negatives
     yield Alternative(INVERTED, "inverted films", f"input.photometric: {other}", ask)
 
 

@@ -86,7 +86,7 @@ def level_of(found: dict[Metric, Gain], *, certain: bool = True) -> tuple[Level,
     if main.sure and main.size > CLEAR:
         return (top, main) if main.other >= _USABLE[main.metric] else ("warning", main)
     decisions, loss = found.get("balanced accuracy"), found.get("log loss")
-    if main.size < -_SLACK:
+    if main.size < -_SLACK or main.other < _USABLE[main.metric]:
         return "ok", None
     if decisions is not None and decisions.sure and decisions.size > CLEAR:
         grave = decisions.size > _GRAVE and decisions.other >= _USABLE["balanced accuracy"]
@@ -116,12 +116,12 @@ def _screened(session: Session, alternative: Alternative, tried: int) -> Outcome
 
 def _tried_fully(session: Session, outcome: Outcome, tried: int) -> Outcome:
     start, stop, known = session.screen, len(session.probe.images), outcome.answers
-    if known is None or start == stop:
+    if known is None:
         return outcome
     try:
         rest = outcome.alternative.ask(session, start, stop)
     except ModelFailureError:
-        return outcome
+        return replace(outcome, level="ok")
     return _outcome(session, outcome.alternative, joined([known, rest], session.spec), tried)
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from radbench.models.adapters.base import ROWS
 from radbench.models.base import ModelFailureError
 from radbench.models.finding import Finding
 from radbench.models.outputs import of_wanted_output
-from radbench.models.preflight.session import Session, forward, takes_tensors
+from radbench.models.preflight.session import Session, forward
 from radbench.models.preprocess import to_batch
 
 _CHECK = "NaN input"
@@ -18,9 +17,9 @@ _STATED = "no answer, or an error"
 def nan_input(session: Session) -> Iterator[Finding]:
     """Show a batch whose first image is NaN in one quarter; asked last, as the model may not survive it."""
     contract = session.spec.input
-    if not takes_tensors(session.model) or np.dtype(contract.dtype).kind != "f":
+    if not session.rows or np.dtype(contract.dtype).kind != "f":
         return
-    rows = int(getattr(session.model, "rows", ROWS))
+    rows = session.rows
     batch = np.array(to_batch(session.probe.images[:rows], contract, rows))
     height, width = contract.spatial_shape
     quarter = (slice(0, height // 2), slice(0, width // 2))

@@ -159,6 +159,9 @@ def constant(session: Session) -> Finding:
         "A constant answer carries no information: see the input range, the weights and the output's name."
     )
     silent = _silent(base)
+    if silent == count and session.spec.format == "table":
+        meaning = "The table was made for other images: name the shift that it was exported for with --shift."
+        return Finding("constant output", "warning", stated, "none of the images is in the table", meaning)
     if silent == count:
         return Finding(
             "constant output", "failure", stated, "no answer to any image", "The model answers nothing."

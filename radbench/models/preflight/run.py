@@ -12,7 +12,7 @@ from radbench.models.preflight.declared import pinned, vendor_notes
 from radbench.models.preflight.judge import judged
 from radbench.models.preflight.nan_input import nan_input
 from radbench.models.preflight.probe import Probe
-from radbench.models.preflight.session import Session, decoded, outputs_of, takes_tensors
+from radbench.models.preflight.session import Session, decoded, outputs_of, rows_of
 from radbench.models.preflight.telling import told
 
 LOADS: Final = "loads"
@@ -51,16 +51,23 @@ def failures(findings: Iterable[Finding]) -> list[Finding]:
 
 def _open(model: ModelUnderTest, probe: Probe) -> Session | list[Finding]:
     """Ask everything once; return the session, or what is wrong where the answers cannot be read."""
-    if not takes_tensors(model):
+    try:
+        model.predict(probe.images[:1])  # starts it: only then is its number of rows known
+    except ModelFailureError as error:
+        if error.kind != "output":
+            raise
+    rows = rows_of(model, probe.images[0])
+    if not rows:
         return Session(model, probe, {}, model.predict(probe.images))
-    outputs = outputs_of(model, probe.images, model.spec.input)
+    outputs = outputs_of(model, probe.images, model.spec.input, rows)
     shape = output.shape(model.spec, outputs, len(probe.images))
     if shape.level == "failure":
         return [shape, *_names(model)]
     try:
-        return Session(model, probe, outputs, decoded(model.spec, outputs, probe.images))
+        base = decoded(model.spec, outputs, probe.images)
     except ModelFailureError as error:
         return [shape, output.refused(error), *_names(model)]
+    return Session(model, probe, outputs, base, rows)
 
 
 def _checked(session: Session) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Asking one model under its own declaration and under others, in as few forward passes as that takes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.models.adapters.base import ROWS, joined
-from radbench.models.base import Image, ModelUnderTest, Prediction
+from radbench.models.base import Image, ModelFailureError, ModelUnderTest, Prediction
 from radbench.models.decode import decode
 from radbench.models.preflight.probe import SCREEN, Probe
 from radbench.models.preprocess import to_batch
@@ -32,12 +33,14 @@ class Session:
         probe: the images.
         outputs: what it gave for all of them, empty for a model that takes no tensors.
         base: what that means by the declaration.
+        rows: rows of a batch that it takes, 0 for a model that takes no tensors.
     """
 
     model: ModelUnderTest
     probe: Probe
     outputs: Outputs
     base: Prediction
+    rows: int = 0
 
     @property
     def spec(self) -> ModelSpec:
@@ -50,9 +53,18 @@ class Session:
         return min(SCREEN, len(self.probe.images))
 
 
-def takes_tensors(model: ModelUnderTest) -> bool:
-    """Whether the model takes batches of numbers, so that they can be varied."""
-    return bool(getattr(model, "takes_tensors", hasattr(model, "forward")))
+def rows_of(model: ModelUnderTest, image: Image) -> int:
+    """Return how many rows a loaded model takes at once; 0: no tensors, or no number that is known."""
+    if not getattr(model, "takes_tensors", hasattr(model, "forward")):
+        return 0
+    stated = getattr(model, "rows", 0)
+    if isinstance(stated, int) and stated > 0:
+        return stated
+    for rows in (ROWS, 1):
+        with suppress(ModelFailureError):
+            forward(model, to_batch([image], model.spec.input, rows))
+            return rows
+    return 0
 
 
 def forward(model: ModelUnderTest, batch: Batch) -> Outputs:
@@ -69,6 +81,7 @@ def outputs_of(
     model: ModelUnderTest,
     images: Sequence[Image],
     contract: InputContract,
+    rows: int,
     change: Callable[[Batch], Batch] | None = None,
 ) -> Outputs:
     """Return a model's outputs for images prepared by ``contract`` and then changed by ``change``.
@@ -76,7 +89,6 @@ def outputs_of(
     Raises:
         ModelFailureError: the model fails, or gives another number of entries than rows.
     """
-    rows = int(getattr(model, "rows", ROWS))
     parts: list[Outputs] = []
     for start in range(0, len(images), rows):
         some = images[start : start + rows]
@@ -104,7 +116,7 @@ def answer(session: Session, images: Sequence[Image], **changes: Any) -> Predict
     change = changes.pop("change", None)
     contract = session.spec.input.model_copy(update=changes)
     spec = session.spec.model_copy(update={"input": contract})
-    outputs = outputs_of(session.model, images, contract, change)
+    outputs = outputs_of(session.model, images, contract, session.rows, change)
     return decode(spec, outputs, [image.shape for image in images])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from radbench.models.base import Prediction
 from radbench.models.finding import Finding, Level
 from radbench.models.preflight.alternatives import sliced
-from radbench.models.preflight.session import Session, takes_tensors
+from radbench.models.preflight.session import Session
 
 TOLERANCE: Final = 1e-4
 """Difference of a score, or share of a mask's pixels, up to which two answers are the same."""
@@ -32,7 +32,7 @@ def determinism(session: Session) -> Finding:
 
 def batch_invariance(session: Session) -> Finding:
     """Show images alone that were answered in a batch before, and compare: three, or one of a model slow to start."""
-    alone = _ALONE if takes_tensors(session.model) else _ALONE[:1]
+    alone = _ALONE if session.rows else _ALONE[:1]
     chosen = [index for index in alone if index < len(session.probe.images)] or [0]
     pairs = [
         (sliced(session.base, index, index + 1), session.model.predict([session.probe.images[index]]))

@@ -14,7 +14,7 @@ from radbench.models.preflight.alternatives import (
 )
 from radbench.models.preflight.figures import Gain, Metric
 from radbench.models.preflight.judge import Outcome, declared_figures
-from radbench.models.preflight.session import Session, takes_tensors
+from radbench.models.preflight.session import Session
 from radbench.specs import InputContract, ModelSpec
 
 GRAVITY: Final[dict[Level, int]] = {"ok": 0, "note": 1, "warning": 2, "failure": 3}
@@ -151,7 +151,7 @@ def _main(found: dict[Metric, float]) -> dict[Metric, float]:
 
 def _untried(session: Session, check: str) -> Iterator[Finding]:
     spec, contract = session.spec, session.spec.input
-    if not takes_tensors(session.model):
+    if not session.rows:
         if check == RANGE:
             seen = f"a model of format '{spec.format}' prepares the images itself"
             yield Finding(
