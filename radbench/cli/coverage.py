@@ -48,7 +48,7 @@ def refuse_strange_table(table: PredictionTable, arms: Mapping[Any, ArmImages]) 
     for arm, images in arms.items():
         if len(images) and all(table.missing([images.load(number)]) for number in range(len(images))):
             raise UsageError(
-                f"Model '{table.spec.name}': {table.spec.source_path} names none of the {len(images)} images of the arm "
-                f"'{arm}', so it answers another test set; run with the limit, seed, bundle and device that it was "
+                f"Model '{table.spec.name}': {table.spec.source_path} names none of the {len(images)} images of the "
+                f"arm '{arm}', so it answers another test set; run with the limit, seed, bundle and device that it was "
                 "exported with, or export the test set again and ask the vendor anew."
             )
