@@ -14,6 +14,7 @@ from radbench.cli.bundles import BundleRef, find_bundle, uses_hub
 from radbench.cli.cache import usable_cache
 from radbench.cli.choices import Choice, choose_models
 from radbench.cli.cohorts import load_cohort
+from radbench.cli.coverage import refuse_uncovered
 from radbench.cli.environment import prepare_environment
 from radbench.cli.galleries import gallery, rejected_gallery
 from radbench.cli.gated import ci_files, open_gate, print_gates
@@ -198,6 +199,7 @@ def open_job(job: Job, options: RunOptions) -> Opened:
 def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> Audited:
     """Build the test set and audit the models."""
     testset = build_set(opened, options, cache, console)
+    refuse_uncovered([*opened.models, *opened.control_models], opened.job.shift, opened.cohort, testset)
     checked = preflights(opened, cache, console)
     return Audited(opened, testset, audit(opened, options, testset, cache, console, checked))
 
