@@ -123,16 +123,17 @@ def _verdict(rule: GateRule, figure: Estimate) -> tuple[Verdict, str]:
     note = f" ({figure.note})" if figure.note else ""
     if figure.low is None or figure.high is None:
         return Verdict.INCONCLUSIVE, f"{found} without an interval{note}, which decides nothing."
-    if rule.measure != "kept":
+    wholly = "" if rule.measure == "kept" else "wholly "  # a count is known exactly
+    if wholly:
         span = f"{_number(rule, figure.low)} to {_number(rule, figure.high)}"
         found = f"{found}, {span} (95 % interval)"
     worst, best, limit = figure.high, figure.low, float(rule.max or 0.0)
     if rule.min is not None:  # turned round, so that one comparison holds for both senses
         worst, best, limit = -figure.low, -figure.high, -rule.min
     if worst <= limit + _SLACK:
-        return Verdict.PASS, f"{found}, wholly within the limit{note}."
+        return Verdict.PASS, f"{found}, {wholly}within the limit{note}."
     if best > limit + _SLACK:
-        return Verdict.FAIL, f"{found}, wholly beyond the limit{note}."
+        return Verdict.FAIL, f"{found}, {wholly}beyond the limit{note}."
     return Verdict.INCONCLUSIVE, f"{found}, on both sides of the limit{note}: more studies are needed."
 
 

@@ -57,11 +57,8 @@ def with_baseline_rules(spec: GatesSpec | None, *, asked: bool) -> list[GateRule
 def unmet(rules: GatesSpec | Sequence[GateRule], results: Sequence[AuditResult]) -> list[GateResult]:
     """Return the rules that speak of none of the results, each NOT_RUN: what was not measured never passes."""
     declared = rules.rules if isinstance(rules, GatesSpec) else rules
-    return [
-        rule_result(rule, rule.shift or "", rule.model or "", None, Verdict.NOT_RUN, _absence(rule, results))
-        for rule in declared
-        if not any(speaks_of(rule, result) for result in results)
-    ]
+    left = [rule for rule in declared if not any(speaks_of(rule, result) for result in results)]
+    return [_not_run(rule, _absence(rule, results)) for rule in left]
 
 
 def with_unmet(result: AuditResult, rules: Sequence[GateResult]) -> AuditResult:
@@ -103,6 +100,13 @@ def _asked_drops(result: AuditResult) -> list[GateResult]:
 def _gravest(result: AuditResult, gates: Iterable[GateResult]) -> Verdict:
     errors = [Verdict.ERROR for one in result.models if one.role == "model" and one.verdict is Verdict.ERROR]
     return Verdict.overall([*errors, *(gate.verdict for gate in gates)])
+
+
+def _not_run(rule: GateRule, reason: str) -> GateResult:
+    """Return a rule that nothing was run for; its words name the shift, as it may stand in another one's result."""
+    found = rule_result(rule, rule.shift or "", rule.model or "", None, Verdict.NOT_RUN, reason)
+    where = "" if rule.shift is None else f" under {rule.shift}"
+    return found.model_copy(update={"rule": f"{found.rule}{where}"})
 
 
 def _absence(rule: GateRule, results: Sequence[AuditResult]) -> str:

@@ -156,6 +156,7 @@ def test_rules_of_another_shift_change_nothing_here_and_are_not_forgotten():
     (left,) = unmet(asked, [here])
     assert left.verdict is Verdict.NOT_RUN
     assert "'population' was not run" in left.reason
+    assert left.rule == "drop in stress at most 0.90 under population"
     with_it = with_unmet(gated(here, asked), [left])
     assert (with_it.verdict, with_it.exit_code) == (Verdict.NOT_RUN, 4)
     assert unmet(asked, [here, result(model(), name="population")]) == []
@@ -174,6 +175,10 @@ def test_a_rule_for_every_shift_is_left_out_where_it_means_nothing():
         assert gated(lungs, rules(rule)).gates == []
         assert [left.verdict for left in unmet(rules(rule), [lungs])] == [Verdict.NOT_RUN]
     assert gated(lungs, rules({"measure": "metric", "metric": "dice", "min": 0.8})).verdict is Verdict.PASS
+
+
+def test_a_count_is_known_exactly():
+    assert one({"measure": "kept", "min": 61}).reason == "Measured 60, beyond the limit."
 
 
 def test_nothing_run_is_nothing_passed():
