@@ -23,7 +23,7 @@ _USABLE: Final[dict[Metric, float]] = {"AUROC": 0.7, "Dice": 0.5, "balanced accu
 _SLACK: Final = 0.02
 _LOSS: Final = 0.05
 _NEARLY: Final = 0.05
-_FULLY_TRIED: Final = 4
+_FULLY_TRIED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,16 @@ class Outcome:
 def judged(session: Session, tried: Sequence[Alternative]) -> list[Outcome]:
     """Try every alternative on a few images, the promising ones on all, and weigh them against each other."""
     screened = [_screened(session, alternative, len(tried)) for alternative in tried]
+    if len(session.probe.images) == session.screen:
+        return weighed(screened)
     promising = sorted((o for o in screened if _promising(o)), key=lambda o: -o.quality)[:_FULLY_TRIED]
     chosen = {id(outcome) for outcome in promising}
-    return weighed([_tried_fully(session, one, len(tried)) if id(one) in chosen else one for one in screened])
+    return weighed(
+        [
+            _tried_fully(session, one, len(tried)) if id(one) in chosen else replace(one, level="ok")
+            for one in screened
+        ]
+    )
 
 
 def weighed(outcomes: Sequence[Outcome]) -> list[Outcome]:

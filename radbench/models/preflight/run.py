@@ -1,6 +1,7 @@
 """The way through a preflight, from loading the model to the findings."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from radbench.errors import UsageError
@@ -51,11 +52,7 @@ def failures(findings: Iterable[Finding]) -> list[Finding]:
 
 def _open(model: ModelUnderTest, probe: Probe) -> Session | list[Finding]:
     """Ask everything once; return the session, or what is wrong where the answers cannot be read."""
-    try:
-        model.predict(probe.images[:1])  # starts it: only then is its number of rows known
-    except ModelFailureError as error:
-        if error.kind != "output":
-            raise
+    _start(model, probe)
     rows = rows_of(model, probe.images[0])
     if not rows:
         return Session(model, probe, {}, model.predict(probe.images))
@@ -68,6 +65,16 @@ def _open(model: ModelUnderTest, probe: Probe) -> Session | list[Finding]:
     except ModelFailureError as error:
         return [shape, output.refused(error), *_names(model)]
     return Session(model, probe, outputs, base, rows)
+
+
+def _start(model: ModelUnderTest, probe: Probe) -> None:
+    """Have the model loaded: only then is its number of rows known."""
+    start = getattr(model, "start", None) or getattr(model, "prepare", None)
+    if callable(start):
+        start()
+    elif hasattr(model, "forward"):
+        with suppress(ModelFailureError):
+            model.predict(probe.images[:1])
 
 
 def _checked(session: Session) -> Iterator[Finding]:

@@ -65,8 +65,9 @@ def test_a_wrong_range_is_found(high):
     assert "Wrong preprocessing suspected" in wrong.meaning
 
 
-def test_an_inverted_film_is_found():
-    found = preflight(Fake(spot, input=contract(photometric="MONOCHROME1")), probe())
+@pytest.mark.parametrize("count", [12, 16, 17, 48])
+def test_an_inverted_film_is_found(count):
+    found = preflight(Fake(spot, input=contract(photometric="MONOCHROME1")), probe(count))
     assert levels(found).items() >= {"inverted film": "failure"}.items()
     assert "MONOCHROME2" in by_check(found)["inverted film"].meaning
     assert by_check(found)["input range"].level in {"ok", "note"}
