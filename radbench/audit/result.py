@@ -353,12 +353,10 @@ class AuditResult(Strict):
         """
         if self.verdict is Verdict.ERROR:
             return 1
+        if self.gate and self.verdict is not Verdict.PASS:
+            return 3 if self.verdict is Verdict.FAIL else 4
         refused = any(model.failure == "refused" for model in self.models if model.role == "model")
-        if not self.gate and refused:
-            return 4
-        if not self.gate or self.verdict is Verdict.PASS:
-            return 0
-        return 3 if self.verdict is Verdict.FAIL else 4
+        return 4 if refused else 0
 
     def to_json(self) -> bytes:
         """Return the result as UTF-8 JSON with a stable layout (two spaces, fields in the order declared)."""
