@@ -57,10 +57,12 @@ class LazyGallery:
     Attributes:
         keys: Study and scenario of every edited image that is judged.
         load: Makes the item of a key.
+        bare: Makes it without what is costly and only seen on the page, such as saliency; None: as ``load`` does.
     """
 
     keys: Sequence[tuple[str, str]]
     load: Callable[[tuple[str, str]], GalleryItem]
+    bare: Callable[[tuple[str, str]], GalleryItem] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ File names are running numbers and never come from a study's name. Images are wr
 
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -53,13 +53,19 @@ class Sidecar:
         """Close the table."""
         self._file.close()
 
-    def tee(self, gallery: Gallery) -> Iterator[GalleryItem]:
-        """Yield every item of a gallery after it was written.
+    def tee(self, gallery: Gallery) -> Gallery:
+        """Return a gallery of the same items: a lazy one after all were written, another writes as it is read.
 
         Raises:
             OSError: the disk is full.
         """
-        items = map(gallery.load, gallery.keys) if isinstance(gallery, LazyGallery) else gallery
+        if not isinstance(gallery, LazyGallery):
+            return self._written(gallery)
+        for key in gallery.keys:
+            self.write((gallery.bare or gallery.load)(key))
+        return gallery
+
+    def _written(self, items: Iterable[GalleryItem]) -> Iterator[GalleryItem]:
         for item in items:
             self.write(item)
             yield item

@@ -187,6 +187,22 @@ def test_the_sidecar_holds_every_image_with_its_digest(result, make_gallery, tmp
     assert names_in(tmp_path) == ["out"]
 
 
+def test_the_sidecar_of_a_lazy_gallery_asks_for_bare_items(result, make_gallery, tmp_path):
+    items = {(item.study_id, item.scenario): item for item in make_gallery(20)}
+    read, bare = [], []
+    gallery = LazyGallery(
+        list(items), lambda key: read.append(key) or items[key], lambda key: bare.append(key) or items[key]
+    )
+    write_outputs(result, gallery, tmp_path / "a", sidecar=True)
+    assert bare == list(items)
+    assert len(read) == 12
+    write_outputs(result, items.values(), tmp_path / "b", sidecar=True)
+    for name in names_in(tmp_path / "a" / "cases"):
+        assert (tmp_path / "a" / "cases" / name).read_bytes() == (
+            tmp_path / "b" / "cases" / name
+        ).read_bytes()
+
+
 def test_a_sidecar_that_fails_leaves_nothing(result, make_gallery, tmp_path):
     def breaking():
         yield make_gallery(1)[0]
