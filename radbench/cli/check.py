@@ -115,6 +115,7 @@ def _check(
 ) -> int:
     from radbench.cli.findings import print_findings, print_what, write_json
     from radbench.cli.probes import probe_plan
+    from radbench.models.device import device_kind
     from radbench.models.isolation.model import open_model
     from radbench.models.preflight import cached_preflight, failures
 
@@ -122,7 +123,7 @@ def _check(
     plan = probe_plan(cohort, spec)
     try:
         with console.status("Checking"):
-            found = cached_preflight(opened, plan, cache, device=device, again=True)
+            found = cached_preflight(opened, plan, cache, device=device_kind(device), again=True)
             shown = [*found, *_timed(opened, plan, found)]
         print_what(console, spec, cohort, plan, getattr(opened, "sandbox", {}))
         print_findings(console, spec, shown)

@@ -153,10 +153,7 @@ def _untried(session: Session, check: str) -> Iterator[Finding]:
     spec, contract = session.spec, session.spec.input
     if not session.rows:
         if check == RANGE:
-            seen = f"a model of format '{spec.format}' prepares the images itself"
-            yield Finding(
-                check, "note", "not applicable", seen, "Its preprocessing cannot be varied from here."
-            )
+            yield _unvaried(session)
         return
     stated = declaration(spec, check)
     if check == CHANNELS and contract.channels > 1:
@@ -165,6 +162,16 @@ def _untried(session: Session, check: str) -> Iterator[Finding]:
         )
     if check == RESIZE:
         yield resized(session)
+
+
+def _unvaried(session: Session) -> Finding:
+    """Return why nothing can be said of the input range."""
+    if getattr(session.model, "takes_tensors", hasattr(session.model, "forward")):
+        seen = "the model takes neither 16 rows at once nor 1, and does not say how many"
+        meaning = "Not judged: export it with one row, or with any number."
+        return Finding(RANGE, "note", declaration(session.spec, RANGE), seen, meaning)
+    seen = f"a model of format '{session.spec.format}' prepares the images itself"
+    return Finding(RANGE, "note", "not applicable", seen, "Its preprocessing cannot be varied from here.")
 
 
 def resized(session: Session) -> Finding:

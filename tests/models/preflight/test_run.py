@@ -324,6 +324,23 @@ def test_a_fixed_number_of_rows_is_kept_to():
     assert levels(preflight(fake, probe())) == {}
 
 
+def test_a_number_of_rows_that_nobody_knows_leaves_the_range_unjudged():
+    class Fixed(Fake):
+        rows = 0
+
+        def predict(self, images):
+            scores = spot(np.stack([image / 255 for image in images])[:, None])[:, 0]
+            return Prediction("probabilities", 1 / (1 + np.exp(-scores)))
+
+    fixed = Fixed(lambda rows: spot(rows) if len(rows) == 4 else crash())
+    found = by_check(preflight(fixed, probe()))
+    assert found["input range"].level == "note"
+    assert "does not say how many" in found["input range"].observed
+    assert found["inverted film"].level == "ok"
+    fixed.rows = 4
+    assert by_check(preflight(fixed, probe()))["input range"].level == "ok"
+
+
 def test_a_preflight_needs_an_image():
     with pytest.raises(UsageError, match="no image"):
         preflight(Fake(spot), Probe([]))
