@@ -22,7 +22,7 @@ INDEX: Final = "index.json"
 _ADDED_ONLY: Final = {2: 3}
 """Schema versions whose documents are read as a later one, which only added fields that may be left out."""
 
-_UNPAIRED: Final = "another test set than the baseline's, so the two are compared unpaired"
+_UNPAIRED: Final = "other images than the baseline's, so the two are compared unpaired"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def about(result: AuditResult, earlier: Earlier) -> Baseline:
         sha256=earlier.sha256,
         tool=earlier.result.tool,
         same_testset=same,
-        note="" if same else f"{_UNPAIRED}.",
+        note="" if same else "Another test set than the baseline's: edited images are compared unpaired.",
     )
 
 
@@ -86,8 +86,8 @@ def worse_by(
     either it is widened as ``metrics.intervals`` says: that no image differs among 64 does not show that none ever
     will. Only the same model (by its digest) with the same answers has a difference of exactly 0.
 
-    On another test set the difference is unpaired, its interval made from both intervals (Zou and Donner 2008,
-    doi:10.1002/sim.3095); the note says so.
+    On another test set (of the real images: another cohort) the difference is unpaired, its interval made from both
+    intervals (Zou and Donner 2008, doi:10.1002/sim.3095); the note says so.
 
     Args:
         result: The result of now.
@@ -118,8 +118,12 @@ def _undefined(note: str, n: int = 0) -> Estimate:
     return Estimate(value=None, n=n, note=note)
 
 
+def _same_cohort(result: AuditResult, before: AuditResult) -> bool:
+    return before.cohort.digest == result.cohort.digest
+
+
 def _same_testset(result: AuditResult, before: AuditResult) -> bool:
-    return (before.testset.key, before.cohort.digest) == (result.testset.key, result.cohort.digest)
+    return before.testset.key == result.testset.key and _same_cohort(result, before)
 
 
 def _counterpart(
@@ -143,7 +147,8 @@ def _paired(
     place: tuple[Arm, str | None],
 ) -> Estimate | None:
     """Return the difference image by image; None where the two have not seen the same images."""
-    if not _same_testset(result, before):
+    same_images = _same_cohort if place[0] == "real" else _same_testset
+    if not same_images(result, before):
         return None
     now, then = _rows(result, model.name, *place), _rows(before, old.name, *place)
     if not now or now.keys() != then.keys() or any(now[key].label != then[key].label for key in now):

@@ -57,6 +57,19 @@ def test_pairing_is_narrower_than_comparing_two_intervals():
     assert paired.n == unpaired.n == 60
 
 
+def test_real_images_are_paired_whatever_was_edited_from_them():
+    before = release([])
+    now = release(
+        [], digest="d1", wrong_real=range(15), testset=before.testset.model_copy(update={"key": "k1"})
+    )
+    loss = worse(now, before, arm="real")
+    assert loss.value == pytest.approx(0.25)
+    assert "unpaired" not in loss.note
+    assert "unpaired" in worse(now, before).note
+    other = now.model_copy(update={"cohort": now.cohort.model_copy(update={"digest": "c1"})})
+    assert "unpaired" in worse(other, before, arm="real").note
+
+
 def test_one_scenario_and_the_real_images_are_compared_alone():
     before, now = release([]), release([0, 2, 4, 6, 8, 10], digest="d1")
     assert worse(now, before, scenario="first").value == pytest.approx(6 / 30)
