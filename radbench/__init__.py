@@ -11,21 +11,22 @@ The data go one way::
                                                                                              |
     models_under_test/*.yaml -> specs -> models -----------------> audit <-------------------+
                                                                      |  metrics
-                                              AuditResult -> verdict -> reporting (HTML, JSON, CSV), exit code
+                                              AuditResult -> gates -> reporting (HTML, JSON, CSV, JUnit, Markdown), exit code
 
 A room imports only rooms on floors below its own (held by import-linter, see ``pyproject.toml``):
 
 =====  =============  =======================================================================
 floor  room           owns
 =====  =============  =======================================================================
+8      ``testing``    robustness as an assertion in a model's own test suite; the pytest plugin
 7      ``cli``        words and exit codes; imports a heavy library only inside a command
-6      ``reporting``  AuditResult to HTML, JSON, CSV and figures
-5      ``audit``      the harness, the typed and versioned AuditResult, verdicts
+6      ``reporting``  AuditResult to HTML, JSON, CSV, JUnit, Markdown and figures
+5      ``audit``      the harness, the typed and versioned AuditResult, evidence, gates, verdicts
 4      ``testsets``   plan, content-addressed edit tasks, the store, the build
 4      ``reference``  training and gating of the weights that the package ships
 3      ``diffusion``  bundles, inversion, editors, the diffusers-style pipeline, training
 3      ``phantom``    the embedded world: anatomy, findings, cohorts, counterfactuals
-2      ``models``     the contract of a model under test, one adapter a format
+2      ``models``     the contract of a model under test, adapters, preflight, isolation
 2      ``data``       cohorts, image reading, masks, joint geometry
 1      ``specs``      pydantic models of what a user declares; errors with file and line
 1      ``metrics``    point metrics and the clustered paired bootstrap
