@@ -82,8 +82,12 @@ def _section(result: AuditResult) -> list[str]:
         instrument = result.instrument
         blocks.append(f"Instrument: {instrument.verdict.value}. {text(instrument.reason)}")
     if result.baseline is not None:
-        same = "on the same test set" if result.baseline.same_testset else "on another test set (edited images unpaired)"
-        blocks.append(f"Compared with the baseline {code(result.baseline.sha256[:12])}, {same}.")
+        same = (
+            "on the same test set"
+            if result.baseline.same_testset
+            else "on another test set (edited images unpaired)"
+        )
+        blocks.append(f"Compared with the baseline {code(result.baseline.sha256[:12])}, on {which}.")
     sizes = f"{result.cohort.studies} real and {result.testset.ok} edited images"
     version = code(result.tool.get("radbench", "unknown"))
     return [
