@@ -15,7 +15,14 @@ from radbench.audit.result import ArmResult
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.calibration import brier, calibration_error_interval
 from radbench.metrics.combined import half_sum, predictive_interval
-from radbench.metrics.intervals import Interval, Mean, auprc_interval, auroc_interval, share
+from radbench.metrics.intervals import (
+    Interval,
+    Mean,
+    auprc_interval,
+    auroc_interval,
+    share,
+    with_rare_errors,
+)
 from radbench.metrics.points import NO_ANSWERS, NO_IMAGES, NO_NEGATIVES, NO_SCORES, SCORED, Point
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
 from radbench.specs.shift import METRICS_OF
@@ -130,10 +137,13 @@ class ClassificationMeasure(Measure):
             return auroc_interval(self.draws, places, labels, scores, value)
         if scores is not None and name == "auprc":
             return auprc_interval(self.draws, places, labels, scores, value)
-        if scores is not None and name == "brier":
-            return self.average(seen, brier(labels, scores)).interval()
-        if scores is not None and name == "ece":
-            return calibration_error_interval(self.draws, places, labels, scores)
+        if scores is not None and name in {"brier", "ece"}:
+            wrong = share(self.draws, places, np.abs(scores - labels) > 0.5)
+            if name == "brier":
+                found = self.average(seen, brier(labels, scores)).interval()
+            else:
+                found = calibration_error_interval(self.draws, places, labels, scores)
+            return with_rare_errors(found, value, wrong)
         return self._of_decisions(name, seen)
 
     def _of_decisions(self, name: str, seen: Seen) -> Interval:

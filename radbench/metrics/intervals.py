@@ -145,6 +145,25 @@ def mean_interval(draws: Draws, places: NDArray[np.int64], values: Floats) -> In
     return mean(draws, places, values).interval()
 
 
+def with_rare_errors(found: Interval, value: float, wrong: Mean) -> Interval:
+    """Return the interval of an error in [0, 1], widened where (almost) all images are right, or wrong.
+
+    Resampling images that a model is surely right about cannot know of those it is surely wrong about. An image that
+    is wrong adds at most 1, so the limits are moved as far as Wilson's limits are from the share of wrong images.
+
+    Args:
+        found: the interval by resampling.
+        value: the error: a mean over images, or over bins of them.
+        wrong: the share of images whose score is on the wrong side of one half.
+    """
+    if found.low is None or found.high is None or not wrong.is_rare:
+        return found
+    wrong_low, wrong_high = wrong.limits
+    low = max(0.0, min(found.low, value - (wrong.value - wrong_low)))
+    high = min(1.0, max(found.high, value + wrong_high - wrong.value))
+    return Interval(low, high, "; ".join(filter(None, (found.note, WIDENED))))
+
+
 def auroc_interval(
     draws: Draws, places: NDArray[np.int64], labels: NDArray[Any], scores: Floats, value: float
 ) -> Interval:

@@ -15,6 +15,7 @@ from radbench.metrics.intervals import (
     ratio,
     share,
     wilson,
+    with_rare_errors,
 )
 
 
@@ -88,6 +89,24 @@ def test_drops_are_covered(real_rate, stress_rate):
         found = difference(real, stress)
         covered += found.low <= real_rate - stress_rate <= found.high
     assert covered / 200 >= 0.91
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.03, 0.2])
+def test_an_error_that_is_rarely_large_is_covered(rate):
+    rng = np.random.default_rng(8)
+    draws, places = one_each(60)
+    covered = plain = 0
+    for _ in range(300):
+        wrong = rng.random(60) < rate
+        errors = np.where(wrong, 0.95, rng.uniform(0, 0.01, 60))
+        value, found = float(errors.mean()), mean(draws, places, errors).interval()
+        widened = with_rare_errors(found, value, share(draws, places, wrong))
+        truth = 0.95 * rate + 0.005 * (1 - rate)
+        plain += found.low <= truth <= found.high
+        covered += widened.low <= truth <= widened.high
+        assert 0 <= widened.low <= found.low <= found.high <= widened.high <= 1
+    assert covered / 300 >= 0.91
+    assert rate > 0.1 or plain / 300 < 0.9  # which is why it is widened
 
 
 def test_means_need_patients_that_differ():
