@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from radbench.audit.result import AuditResult, DoseRow
 from radbench.reporting.charts import CurveChart, Dose, curve_chart
-from radbench.reporting.words import Shown, capital, grey_levels, metric_name, metric_unit, plain, show
+from radbench.reporting.words import (
+    Shown,
+    capital,
+    footnotes,
+    grey_levels,
+    metric_name,
+    metric_unit,
+    plain,
+    show,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class DosePanel:
     lines: tuple[DoseLine, ...]
     chart: CurveChart | None
     has_scores: bool
+    notes: tuple[str, ...]
 
 
 def dose_panels(result: AuditResult) -> list[DosePanel]:
@@ -44,10 +54,11 @@ def _panel(result: AuditResult, scenario: str, factor: str) -> DosePanel:
     }
     values = sorted({row.value for rows in found.values() for row in rows})
     is_share = metric_unit(result.primary) == "share"
+    lines = tuple(_line(result, found, value) for value in values)
     return DosePanel(
         scenario=plain(scenario),
         factor=plain(factor),
-        lines=tuple(_line(result, found, value) for value in values),
+        lines=lines,
         chart=curve_chart(
             {name: _points(rows) for name, rows in found.items()},
             series,
@@ -56,6 +67,11 @@ def _panel(result: AuditResult, scenario: str, factor: str) -> DosePanel:
             scale=100.0 if is_share else 1.0,
         ),
         has_scores=any(row.score_change is not None for rows in found.values() for row in rows),
+        notes=footnotes(
+            (f"{plain(factor)} {line.value}", shown)
+            for line in lines
+            for shown in (*line.primary, *line.score_change)
+        ),
     )
 
 

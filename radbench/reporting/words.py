@@ -71,7 +71,7 @@ def show(estimate: Estimate | None, unit: Unit = "share", missing: str = "not me
     if estimate is None:
         return Shown("undefined", "", defined=False, note=missing, n=0)
     if estimate.value is None:
-        note = estimate.note or "the images at hand do not define it"
+        note = estimate.note.removeprefix("undefined: ") or "the images at hand do not define it"
         return Shown("undefined", "", defined=False, note=note, n=estimate.n)
     low, high = estimate.low, estimate.high
     factor, form, unit_text, interval_unit = _FORMATS[unit]

@@ -25,6 +25,7 @@ def test_undefined_is_said_with_its_reason():
     shown = show(Estimate(value=None, n=64, note="one class only"))
     assert (shown.text, shown.defined, shown.note, shown.n) == ("undefined", False, "one class only", 64)
     assert show(None, missing="not run").note == "not run"
+    assert show(Estimate(value=None, n=0, note="undefined: no images")).note == "no images"
     assert show(Estimate(value=None, n=0)).note
 
 
