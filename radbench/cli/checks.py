@@ -82,10 +82,10 @@ def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None
     if what == "inversion":
         _bench_inversion(console, bundle, steps, device)
     elif what == "harness":
-        from radbench.models.bench import measure_harness, print_harness
+        from radbench.models.bench import print_harness
 
         prepare_environment()
-        print_harness(measure_harness(), console)
+        print_harness(console)
     elif what == "bootstrap":
         from radbench.metrics.bench import print_bootstrap
 

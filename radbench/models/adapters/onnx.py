@@ -16,7 +16,7 @@ from radbench.models.base import ModelFailureError
 from radbench.models.class_names import noted_class_names
 
 if TYPE_CHECKING:
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
 _TYPES: Final = {
     "tensor(float)": "float32",
