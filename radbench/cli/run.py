@@ -200,7 +200,7 @@ def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) 
     """Build the test set and audit the models."""
     testset = build_set(opened, options, cache, console)
     refuse_uncovered([*opened.models, *opened.control_models], opened.job.shift, opened.cohort, testset)
-    checked = preflights(opened, cache, console)
+    checked = preflights(opened, cache, console, options.device)
     return Audited(opened, testset, audit(opened, options, testset, cache, console, checked))
 
 
