@@ -87,7 +87,7 @@ def _section(result: AuditResult) -> list[str]:
             if result.baseline.same_testset
             else "on another test set (edited images unpaired)"
         )
-        blocks.append(f"Compared with the baseline {code(result.baseline.sha256[:12])}, on {which}.")
+        blocks.append(f"Compared with the baseline {code(result.baseline.sha256[:12])}, {same}.")
     sizes = f"{result.cohort.studies} real and {result.testset.ok} edited images"
     version = code(result.tool.get("radbench", "unknown"))
     return [
