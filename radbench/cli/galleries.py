@@ -1,6 +1,7 @@
 """The material of the report's galleries: edited images with masks, truth and scores; rejected ones with reasons."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from radbench.reporting.gallery import GalleryItem, LazyGallery, RejectedItem
@@ -30,27 +31,30 @@ def gallery(
     records = {(record.study_id, record.scenario): record for record in testset.usable}
     scores = _scores(result)
 
-    def load(key: tuple[str, str]) -> GalleryItem:
+    def bare(key: tuple[str, str]) -> GalleryItem:
         record = records[key]
         study = studies[record.study_id]
         before = scores.get(("real", record.study_id, ""), {})
         after = scores.get(("stress", record.study_id, record.scenario), {})
-        keep, edited = testset.keep_mask(record), testset.image(record)
+        keep = testset.keep_mask(record)
         changed = (record.labels_after, record.attributes_after)
         return GalleryItem(
             study_id=record.study_id,
             scenario=record.scenario,
             original=cohort.image(study),
-            edited=edited,
+            edited=testset.image(record),
             edit_mask=testset.edit_mask(record),
             keep_mask=keep if keep.any() else None,
             truth=cohort.counterfactual(study, *changed) if cohort.truth_known else None,
             scores={model: (before.get(model), score) for model, score in after.items()},
             label_after=record.labels_after.get(result.shift.target),
-            saliency={} if looks is None else looks.of(edited),
         )
 
-    return LazyGallery(list(records), load)
+    def load(key: tuple[str, str]) -> GalleryItem:
+        item = bare(key)
+        return item if looks is None else replace(item, saliency=looks.of(item.edited))
+
+    return LazyGallery(list(records), load, bare)
 
 
 def rejected_gallery(cohort: "Cohort", testset: "TestSet") -> Iterator[RejectedItem]:

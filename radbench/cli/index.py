@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from radbench.audit.result import Verdict
+from radbench.audit.result import GateResult, Verdict
 from radbench.audit.significance import correct_family
 from radbench.audit.summary import tool_versions
 from radbench.audit.verdict import DEFAULT_MAX_DROP
@@ -19,6 +19,7 @@ from radbench.cli.gated import Gate, ci_files, exit_code, open_gate, print_gates
 from radbench.cli.summary import STYLES, print_summary
 from radbench.declared import model_path
 from radbench.errors import UsageError
+from radbench.reporting.identity import deidentified
 from radbench.reporting.index import (
     INDEX_JSON,
     INDEX_PAGE,
@@ -125,8 +126,9 @@ class _Done:
         """Write what speaks for all shifts, print it, and return the gravest exit code."""
         results = [found.result for _, found in sorted(self.found.items())]
         rules = self.gate.unmet(results)
-        write_files(self.top, ci_files(results, rules))
-        index = self._write_index()
+        shown = results if self.options.identifiers else [deidentified(result) for result in results]
+        write_files(self.top, ci_files(shown, rules))
+        index = self._write_index(rules)
         _print(self.console, index)
         print_gates(self.console, rules)
         run.say(self.console, f"Reports: {self.top / INDEX_PAGE}")
@@ -139,8 +141,8 @@ class _Done:
         self.rows[place] = summarise(audited.result, self.jobs[place].out.name)
         self._write_index()
 
-    def _write_index(self) -> Index:
-        index = _index(self.rows, self.options, gate=self.gate.asked)
+    def _write_index(self, unmet: Sequence[GateResult] = ()) -> Index:
+        index = _index(self.rows, self.options, unmet, gate=self.gate.asked)
         write_index(index, self.top)
         return index
 
@@ -185,13 +187,16 @@ def _not_run(job: run.Job, reason: str) -> IndexShift:
     )
 
 
-def _index(shifts: Sequence[IndexShift], options: run.RunOptions, *, gate: bool) -> Index:
+def _index(
+    shifts: Sequence[IndexShift], options: run.RunOptions, unmet: Sequence[GateResult], *, gate: bool
+) -> Index:
     return make_index(
         shifts,
         tool=tool_versions(),
         seed=options.seed,
         gate=gate or options.max_drop is not None,
         max_drop=DEFAULT_MAX_DROP if options.max_drop is None else options.max_drop,
+        unmet=unmet,
     )
 
 

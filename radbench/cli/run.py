@@ -27,6 +27,7 @@ from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version
 from radbench.models.isolation import open_model
 from radbench.quality.encoders import EMBEDDED
+from radbench.reporting.identity import deidentified
 from radbench.reporting.outputs import check_writable, write_outputs
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import ModelSpec, ShiftSpec, load_shift
@@ -218,7 +219,7 @@ def write(found: Audited, options: RunOptions, cache: Path, console: Console) ->
             rejected,
             identifiers=options.identifiers,
             sidecar=options.sidecar,
-            beside=ci_files([result]),
+            beside=ci_files([result if options.identifiers else deidentified(result)]),
         )
 
 
