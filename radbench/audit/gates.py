@@ -5,13 +5,13 @@ where even the better one is beyond it, INCONCLUSIVE where the interval holds th
 not measured. Nothing that a model does on edited images passes or fails while the editor is not believed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from radbench.audit.baseline import Earlier, about
 from radbench.audit.basics import Verdict
 from radbench.audit.gate_rules import judged, rule_result
-from radbench.audit.result import AuditResult, GateResult
+from radbench.audit.result import AuditResult, GateResult, ModelResult
 from radbench.errors import did_you_mean
 from radbench.specs import GateRule, GatesSpec
 from radbench.specs.shift import METRICS_OF
@@ -37,9 +37,7 @@ def gated(result: AuditResult, spec: GatesSpec | None, baseline: Earlier | None 
     earlier = None if baseline is None else about(result, baseline)
     if not found:
         return result.model_copy(update={"baseline": earlier})
-    gates = [*(_asked_drops(result) if result.gate else []), *found]
-    update = {"gates": gates, "baseline": earlier, "gate": True, "verdict": _gravest(result, gates)}
-    return result.model_copy(update=update)
+    return _decided(result, found).model_copy(update={"baseline": earlier})
 
 
 def with_baseline_rules(spec: GatesSpec | None, *, asked: bool) -> list[GateRule]:
@@ -63,10 +61,7 @@ def unmet(rules: GatesSpec | Sequence[GateRule], results: Sequence[AuditResult])
 
 def with_unmet(result: AuditResult, rules: Sequence[GateResult]) -> AuditResult:
     """Return a result that also answers for rules that nothing was run for."""
-    if not rules:
-        return result
-    gates = [*(result.gates or (_asked_drops(result) if result.gate else [])), *rules]
-    return result.model_copy(update={"gates": gates, "gate": True, "verdict": _gravest(result, gates)})
+    return _decided(result, rules) if rules else result
 
 
 def speaks_of(rule: GateRule, result: AuditResult) -> bool:
@@ -97,9 +92,31 @@ def _asked_drops(result: AuditResult) -> list[GateResult]:
     ]
 
 
-def _gravest(result: AuditResult, gates: Iterable[GateResult]) -> Verdict:
-    errors = [Verdict.ERROR for one in result.models if one.role == "model" and one.verdict is Verdict.ERROR]
-    return Verdict.overall([*errors, *(gate.verdict for gate in gates)])
+def _decided(result: AuditResult, rules: Sequence[GateResult]) -> AuditResult:
+    """Return the result with further rules, which decide it with those that it has.
+
+    Added are the largest drop that was asked for, and a rule for each model that could not be run and
+    that no rule speaks of: a file of rules about other things does not let it pass.
+    """
+    before = result.gates or (_asked_drops(result) if result.gate else [])
+    named = {gate.model for gate in (*before, *rules)}
+    failed = [one for one in result.models if one.role == "model" and one.error and one.name not in named]
+    gates = [*before, *rules, *(_failed(result, model) for model in failed)]
+    verdict = Verdict.overall(gate.verdict for gate in gates)
+    return result.model_copy(update={"gates": gates, "gate": True, "verdict": verdict})
+
+
+def _failed(result: AuditResult, model: ModelResult) -> GateResult:
+    return GateResult(
+        rule="the model can be run",
+        shift=result.shift.name,
+        model=model.name,
+        estimate=None,
+        limit=1.0,
+        sense="min",
+        verdict=Verdict.NOT_RUN if model.verdict is Verdict.NOT_RUN else Verdict.ERROR,
+        reason=f"{model.reason} {model.error}",
+    )
 
 
 def _not_run(rule: GateRule, reason: str) -> GateResult:

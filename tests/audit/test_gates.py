@@ -142,6 +142,10 @@ def test_the_rules_decide_and_not_the_verdict_on_the_drop():
 def test_a_model_that_broke_is_an_error_whatever_the_rules_are_about():
     found = gated(result(model(), broken("beta")), rules({"measure": "kept", "min": 50}))
     assert (found.verdict, found.exit_code) == (Verdict.ERROR, 1)
+    assert [(gate.rule, gate.model) for gate in found.gates][1:] == [("the model can be run", "beta")]
+    assert "the process died" in found.gates[1].reason
+    left = gated(result(model(), broken("beta", Verdict.NOT_RUN)), rules({"measure": "kept", "min": 50}))
+    assert (left.verdict, left.exit_code) == (Verdict.NOT_RUN, 4)
     own = one({"measure": "drop", "max": 1.0}, broken())
     assert own.verdict is Verdict.ERROR
     assert "the process died" in own.reason
