@@ -77,7 +77,9 @@ def permits(spec: ModelSpec, device: str, *, trust: bool) -> Permits:
     """
     network = spec.format == "openinference"
     gpu = device != "cpu"
-    read = [*_SYSTEM, *_python(), *_vendor(spec)]
+    # a declaration may come from the vendor too: none opens a home folder, or all, by naming it
+    vendor = [path for path in _vendor(spec) if not _holds_home(path)]
+    read = [*_SYSTEM, *_python(), *vendor]
     read += _NETWORK if network else ()
     read += _GPU_FILES if gpu else ()
     devices = [*_DEVICES, *(_GPU if gpu else ())]
@@ -133,14 +135,12 @@ def _vendor(spec: ModelSpec) -> list[Path]:
     if spec.weights is None and spec.path is None:
         return []
     source = spec.source_path.resolve()
-    if spec.format == "onnx" and source.is_file() and not _holds_home(source.parent):
-        return [source.parent]
-    return [source]
+    return [source, source.parent] if spec.format == "onnx" and source.is_file() else [source]
 
 
 def _places(command: Sequence[str], beside: Path) -> list[Path]:
     """Return where a program and the files that its arguments name lie, as given and with links followed."""
-    found = [] if _holds_home(beside.resolve()) else [beside.resolve()]
+    found = [beside.resolve()]
     for number, word in enumerate(command):
         which = shutil.which(word) if number == 0 else None
         for path in (Path(which) if which else Path(word), beside / word):
@@ -154,7 +154,7 @@ def _places(command: Sequence[str], beside: Path) -> list[Path]:
 def _around(path: Path, number: int) -> list[Path]:
     """Return a named path, and of the program itself also the folder that it is installed in (``bin``'s parent)."""
     home = path.parent.parent if path.parent.name == "bin" else path.parent
-    return [path, home] if number == 0 and not _holds_home(home) else [path]
+    return [path, home] if number == 0 else [path]
 
 
 def _holds_home(path: Path) -> bool:

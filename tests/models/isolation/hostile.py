@@ -31,6 +31,7 @@ def serve(requests, replies):
 {body}
 
 worker.serve = serve
+{before}
 launch.main(sys.argv[1])
 """
 
@@ -49,12 +50,15 @@ def declare(path="model.bin", folder=None, **changes):
 
 
 @contextlib.contextmanager
-def sandboxed(body, spec=None, *, memory=2.0, trust=False):
-    """Run ``body`` (it has ``send``, ``tell`` and ``attempt``) in the sandbox that ``spec`` would get."""
+def sandboxed(body, spec=None, *, memory=2.0, trust=False, before=""):
+    """Run ``body`` (it has ``send``, ``tell`` and ``attempt``) in the sandbox that ``spec`` would get.
+
+    ``before`` runs before the sandbox is made, to take away what another system would not permit.
+    """
     spec = spec or declare(folder=Path("/nowhere"))
     origin = spec.origin
     spec = spec.model_copy(update={"limits": Limits(memory_gib=memory)}).read_from(origin)
-    code = _CODE.format(body=textwrap.indent(textwrap.dedent(body), "    "))
+    code = _CODE.format(body=textwrap.indent(textwrap.dedent(body), "    "), before=before)
     process = ModelProcess(permits(spec, "cpu", trust=trust), "cpu", code=code)
     try:
         yield process

@@ -1,8 +1,11 @@
 """Real files of hostile and of broken models, each a recorded failure; and a good one with the same answers as ever."""
 
+import hashlib
 import os
 import pickle
+import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -294,6 +297,47 @@ def test_a_trusted_program_runs_as_the_user(tmp_path):
 )
 def test_a_program_that_fails_is_a_failure(tmp_path, script, kind):
     assert failure(program(tmp_path, script, limits=Limits(batch_seconds=2.0))).kind == kind
+
+
+def test_saliency_comes_out_of_the_sandbox(tmp_path):
+    import safetensors.torch
+    import timm
+
+    sizes = {"in_chans": 1, "num_classes": 1, "channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}
+    path = tmp_path / "model.safetensors"
+    safetensors.torch.save_file(timm.create_model("resnet18", **sizes).state_dict(), path)
+    spec = declare(
+        None,
+        tmp_path,
+        format="timm",
+        weights=path.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        architecture="resnet18",
+        architecture_args=sizes,
+    )
+    with IsolatedModel(spec) as model:
+        maps = model.saliency(pictures(18))
+        assert maps.shape == (18, 32, 32) and maps.dtype == np.float32 and maps.max() <= 1
+        with pytest.raises(UsageError, match="sizes"):
+            model.saliency([*pictures(1), *pictures(1, side=40)])
+
+
+def test_a_torchscript_model_shows_no_saliency(good):
+    assert good.saliency(pictures(2)) is None
+
+
+def test_neither_torch_nor_a_process_is_needed_to_know_a_model(good):
+    code = f"""
+    import sys
+    from pathlib import Path
+    from radbench.models.isolation import open_model
+    from radbench.specs import ModelSpec
+    spec = ModelSpec.model_validate_json({good.spec.model_dump_json()!r})
+    model = open_model(spec.read_from(Path({str(good.spec.origin)!r})))
+    assert model.digest == {good.digest!r} and model.sandbox == {{}}
+    assert "torch" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
 def test_files_that_change_between_two_looks_are_refused(tmp_path):

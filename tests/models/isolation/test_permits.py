@@ -41,10 +41,14 @@ def test_no_model_reads_a_home_folder(tmp_path, monkeypatch):
     for spec in (
         declare("a.onnx", tmp_path, format="onnx"),
         declare(None, tmp_path, format="program", command=["./run.sh", "{input}", "{output}"]),
+        declare(None, tmp_path / "x", format="program", command=[str(script), str(tmp_path), "/"]),
+        declare(str(tmp_path), format="monai"),
+        declare("/", format="huggingface"),
+        declare(f"{tmp_path}/..", format="monai"),
     ):
         found = read_by(spec)
         assert not covers(found, tmp_path / ".ssh" / "id_rsa")
-    assert covers(found, script)
+    assert covers(read_by(declare(None, tmp_path, format="program", command=["./run.sh"])), script)
 
 
 def test_a_program_reads_where_it_is_installed_and_the_files_that_it_is_given(tmp_path):
