@@ -132,7 +132,7 @@ class _Done:
         _print(self.console, index)
         print_gates(self.console, rules)
         run.say(self.console, f"Reports: {self.top / INDEX_PAGE}")
-        return exit_code([index.exit_code, *(result.exit_code for result in results)], rules)
+        return index.exit_code
 
     def _put(self, place: int, audited: run.Audited) -> None:
         self.found[place] = audited
@@ -143,6 +143,10 @@ class _Done:
 
     def _write_index(self, unmet: Sequence[GateResult] = ()) -> Index:
         index = _index(self.rows, self.options, unmet, gate=self.gate.asked)
+        codes = [found.result.exit_code for found in self.found.values()]
+        asked = self.gate.asked or self.options.max_drop is not None
+        missing = [4] if asked and any(row.verdict is Verdict.NOT_RUN for row in self.rows) else []
+        index = index.model_copy(update={"exit_code": exit_code([*codes, *missing], unmet)})
         write_index(index, self.top)
         return index
 

@@ -34,4 +34,4 @@ def test_a_bundle_that_is_not_there():
     with pytest.raises(UsageError, match="does not exist"):
         run_gates("nowhere", shift="manifestation", write=False)
     with pytest.raises(UsageError, match="does not exist"):
-        run_bench("nowhere", steps=2, device="cpu")
+        run_bench("inversion", "nowhere", steps=2, device="cpu")

@@ -49,8 +49,10 @@ def shown(monkeypatch):
             return self.model.predict(images)
 
     def audit():
-        loaded = run.load_model_under_test
-        monkeypatch.setattr(run, "load_model_under_test", lambda spec, device: Watching(loaded(spec, device)))
+        loaded = run.open_model
+        monkeypatch.setattr(
+            run, "open_model", lambda spec, device, **more: Watching(loaded(spec, device, **more))
+        )
         options = RunOptions(shift="tiny", models=("first",), limit=2, device="cpu", out=run.Path("watched"))
         run.run_shift(options, Console(file=io.StringIO()))
         return seen

@@ -20,7 +20,7 @@ from radbench.audit.result import (
     Verdict,
 )
 from radbench.cli.index import _expand, run_shifts
-from radbench.cli.run import Opened, RunOptions
+from radbench.cli.run import Audited, Opened, RunOptions
 from radbench.declared import models_dir
 from radbench.errors import UsageError
 
@@ -84,10 +84,12 @@ def verdicts(monkeypatch):
         if isinstance(verdict, BaseException):
             raise verdict
         job.out.mkdir(parents=True, exist_ok=True)
-        return audit(job.shift, job.choice.models, verdict, options.max_drop is not None)
+        result = audit(job.shift, job.choice.models, verdict, options.max_drop is not None)
+        return Audited(opened, None, result)
 
     monkeypatch.setattr(run_module, "open_job", lambda job, options: Opened(job, None, [], [], {}))
     monkeypatch.setattr(run_module, "perform", perform)
+    monkeypatch.setattr(run_module, "write", lambda *_: None)
     return found
 
 
@@ -122,7 +124,9 @@ def test_the_gravest_shift_sets_the_exit_code(declared, verdicts, one, two, code
 def test_each_shift_has_its_folder_and_the_index_leads_to_it(declared, verdicts):
     run("one", "two", "one")
     top = declared / "radbench-out"
-    assert {path.name for path in top.iterdir()} == {"one", "two", "index.html", "index.json"}
+    assert {path.name for path in top.iterdir()} == {
+        "one", "two", "index.html", "index.json", "junit.xml", "summary.md",
+    }  # fmt: skip
     shifts = index(top)["shifts"]
     assert [(s["name"], s["report"], s["verdict"]) for s in shifts] == [
         ("one", "one/report.html", "PASS"),

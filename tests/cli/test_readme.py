@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from radbench.specs import load_bundle_spec
+from radbench.specs import load_bundle_spec, load_gates, load_model
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 COMMANDS = ("pip install uv && uv run radbench run --shift manifestation", "uv run pytest")
@@ -26,16 +26,28 @@ def test_the_options_that_it_names_exist():
 
 def test_the_assembly_reads_once_its_revisions_are_filled_in(tmp_path):
     file = tmp_path / "radedit.yaml"
-    file.write_text(block("yaml")[0].replace("<commit>", "0123abc"), encoding="utf-8")
+    (assembly,) = [text for text in block("yaml") if text.startswith("name: radedit")]
+    file.write_text(assembly.replace("<commit>", "0123abc"), encoding="utf-8")
     spec = load_bundle_spec(file)
     assert spec.uses_hub
     assert yaml.safe_load(file.read_text())["unet"]["path_or_repo"] == spec.unet.path_or_repo
 
 
+@pytest.mark.parametrize(
+    ("start", "load"), [("name: chest-ai\n", load_model), ("name: chest-ai-release", load_gates)]
+)
+def test_the_declarations_that_it_shows_can_be_read(tmp_path, start, load):
+    (text,) = [text for text in block("yaml") if text.startswith(start)]
+    file = tmp_path / "example.yaml"
+    file.write_text(text.replace('"…"', f'"{"0" * 64}"'), encoding="utf-8")
+    assert load(file).name == start.removeprefix("name: ").strip()
+
+
 @pytest.mark.slow
 def test_the_python_example_runs(world, monkeypatch):
     monkeypatch.setattr("radbench.declared.bundle_dir", lambda: world / "bundle")
-    code = block("python")[0].replace("Small left pneumothorax.", "No acute cardiopulmonary process.")
+    (example,) = [text for text in block("python") if "RadEditPipeline" in text]
+    code = example.replace("Small left pneumothorax.", "No acute cardiopulmonary process.")
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     assert names["edited"].size == (128, 128)

@@ -15,7 +15,7 @@ from radbench.cli.run import RunOptions, run_shift
 from radbench.errors import UsageError
 from radbench.phantom.cohort import build_cohort
 
-OUTPUTS = {"result.json", "metrics.csv", "report.html"}
+OUTPUTS = {"result.json", "metrics.csv", "cases.csv", "report.html", "junit.xml", "summary.md"}
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +36,10 @@ def digests(folder):
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
 
 
-def test_a_run_writes_three_files_and_prints_one_table(tmp_path):
+def test_a_run_writes_its_files_and_prints_one_table(tmp_path):
     code, text = run(tmp_path / "out")
     assert code == 0
-    assert {file.name for file in (tmp_path / "out").iterdir()} == OUTPUTS
+    assert {file.name for file in (tmp_path / "out").iterdir()} >= OUTPUTS
     result = AuditResult.from_json((tmp_path / "out" / "result.json").read_bytes())
     assert [model.name for model in result.models] == ["first", "second"]
     assert set(result.models[0].arms) == {"real", "reconstruction", "sham", "stress", "truth"}
@@ -151,7 +151,12 @@ def own_images(tmp_path, world, make_shift):
     (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
     source = {"cohort": "folder:.", "size": 6}
     return make_shift(
-        tmp_path, name="own", bundle=str(world / "bundle"), source=source, filter={"encoder": None}
+        tmp_path,
+        name="own",
+        bundle=str(world / "bundle"),
+        source=source,
+        filter={"encoder": None},
+        subgroups=[],
     )
 
 

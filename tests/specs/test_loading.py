@@ -52,7 +52,7 @@ def line_of(text, piece):
         ("size: 160", "size: 0", ["field 'source.size'", "found 0"]),
         ("size: 160", "size: 1.5", ["field 'source.size'", "1.5 (a number)"]),
         ("  name: radedit", "  name: radeditt", ["field 'editor.name'", "Did you mean 'radedit'"]),
-        ("specificity, auroc]", "specificty, auroc]", ["field 'metrics[2]'", "Did you mean 'specificity'"]),
+        ("specificity, auroc", "specificty, auroc", ["field 'metrics[3]'", "Did you mean 'specificity'"]),
         ("enabled: true", "enabled: 1", ["editor.paste_back.enabled", "true or false"]),
         ("      pneumothorax: 0", "      pneumothorax: no", ["labels_after.pneumothorax", "false"]),
         ("      pneumothorax: 0", "      drain: 0", ["lacks the target 'pneumothorax'"]),
@@ -108,7 +108,7 @@ def test_the_shipped_models_read(name):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("format: timm", "format: tim", ["Did you mean 'timm'"]),
+        ("format: timm", "fromat: timm", ["Did you mean 'format'"]),
         ("biased.safetensors", "biased.pt", [".safetensors"]),
         ("[128, 128]", "[128]", ["input.spatial_shape"]),
         ("[0.0, 1.0]", "[1.0, 0.0]", ["lower value first"]),

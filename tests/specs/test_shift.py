@@ -73,17 +73,27 @@ def test_population_is_the_paper_s():
 @pytest.mark.parametrize(
     ("text", "old", "new", "words"),
     [
-        (MANIFESTATION, "guidance_scale: 7.0", "guidance_scale: []", ["editor.guidance_scale", "at least 1"]),
-        (MANIFESTATION, "guidance_scale: 7.0", "guidance_scale: [3, x]", ["editor.guidance_scale[1]", "'x'"]),
-        (MANIFESTATION, "guidance_scale: 7.0", "guidance_scale: [3, 3.0]", ["dose 3 twice"]),
         (
             MANIFESTATION,
-            "guidance_scale: 7.0",
+            "guidance_scale: [2.5, 0.0, 1.0, 5.0]",
+            "guidance_scale: []",
+            ["editor.guidance_scale", "at least 1"],
+        ),
+        (
+            MANIFESTATION,
+            "guidance_scale: [2.5, 0.0, 1.0, 5.0]",
+            "guidance_scale: [3, x]",
+            ["editor.guidance_scale[1]", "'x'"],
+        ),
+        (MANIFESTATION, "guidance_scale: [2.5, 0.0, 1.0, 5.0]", "guidance_scale: [3, 3.0]", ["dose 3 twice"]),
+        (
+            MANIFESTATION,
+            "guidance_scale: [2.5, 0.0, 1.0, 5.0]",
             "guidance_scale: three",
             ["'three' (text), expected a number"],
         ),
-        (MANIFESTATION, "skip_ratio: 0.8", "skip_ratio: [0.6, 1.0]", ["editor.skip_ratio[1]", "less than 1"]),
-        (MANIFESTATION, "skip_ratio: 0.8", "mask_growth: [0, -1]", ["editor.mask_growth[1]", "-1"]),
+        (MANIFESTATION, "skip_ratio: 0.7", "skip_ratio: [0.6, 1.0]", ["editor.skip_ratio[1]", "less than 1"]),
+        (MANIFESTATION, "skip_ratio: 0.7", "mask_growth: [0, -1]", ["editor.mask_growth[1]", "-1"]),
         (MANIFESTATION, "name: radedit", "name: diffedt", ["Did you mean 'diffedit'"]),
         (
             MANIFESTATION,
@@ -112,7 +122,7 @@ def test_population_is_the_paper_s():
         (MANIFESTATION, "sham: true", "sham: 1", ["controls.sham", "true or false"]),
         (
             MANIFESTATION,
-            "specificity, auroc]",
+            "specificity, auroc, auprc, brier, ece]",
             "dice]",
             ["'dice'", "does not measure a classification", "expected some of accuracy"],
         ),
