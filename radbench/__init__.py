@@ -11,7 +11,7 @@ The data go one way::
                                                                                              |
     models_under_test/*.yaml -> specs -> models -----------------> audit <-------------------+
                                                                      |  metrics
-                                              AuditResult -> gates -> reporting (HTML, JSON, CSV, JUnit, Markdown), exit code
+                                              AuditResult -> gates -> reporting (HTML, CSV, JUnit, ...), exit code
 
 A room imports only rooms on floors below its own (held by import-linter, see ``pyproject.toml``):
 

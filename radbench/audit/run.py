@@ -37,7 +37,7 @@ from radbench.audit.verdict import DEFAULT_MAX_DROP
 from radbench.data.cohort import Cohort
 from radbench.metrics.bootstrap import Draws, draw_patients
 from radbench.models.base import ModelUnderTest
-from radbench.models.cache import CachedModel
+from radbench.models.cache import remembered
 from radbench.models.device import device_kind
 from radbench.specs import ShiftSpec
 
@@ -197,11 +197,11 @@ def _run(
     """Return the outcomes of each model, its own first and then its further runs' (which see no doses)."""
     arms = scene.arms()
     sound = [model for model in models if model.spec.name not in refused]
-    shown_main = show([CachedModel(model, cache, kind) for model in sound], arms, measure.read)
+    shown_main = show([remembered(model, cache, kind) for model in sound], arms, measure.read)
     main = dict(refused) | {model.spec.name: out for model, out in zip(sound, shown_main, strict=True)}
     arms.pop("dose", None)
     others = [(model.spec.name, run) for model in sound for run in further.get(model.spec.name, ())]
-    rest = show([CachedModel(run, cache, kind) for _, run in others], arms, measure.read)
+    rest = show([remembered(run, cache, kind) for _, run in others], arms, measure.read)
     shown = [(name, outcome) for (name, _), outcome in zip(others, rest, strict=True)]
     return [
         [main[model.spec.name], *(other for name, other in shown if name == model.spec.name)]

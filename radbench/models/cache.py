@@ -17,6 +17,7 @@ from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs import ModelSpec
 
 CACHE_VERSION: Final = 3
+_ASKED_ANEW: Final = ("openinference",)
 _RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     "timm": ("torch", "timm"),
     "smp": ("torch", "timm", "segmentation-models-pytorch"),
@@ -81,6 +82,17 @@ class CachedModel:
             missing = {key: image for key, image in zip(keys, images, strict=True) if key not in memory}
             memory.add(list(missing), self.model.predict(list(missing.values())))
         return memory.recall(keys)
+
+
+def remembered(model: ModelUnderTest, cache: Path, device: str = "cpu") -> ModelUnderTest:
+    """Return the model with its predictions kept; a server is asked every time, because what it runs may change.
+
+    Args:
+        model: the model.
+        cache: as in ``CachedModel``.
+        device: as in ``CachedModel``.
+    """
+    return model if model.spec.format in _ASKED_ANEW else CachedModel(model, cache, device)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

@@ -87,7 +87,7 @@ def _audited(
     """Return the gated result; the first cache is the edits', the second the model's."""
     console = Console(file=io.StringIO())
     testset = run.build_set(opened, options, caches[0], console)
-    checked = preflights(opened, caches[1], console)
+    checked = preflights(opened, caches[1], console, options.device)
     measured = run.audit(opened, options, testset, caches[1], console, checked)
     result = gate.hold(measured)
     result = with_unmet(result, gate.unmet([result]))

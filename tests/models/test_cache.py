@@ -9,7 +9,7 @@ import pytest
 
 from radbench.errors import UsageError
 from radbench.models.base import Prediction
-from radbench.models.cache import CachedModel, image_sha256
+from radbench.models.cache import CachedModel, image_sha256, remembered
 from radbench.specs import InputContract
 
 
@@ -117,3 +117,10 @@ def test_a_cache_that_cannot_be_written_is_a_usage_error(tmp_path):
 def test_the_hash_knows_the_shape():
     flat = np.zeros((2, 8), np.uint8)
     assert image_sha256(flat) != image_sha256(flat.reshape(4, 4))
+
+
+def test_a_server_is_asked_every_time(tmp_path):
+    server, file = Counting(), Counting()
+    server.spec.format = "openinference"
+    assert remembered(server, tmp_path) is server
+    assert isinstance(remembered(file, tmp_path), CachedModel)

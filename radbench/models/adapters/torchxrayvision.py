@@ -229,6 +229,6 @@ def _scored(network: "nn.Module", points: "torch.Tensor | None") -> "nn.Module":
 def _library() -> Any:
     """Return torchxrayvision, whose import would silence every warning of the process."""
     with warnings.catch_warnings():
-        import torchxrayvision # has no type information
+        import torchxrayvision  # has no type information
 
     return torchxrayvision

@@ -140,6 +140,16 @@ class IsolatedModel:
         known = [each for each in maps if each is not None]
         return np.concatenate(known) if known and len(known) == len(maps) else None
 
+    @property
+    def rows(self) -> int:
+        """Images that the model takes at once, once a process has started; 0 for any number, or not known yet."""
+        return 0 if self._client is None else self._client.rows
+
+    def notes(self) -> list[str]:
+        """Return what in the vendor's files speaks against the declaration; nothing of theirs is run for it."""
+        notes = getattr(self._adapter, "notes", None)
+        return [] if notes is None else list(notes())
+
     def close(self) -> None:
         """End the process, if there is one."""
         if self._client is not None:

@@ -108,6 +108,8 @@ def environment(folder: str, device: str, *, network: bool) -> dict[str, str]:
     found |= {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
     # threads that wait asleep: on a machine with fewer free cores, waiting awake costs many times the work itself
     found["OMP_WAIT_POLICY"] = "PASSIVE"
+    # one way through a matrix product, wherever in a batch a row stands: without it, last bits depend on the place
+    found["MKL_CBWR"] = "AVX2,STRICT"
     found |= {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     found |= dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1")
     if device == "cpu":
