@@ -78,7 +78,8 @@ def _figures(estimate: Estimate | None) -> tuple[str, str, str]:
 
 
 def _judgement(result: AuditResult) -> Text:
-    kind = "sets the exit code" if result.gate else "the exit code is 0 without --max-drop"
+    asked = "sets the exit code" if result.gate else "no gate was asked for"
+    kind = f"{asked}: {result.exit_code}"
     rule = f"accepted drop {result.max_drop:g}, judged on the bound of the interval; {kind}"
     return Text.assemble("Overall ", (result.verdict.value, STYLES[result.verdict]), f" ({rule})")
 
