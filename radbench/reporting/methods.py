@@ -46,7 +46,8 @@ def _is_phantom(result: AuditResult) -> bool:
 def _edits(result: AuditResult) -> str:
     shift, testset = result.shift, result.testset
     editor = shift.editor
-    settings = [f"{plain(name)} {value:g}" for name, value in editor.items() if _is_number(value)]
+    main = {name: value[0] if isinstance(value, list) and value else value for name, value in editor.items()}
+    settings = [f"{plain(name)} {value:g}" for name, value in main.items() if _is_number(value)]
     prompts = listed([_scenario(scenario) for scenario in shift.scenarios])
     lost = f"{testset.rejected} were rejected by the declared quality filter and {testset.failed} failed"
     return (
