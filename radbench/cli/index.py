@@ -16,7 +16,7 @@ from radbench.audit.verdict import DEFAULT_MAX_DROP
 from radbench.cli import run
 from radbench.cli.choices import fits
 from radbench.cli.gated import Gate, ci_files, exit_code, open_gate, print_gates
-from radbench.cli.summary import STYLES, print_summary
+from radbench.cli.summary import STYLES, number, print_summary
 from radbench.declared import model_path
 from radbench.errors import UsageError
 from radbench.reporting.identity import deidentified
@@ -212,7 +212,7 @@ def _print(console: Console, index: Index) -> None:
     for shift in index.shifts:
         for model in shift.models:
             role = " (control)" if model.role == "control" else ""
-            drop = "-" if model.drop is None or model.drop.value is None else f"{model.drop.value:.3f}"
+            drop = "-" if model.drop is None or model.drop.value is None else number(model.drop.value)
             verdict = Text(model.verdict.value, style=STYLES[model.verdict])
             table.add_row(Text(shift.name), Text(model.name + role), verdict, drop)
         if not shift.models:

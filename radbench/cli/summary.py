@@ -71,10 +71,15 @@ def _add(table: Table, model: ModelResult, primary: str) -> None:
 def _figures(estimate: Estimate | None) -> tuple[str, str, str]:
     if estimate is None:
         return "", "", ""
-    value = "-" if estimate.value is None else f"{estimate.value:.3f}"
+    value = "-" if estimate.value is None else number(estimate.value)
     if estimate.low is None or estimate.high is None:
         return str(estimate.n), value, "-"
-    return str(estimate.n), value, f"{estimate.low:.3f} to {estimate.high:.3f}"
+    return str(estimate.n), value, f"{number(estimate.low)} to {number(estimate.high)}"
+
+
+def number(value: float) -> str:
+    """Return a figure with three decimals; what rounds to nothing is 0.000, never -0.000."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def _judgement(result: AuditResult) -> Text:

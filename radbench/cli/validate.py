@@ -14,6 +14,7 @@ from rich.table import Table
 from radbench.audit.agreement import Agreement, AgreementRow, agreement
 from radbench.cli.bare import stress_only
 from radbench.cli.run import OUT, Job, RunOptions, audit, build_set, declare, open_job, say, settle
+from radbench.cli.summary import number
 from radbench.errors import UsageError
 from radbench.reporting.outputs import write_files
 
@@ -89,7 +90,7 @@ def _print(console: Console, found: Agreement) -> None:
     for heading in ("Seed", "n", "Predicted", "True", "Error"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.rows:
-        figures = (f"{row.predicted:.3f}", f"{row.true:.3f}", f"{row.error:+.3f}")
+        figures = (number(row.predicted), number(row.true), f"{round(row.error, 3) + 0.0:+.3f}")
         table.add_row(row.shift, row.model, str(row.seed), str(row.n), *figures)
     console.print(table)
     for part in found.summaries:

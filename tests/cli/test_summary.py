@@ -15,7 +15,7 @@ from radbench.audit.result import (
     TestSetSummary,
     Verdict,
 )
-from radbench.cli.summary import print_summary
+from radbench.cli.summary import number, print_summary
 
 
 def estimate(value):
@@ -103,3 +103,12 @@ def test_a_segmentation_is_summed_up_by_its_dice():
     print_summary(Console(file=text, width=80), found.model_copy(update=changes))
     assert "A shift: Dice" in text.getvalue()
     assert "0.912" in text.getvalue()
+
+
+def test_nothing_is_never_less_than_nothing():
+    assert [number(value) for value in (-0.0001, 0.0, -0.0006, 0.12345)] == [
+        "0.000",
+        "0.000",
+        "-0.001",
+        "0.123",
+    ]
