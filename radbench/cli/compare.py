@@ -128,13 +128,13 @@ def _studies(opened: Opened, sets: "dict[str, TestSet]") -> list[EditedStudy]:
     shared = [key for key in by_study[0] if all(key in records for records in by_study)][:SHOWN]
     studies = {study.study_id: study for study in opened.cohort.studies}
     found = []
-    for key in shared:
+    for number, key in enumerate(shared, 1):
         record, study = by_study[0][key], studies[key[0]]
         known = opened.cohort.truth_known
         after = (record.labels_after, record.attributes_after)
         found.append(
             EditedStudy(
-                study.study_id,
+                f"case-{number:03d}",
                 opened.cohort.image(study),
                 opened.cohort.counterfactual(study, *after) if known else None,
                 {name: sets[name].image(records[key]) for name, records in zip(sets, by_study, strict=True)},

@@ -10,10 +10,11 @@ from typing import Final
 from radbench.audit.editors import RETAINED, EditorComparison, EditorRow
 from radbench.audit.result import Estimate
 from radbench.declared import reports_dir
+from radbench.reporting.gallery import case_name
 from radbench.reporting.images import Gray, data_uri, fit, stamp
 from radbench.reporting.outputs import write_files
 from radbench.reporting.page import render
-from radbench.reporting.words import Shown, Unit, metric_name, metric_unit, number, show
+from radbench.reporting.words import Shown, Unit, capital, metric_name, metric_unit, number, show
 
 EDITORS_JSON, EDITORS_TABLE, EDITORS_PAGE = "editors.json", "editors.csv", "editors.html"
 TEMPLATE = "editors.html.j2"
@@ -31,7 +32,10 @@ FIGURES: Final[tuple[tuple[str, str, Unit], ...]] = (
 
 @dataclass(frozen=True)
 class EditedStudy:
-    """One study as every editor left it: ``uint8 [H, W]`` each; ``truth`` None where it is not known."""
+    """One study as every editor left it: ``uint8 [H, W]`` each; ``truth`` None where it is not known.
+
+    ``study_id`` is what the page calls it: a running number, such as ``case-001``, names no patient.
+    """
 
     study_id: str
     original: Gray
@@ -133,4 +137,4 @@ def _study(study: EditedStudy) -> tuple[str, list[_Picture]]:
     for editor, image in study.edited.items():
         alt = f"{study.study_id} edited by {editor}, synthetic"
         pictures.append(_Picture(editor, alt, data_uri(stamp(fit(image)))))
-    return study.study_id, pictures
+    return capital(case_name(study.study_id)), pictures

@@ -58,6 +58,7 @@ class IndexShift(Strict):
     reason: str = ""
     instrument: Instrument | None = None
     primary: Primary | None = None
+    max_drop: float | None = None
     studies: int = 0
     edited: int = 0
     report: str | None = None
@@ -107,6 +108,7 @@ def summarise(result: AuditResult, folder: str) -> IndexShift:
         verdict=result.verdict,
         instrument=result.instrument,
         primary=result.primary,
+        max_drop=result.max_drop,
         studies=result.cohort.studies,
         edited=result.testset.ok,
         report=f"{folder}/{REPORT}",
@@ -169,9 +171,7 @@ def render_index(index: Index, folder: Path | None = None) -> bytes:
         headline=_headline(index),
         shifts=[_view(shift) for shift in index.shifts],
         gates=[(rule.shift, gate_row(rule)) for rule in _gates(index)],
-        limits=" or ".join(
-            f"{fall(index.max_drop, name)} of {metric_name(name)}" for name in _primaries(index)
-        ),
+        limits=_limits(index),
     )
 
 
@@ -179,9 +179,14 @@ def _gates(index: Index) -> list[GateResult]:
     return [*(rule for shift in index.shifts for rule in shift.gates), *index.unmet]
 
 
-def _primaries(index: Index) -> list[Primary]:
-    found = dict.fromkeys(shift.primary for shift in index.shifts if shift.primary is not None)
-    return list(found) or ["accuracy"]
+def _limits(index: Index) -> str:
+    """Return the largest falls that the shifts accept, each once; the run's own where no shift was run."""
+    known = [(shift.max_drop, shift.primary) for shift in index.shifts if shift.max_drop is not None]
+    found = [f"{fall(most, name)} of {metric_name(name)}" for most, name in known if name is not None]
+    return (
+        " or ".join(dict.fromkeys(found))
+        or f"{fall(index.max_drop, 'accuracy')} of {metric_name('accuracy')}"
+    )
 
 
 def _model(model: ModelResult, primary: str) -> IndexModel:

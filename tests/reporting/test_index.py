@@ -36,6 +36,13 @@ def test_the_page_leads_to_each_report_and_to_nothing_else(result):
         assert phrase in words.replace("FAIL:", "FAIL :"), phrase
 
 
+def test_each_shift_s_own_limit_is_said(result):
+    first, second, gone = shifts(result)
+    second = second.model_copy(update={"max_drop": 0.03})
+    text = render_index(make_index([first, second, gone], gate=False, **SETTINGS)).decode()
+    assert "each shift's own limit, 10 points of accuracy or 0.03 of Dice" in text.replace("&#39;", "'")
+
+
 @pytest.mark.parametrize("gate", [True, False])
 def test_what_was_not_run_is_no_pass(result, gate):
     passed = summarise(result.model_copy(update={"verdict": Verdict.PASS}), "a")
