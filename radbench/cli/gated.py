@@ -160,11 +160,6 @@ def _scenarios(shift: ShiftSpec) -> list[str]:
     return [scenario.name for scenario in shift.scenarios]
 
 
-def light(result: AuditResult) -> AuditResult:
-    """Return a result without its cases, which a run of many shifts need not keep for ``ci_files``."""
-    return result.model_copy(update={"cases": []})
-
-
 def ci_files(results: Sequence[AuditResult], rules: Sequence[GateResult] = ()) -> dict[str, bytes]:
     """Return ``junit.xml`` and ``summary.md`` of a run.
 

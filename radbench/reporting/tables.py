@@ -87,11 +87,6 @@ def safe_cell(cell: Any) -> Any:
     return f"'{words}" if words[:1] in {"=", "+", "-", "@", "\t"} else words
 
 
-def metrics_csv(result: AuditResult) -> bytes:
-    """Return ``metrics.csv``: model, shift, scenario, arm, metric, n, value, low, high."""
-    return table(COLUMNS, result.to_rows())
-
-
 def _three(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
     return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
 

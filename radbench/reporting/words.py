@@ -166,11 +166,6 @@ def fall_unit(primary: str) -> Unit:
     return "points" if primary in _SHARES else "ratio"
 
 
-def change_unit(name: str) -> Unit:
-    """Return the unit of a metric's change, after minus before."""
-    return "score" if name in (*_SHARES, *_RATIOS) else "more_pixels"
-
-
 def fall(value: float, primary: str) -> str:
     """Return a fall of the primary metric without an interval, as ``10 points`` or ``0.05``."""
     return f"{100 * value:g} points" if primary in _SHARES else f"{value:g}"

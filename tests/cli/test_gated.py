@@ -18,7 +18,7 @@ from radbench.audit.result import (
     TestSetSummary,
     Verdict,
 )
-from radbench.cli.gated import CI_FILES, ci_files, exit_code, light, open_gate, print_gates
+from radbench.cli.gated import CI_FILES, ci_files, exit_code, open_gate, print_gates
 from radbench.declared import shift_path
 from radbench.errors import UsageError
 from radbench.specs import GatesSpec, load_shift
@@ -154,7 +154,7 @@ def test_a_rule_that_nothing_was_run_for_is_no_pass(tmp_path):
     )
     left = gate.unmet([result()])
     assert exit_code([0], left) == 4
-    assert set(ci_files([light(result())], left)) == set(CI_FILES)
+    assert set(ci_files([result()], left)) == set(CI_FILES)
     assert b"'population' was not run" in ci_files([result()], left)["junit.xml"]
 
 
