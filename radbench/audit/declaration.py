@@ -12,6 +12,9 @@ from radbench.specs import ModelSpec
 if TYPE_CHECKING:
     from radbench.models.finding import Finding as Found
 
+FORCED = "It breaks its own contract and was audited because that was asked for: believe the preflight first."
+"""What stands beside a forced model's verdict, whatever that is."""
+
 
 def declared_fields(spec: ModelSpec) -> dict[str, Any]:
     """Return the fields of ``ModelResult`` that come from the declaration alone."""

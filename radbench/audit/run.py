@@ -12,7 +12,7 @@ from radbench.audit.cases import case_rows
 from radbench.audit.checkpoints import summarise_runs
 from radbench.audit.classification import ClassificationMeasure
 from radbench.audit.comparisons import compare_models
-from radbench.audit.declaration import as_findings, refusals
+from radbench.audit.declaration import FORCED, as_findings, refusals
 from radbench.audit.edits import edit_quality
 from radbench.audit.instrument import (
     asks_for_sham,
@@ -163,12 +163,15 @@ def _result(
     findings = as_findings(preflight.get(name, ()))
     runs = [model, *further.get(name, ())] if outcome.failure != "refused" else []
     broken = any(finding.level == "failure" for finding in findings)
+    result = model_result(scene, model, outcome, measure, allowed)
+    is_forced = broken and name in forced
     own = {
         "preflight": findings,
-        "forced": broken and name in forced,
+        "forced": is_forced,
+        "reason": f"{result.reason} {FORCED}" if is_forced else result.reason,
         "checkpoints": summarise_runs(runs, shown, measure),
     }
-    return model_result(scene, model, outcome, measure, allowed).model_copy(update=own)
+    return result.model_copy(update=own)
 
 
 def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:

@@ -47,6 +47,10 @@ def print_summary(console: Console, result: AuditResult) -> None:
     console.print(_judgement(result), highlight=False, soft_wrap=True)
     if result.instrument is not None:
         console.print(_of_instrument(result), highlight=False, soft_wrap=True)
+    for model in result.models:
+        if model.forced:
+            line = Text.assemble(("Forced ", "bold yellow"), f"{model.name}: {model.reason}")
+            console.print(line, highlight=False, soft_wrap=True)
 
 
 def _add(table: Table, model: ModelResult, primary: str) -> None:

@@ -72,11 +72,14 @@ def _section(result: AuditResult) -> list[str]:
     blocks.append(_models(result))
     if result.gates:
         blocks += ["**Gates**", _gates(result.gates), *_reasons(result.gates)]
+        blocks += _list(
+            f"{code(model.name)}: {text(model.reason)}" for model in result.models if model.forced
+        )
     else:
         blocks += _list(
             f"{model.verdict.value}, {code(model.name)}: {text(model.error or model.reason)}"
             for model in result.models
-            if model.verdict is not Verdict.PASS and model.role == "model"
+            if (model.verdict is not Verdict.PASS or model.forced) and model.role == "model"
         )
     if result.instrument is not None:
         instrument = result.instrument

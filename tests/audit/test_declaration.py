@@ -3,7 +3,7 @@
 import pytest
 from audit_world import Cohort, audit, biased, robust, shift
 
-from radbench.audit.declaration import source_name
+from radbench.audit.declaration import FORCED, source_name
 from radbench.audit.result import Verdict
 from radbench.models.base import ModelFailureError
 from radbench.models.finding import Finding
@@ -69,7 +69,8 @@ def test_a_forced_model_is_audited_and_says_so(tmp_path):
     )
     forced, plain = result.models
     assert (forced.forced, forced.error, forced.preflight[0].level) == (True, None, "failure")
-    assert plain.forced is False
+    assert forced.reason.endswith(FORCED), "no reader of the verdict may miss it"
+    assert plain.forced is False and FORCED not in plain.reason
     assert forced.arms["real"].n == 40
 
 

@@ -112,3 +112,15 @@ def test_nothing_is_never_less_than_nothing():
         "-0.001",
         "0.123",
     ]
+
+
+def test_a_forced_model_is_said_to_be_one():
+    plain = result()
+    models = [model.model_copy(update={"forced": True}) for model in plain.models]
+    forced = plain.model_copy(update={"models": models})
+    texts = []
+    for one in (plain, forced):
+        stream = io.StringIO()
+        print_summary(Console(file=stream, width=200), one)
+        texts.append(stream.getvalue())
+    assert [text.count("Forced ") for text in texts] == [0, len(models)]

@@ -57,6 +57,18 @@ def test_without_gates_the_models_are_shown_with_their_figures(make_result):
     assert "no clinical evidence" in found
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_forced_model_is_named_even_where_it_passes(make_result, held):
+    result = make_result()
+    models = [
+        model.model_copy(update={"forced": True, "reason": "Forced it was."}) for model in result.models
+    ]
+    result = result.model_copy(update={"models": models})
+    found = markdown(gated(result, rules({"measure": "kept", "min": 50})) if held else result)
+    assert {model.verdict for model in models} == {Verdict.FAIL, Verdict.PASS}
+    assert all(f"`{model.name}`: Forced it was." in found for model in models)
+
+
 def test_gates_are_a_table_and_what_does_not_pass_says_why(make_result):
     spec = rules(
         {"measure": "kept", "min": 50, "why": "fewer decide nothing"}, {"measure": "drop", "max": 0.1}
