@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from radbench.data.cohort import GrayImage, Mask, Study, unknown_mask
+from radbench.data.cohort import GrayImage, Mask, Pixels, Study, unknown_mask
+from radbench.data.framing import Framing
 from radbench.data.geometry import Geometry
 from radbench.data.images import image_shape, read_pixels
 from radbench.data.manifest import Entry, read_manifest
@@ -18,9 +19,10 @@ DEFAULT_IMAGE_SIZE = 128
 
 
 class FolderCohort:
-    """Studies on disk, brought to one size: short side to ``image_size``, centre crop, per-image min-max.
+    """Studies on disk: films as they were stored, and their squares of ``image_size`` pixels.
 
-    Images and masks of a study go through the same geometry; ``geometry`` gives it, to undo it.
+    A square is made as in the paper: short side to ``image_size``, centre crop, the crop's own range to 0 to 255.
+    Images and masks of a study go through the same geometry; ``framing`` gives it, to undo it.
     """
 
     truth_known = False
@@ -31,6 +33,7 @@ class FolderCohort:
         self.manifest = manifest
         self._entries = {entry.study.study_id: entry for entry in entries}
         self._studies = tuple(entry.study for entry in entries)
+        self._film = lru_cache(maxsize=4)(self._read)
 
     @property
     def studies(self) -> Sequence[Study]:
@@ -54,17 +57,26 @@ class FolderCohort:
         ]
         return hashlib.sha256(canonical_json({"image_size": self.image_size, "rows": rows})).hexdigest()
 
-    def geometry(self, study: Study) -> Geometry:
-        """The way of the study's pixels into the square, and back."""
-        return Geometry(*image_shape(self._entry(study).image), self.image_size)
+    def film(self, study: Study) -> Pixels:
+        """The film as it was stored, ``uint8`` or ``uint16 [H, W]``; a corrupt file is a ``UsageError``."""
+        self._entry(study)
+        return self._film(study.study_id)
+
+    def framing(self, study: Study) -> Framing:
+        """The way of the study's film into the square, and back."""
+        return Framing.of(self.film(study), self.image_size)
 
     def image(self, study: Study) -> GrayImage:
         """``uint8 [image_size, image_size]``; a corrupt file is a ``UsageError``."""
-        pixels = read_pixels(self._entry(study).image)
-        return Geometry(pixels.shape[0], pixels.shape[1], self.image_size).image(pixels)
+        return self.framing(study).square(self.film(study))
 
     def mask(self, study: Study, name: str) -> Mask:
         """``bool [image_size, image_size]``; unknown, or of another size than its image: ``UsageError``."""
+        mask = self.native_mask(study, name)
+        return Geometry(mask.shape[0], mask.shape[1], self.image_size).mask(mask)
+
+    def native_mask(self, study: Study, name: str) -> Mask:
+        """``bool [H, W]`` of the film's size; unknown, or of another size than its film: ``UsageError``."""
         entry = self._entry(study)
         if name not in entry.masks:
             raise unknown_mask(self.name, study.study_id, name, sorted(entry.masks))
@@ -77,7 +89,12 @@ class FolderCohort:
                 f"{values.shape[0]} x {values.shape[1]} pixels (height x width) "
                 f"and its image {entry.image} has {height} x {width}; make them the same size."
             )
-        return Geometry(height, width, self.image_size).mask(values)
+        return values
+
+    def spacing(self, study: Study) -> tuple[float, float] | None:
+        """None: what millimetres a pixel has is not known."""
+        del study
+        return None
 
     def counterfactual(
         self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
@@ -85,6 +102,9 @@ class FolderCohort:
         """None: nobody knows how a real patient would look otherwise."""
         del study, labels, attributes
         return None
+
+    def _read(self, study_id: str) -> Pixels:
+        return read_pixels(self._entries[study_id].image)
 
     def _entry(self, study: Study) -> Entry:
         if study.study_id not in self._entries:
@@ -104,7 +124,7 @@ def open_folder_cohort(
 
     Args:
         reference: the folder; a relative one is taken from the current folder.
-        image_size: side of the square that every image is brought to, in pixels.
+        image_size: side of the squares that are edited, in pixels.
         split: keep the rows of this split; ignored by a manifest without a ``split`` column.
         size: at most this many studies, drawn by ``seed`` so that a smaller draw is a part of a larger one.
         seed: seed of the draw.

@@ -65,12 +65,14 @@ class SourceSpec(Base):
         split: The split that is drawn.
         size: Number of studies.
         seed: Seed of the draw.
+        image_size: Side of the squares that are edited, in pixels; None for the size that the bundle was made for.
     """
 
     cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|folder:.+)$")]
     split: Name = "test"
     size: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    image_size: Annotated[int, Field(ge=32, le=4096)] | None = None
 
 
 class ShiftSpec(Base):
@@ -85,6 +87,8 @@ class ShiftSpec(Base):
         target: The label that the models predict; in a segmentation, the mask that they draw.
         source: The cohort.
         bundle: ``phantom`` for the embedded diffusion bundle, a bundle's folder, or the YAML of an assembly.
+        composite: What the models see. ``native``: every film as it was stored, an edit put back into it at full size.
+            ``square``: the squares that are edited, in every arm, as in the paper.
         scenarios: The edits.
         limit: Most images that are edited for the stress set, unless a run asks for another number; None for
             every study that a scenario selects. Controls come on top.
@@ -109,6 +113,7 @@ class ShiftSpec(Base):
     target: Name
     source: SourceSpec
     bundle: Text = "phantom"
+    composite: Literal["native", "square"] = "native"
     scenarios: list[Scenario] = Field(min_length=1)
     limit: Annotated[int, Field(ge=1)] | None = None
     editor: EditorSpec = EditorSpec()

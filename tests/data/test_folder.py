@@ -136,4 +136,4 @@ def test_real_radiographs_come_through_the_geometry(tmp_path):
         image = cohort.image(study)
         assert image.shape == (128, 128)
         assert (image.min(), image.max()) == (0, 255)
-        assert cohort.geometry(study).undo_mask(image > 100).shape == image_shape(path)
+        assert cohort.framing(study).undo_mask(image > 100).shape == image_shape(path)
