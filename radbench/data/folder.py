@@ -6,9 +6,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from radbench.data.cohort import GrayImage, Mask, Pixels, Study, unknown_mask
+from radbench.data.films import Film, film_shape, read_film
 from radbench.data.framing import Framing
 from radbench.data.geometry import Geometry
-from radbench.data.images import image_shape, read_pixels
 from radbench.data.manifest import Entry, read_manifest
 from radbench.data.masks import as_bool
 from radbench.errors import UsageError
@@ -59,6 +59,10 @@ class FolderCohort:
 
     def film(self, study: Study) -> Pixels:
         """The film as it was stored, ``uint8`` or ``uint16 [H, W]``; a corrupt file is a ``UsageError``."""
+        return self.read(study).pixels
+
+    def read(self, study: Study) -> Film:
+        """The film with what its header says and what was done to it."""
         self._entry(study)
         return self._film(study.study_id)
 
@@ -81,8 +85,8 @@ class FolderCohort:
         if name not in entry.masks:
             raise unknown_mask(self.name, study.study_id, name, sorted(entry.masks))
         path = entry.masks[name]
-        values = as_bool(read_pixels(path), f"the mask {path}")
-        height, width = image_shape(entry.image)
+        values = as_bool(read_film(path).pixels, f"the mask {path}")
+        height, width = film_shape(entry.image)
         if values.shape != (height, width):
             raise UsageError(
                 f"{self.manifest}, row {entry.row}: the mask {path} has "
@@ -92,9 +96,8 @@ class FolderCohort:
         return values
 
     def spacing(self, study: Study) -> tuple[float, float] | None:
-        """None: what millimetres a pixel has is not known."""
-        del study
-        return None
+        """Millimetres a pixel of the film, as its header says; None where it does not."""
+        return self.read(study).spacing
 
     def counterfactual(
         self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
@@ -103,8 +106,8 @@ class FolderCohort:
         del study, labels, attributes
         return None
 
-    def _read(self, study_id: str) -> Pixels:
-        return read_pixels(self._entries[study_id].image)
+    def _read(self, study_id: str) -> Film:
+        return read_film(self._entries[study_id].image)
 
     def _entry(self, study: Study) -> Entry:
         if study.study_id not in self._entries:
