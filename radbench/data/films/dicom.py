@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.data.cohort import Pixels
-from radbench.data.films.film import Film, full_depth, luminance, own_range, sixteen
+from radbench.data.films.film import Film, full_depth, inverted, luminance, own_range, sixteen
 from radbench.errors import UsageError
 
 _RADIOGRAPHS: Final = ("CR", "DX", "RG", "DR", "RF", "XA", "SC", "OT", "MG", "PX", "")
@@ -46,9 +46,10 @@ def read_dicom(path: Path, *, force: bool = False) -> Film:
     counted = _counted(data, stored)
     pixels, said, warnings = _shown(data, stored, counted)
     if _inverted(data):
-        pixels, said = np.iinfo(pixels.dtype).max - pixels, (*said, "inverted (MONOCHROME1)")
+        pixels, said = inverted(pixels), (*said, "inverted (MONOCHROME1)")
     if counted is not None and not counted.all():
-        pixels = np.where(counted, pixels, 0).astype(pixels.dtype)
+        pixels = pixels.copy()
+        pixels[~counted] = 0
         said = (*said, f"{int((~counted).sum())} pixels of padding set to black")
     return _film(data, pixels, said, done, warnings)
 
@@ -190,7 +191,7 @@ def _film(
     if (age := _AGE.fullmatch(str(data.get("PatientAge", "") or "").strip())) is not None:
         years = int(age[1]) * _YEARS[age[2]]
         known["patient_age"] = int(years) if age[2] == "Y" else round(years, 3)
-    return Film(np.ascontiguousarray(pixels), spacing, known, ("DICOM", *done, *said, *of), warnings)
+    return Film(pixels.copy(), spacing, known, ("DICOM", *done, *said, *of), warnings)
 
 
 def _spacing(data: Any) -> tuple[tuple[float, float] | None, tuple[str, ...]]:

@@ -85,4 +85,12 @@ def own_range(
 
 def sixteen(shares: npt.NDArray[Any]) -> Pixels:
     """Return shares of white, 0 to 1, as ``uint16``."""
-    return np.rint(np.clip(shares, 0.0, 1.0) * 65535).astype(np.uint16)
+    pixels: npt.NDArray[np.uint16] = np.rint(np.clip(shares, 0.0, 1.0) * 65535).astype(np.uint16)
+    return pixels
+
+
+def inverted(pixels: Pixels) -> Pixels:
+    """Return the negative: white minus every value, in the same type."""
+    white = np.iinfo(pixels.dtype).max
+    negative: Pixels = np.subtract(white, pixels, dtype=pixels.dtype)
+    return negative

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from radbench.data.cohort import Pixels
 from radbench.data.films.film import Film, full_depth, luminance, own_range, sixteen
+from radbench.data.films.film import inverted as negative
 from radbench.errors import UsageError
 
 MAGIC: Final = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -78,6 +80,8 @@ def _number(tags: Any, name: str, default: int) -> int:
 
 def _film(values: Any, declared: int, done: tuple[str, ...], *, inverted: bool) -> Film:
     warnings: tuple[str, ...] = ()
+    said: tuple[str, ...]
+    pixels: Pixels
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * np.uint8(255)
     if values.dtype.kind == "f":
@@ -108,5 +112,5 @@ def _film(values: Any, declared: int, done: tuple[str, ...], *, inverted: bool) 
         bits = (declared + 1).bit_length() - 1 if declared > 0 and (declared + 1) & declared == 0 else None
         pixels, said = full_depth(values.astype(np.int64), bits if bits and bits < 16 else None)
     if inverted:
-        pixels, said = np.iinfo(pixels.dtype).max - pixels, (*said, "inverted (stored with white as 0)")
-    return Film(np.ascontiguousarray(pixels), provenance=(*done, *said), warnings=warnings)
+        pixels, said = negative(pixels), (*said, "inverted (stored with white as 0)")
+    return Film(pixels.copy(), provenance=(*done, *said), warnings=warnings)
