@@ -30,7 +30,13 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
             size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
         folder = shift.resolve(source.cohort.removeprefix(_FOLDER))
         return open_folder_cohort(
-            folder, image_size=size, split=source.split, size=source.size, seed=source.seed
+            folder,
+            image_size=size,
+            split=source.split,
+            size=source.size,
+            seed=source.seed,
+            columns=source.columns,
+            uncertain=source.labels.uncertain,
         )
     from radbench.phantom.cohort import build_cohort
 

@@ -9,13 +9,14 @@ from radbench.data.cohort import GrayImage, Mask, Pixels, Study, unknown_mask
 from radbench.data.films import Film, film_shape, read_film
 from radbench.data.framing import Framing
 from radbench.data.geometry import Geometry
-from radbench.data.manifest import Entry, read_manifest
-from radbench.data.masks import as_bool
+from radbench.data.manifest import Entry, Uncertain, read_manifest
+from radbench.data.masks import MaskReference, read_mask
 from radbench.errors import UsageError
 from radbench.runtime import canonical_json, sha256_file
 
 PREFIX = "folder:"
 DEFAULT_IMAGE_SIZE = 128
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
 
 
 class FolderCohort:
@@ -51,7 +52,7 @@ class FolderCohort:
                 "attributes": dict(entry.study.attributes),
                 "report": entry.study.report,
                 "image": sha256_file(entry.image),
-                "masks": {name: sha256_file(path) for name, path in entry.masks.items()},
+                "masks": {name: _mask_digest(reference) for name, reference in entry.masks.items()},
             }
             for entry in self._entries.values()
         ]
@@ -84,12 +85,12 @@ class FolderCohort:
         entry = self._entry(study)
         if name not in entry.masks:
             raise unknown_mask(self.name, study.study_id, name, sorted(entry.masks))
-        path = entry.masks[name]
-        values = as_bool(read_film(path).pixels, f"the mask {path}")
+        reference = entry.masks[name]
         height, width = film_shape(entry.image)
+        values = read_mask(reference, (height, width))
         if values.shape != (height, width):
             raise UsageError(
-                f"{self.manifest}, row {entry.row}: the mask {path} has "
+                f"{self.manifest}, row {entry.row}: the mask {reference.path or reference.text} has "
                 f"{values.shape[0]} x {values.shape[1]} pixels (height x width) "
                 f"and its image {entry.image} has {height} x {width}; make them the same size."
             )
@@ -122,6 +123,8 @@ def open_folder_cohort(
     split: str | None = None,
     size: int | None = None,
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
+    uncertain: Uncertain | None = None,
 ) -> FolderCohort:
     """Open ``folder:PATH`` (or just the path): a folder with a ``manifest.csv``, or the CSV file itself.
 
@@ -131,16 +134,25 @@ def open_folder_cohort(
         split: keep the rows of this split; ignored by a manifest without a ``split`` column.
         size: at most this many studies, drawn by ``seed`` so that a smaller draw is a part of a larger one.
         seed: seed of the draw.
+        columns: radbench's names of the manifest's columns to the table's own.
+        uncertain: what a label of -1 means; None: it is refused.
     """
     path = Path(str(reference).removeprefix(PREFIX)).expanduser()
-    manifest = path if path.suffix.lower() == ".csv" else path / "manifest.csv"
-    entries = _in_split(manifest, read_manifest(manifest), split)
+    manifest = path if path.suffix.lower() in _TABLES else path / "manifest.csv"
+    if not manifest.exists() and (path / "manifest.parquet").is_file():
+        manifest = path / "manifest.parquet"
+    entries = _in_split(manifest, read_manifest(manifest, columns, uncertain), split)
     if size is not None and size < len(entries):
         drawn = {
             entry.study.study_id for entry in sorted(entries, key=lambda entry: _rank(entry, seed))[:size]
         }
         entries = [entry for entry in entries if entry.study.study_id in drawn]
     return FolderCohort(manifest, entries, image_size)
+
+
+def _mask_digest(reference: MaskReference) -> list[str]:
+    """Return what decides a mask: the cell as it is written, and the bytes of its file."""
+    return [reference.text, "" if reference.path is None else sha256_file(reference.path)]
 
 
 def _in_split(manifest: Path, entries: list[Entry], split: str | None) -> list[Entry]:

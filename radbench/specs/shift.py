@@ -56,6 +56,16 @@ METRICS_OF: dict[str, tuple[str, ...]] = {
 """The metrics of each task."""
 
 
+class LabelsSpec(Base):
+    """What a manifest's labels mean beyond 0, 1 and blank.
+
+    Attributes:
+        uncertain: What -1 means (CheXpert's "uncertain"): unknown, 1 or 0; None: such a label is refused.
+    """
+
+    uncertain: Literal["ignore", "positive", "negative"] | None = None
+
+
 class SourceSpec(Base):
     """The cohort whose images are edited and whose test split is the real set.
 
@@ -65,6 +75,9 @@ class SourceSpec(Base):
         split: The split that is drawn.
         size: Number of studies.
         seed: Seed of the draw.
+        columns: radbench's names of a manifest's columns (``study_id``, ``label_pneumothorax``, ``mask_lungs``, ...) to
+            the table's own, so that it need not be rewritten.
+        labels: What labels beyond 0 and 1 mean.
         image_size: Side of the squares that are edited, in pixels; None for the size that the bundle was made for.
     """
 
@@ -72,6 +85,8 @@ class SourceSpec(Base):
     split: Name = "test"
     size: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    columns: dict[Text, Text] = Field(default_factory=dict)
+    labels: LabelsSpec = LabelsSpec()
     image_size: Annotated[int, Field(ge=32, le=4096)] | None = None
 
 
