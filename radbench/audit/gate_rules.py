@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from radbench.audit.baseline import Earlier
-from radbench.audit.basics import Estimate, Verdict
+from radbench.audit.basics import Estimate, Extreme, Verdict, Withheld
 from radbench.audit.gate_figures import kept, model_figure, placebo_share
 from radbench.audit.result import AuditResult, GateResult, ModelResult
 from radbench.errors import did_you_mean
@@ -119,8 +119,25 @@ def _of(
 def _verdict(rule: GateRule, figure: Estimate) -> tuple[Verdict, str]:
     if figure.value is None:
         return Verdict.NOT_RUN, f"Not measured: {figure.note or 'nothing was measured'}."
-    found = f"Measured {_number(rule, figure.value)}"
+    if figure.withheld is not None:
+        return _at_worst(rule, figure, figure.withheld)
     note = f" ({figure.note})" if figure.note else ""
+    return _of_limits(rule, f"Measured {_number(rule, figure.value)}", figure, note)
+
+
+def _at_worst(rule: GateRule, figure: Estimate, withheld: Withheld) -> tuple[Verdict, str]:
+    """Return the verdict on the end that lies nearer to the wrong side of the limit."""
+    ends = sorted((withheld.worst, withheld.best), key=lambda end: end.value)
+    end = ends[0] if rule.min is not None else ends[1]
+    found = (
+        f"Measured {_number(rule, float(figure.value or 0.0))} on the {figure.n} of {withheld.of} images that have an "
+        f"answer, and {_number(rule, end.value)} if the {withheld.n} withheld ones are answered in the worst way, "
+        f"which is judged"
+    )
+    return _of_limits(rule, found, end, "")
+
+
+def _of_limits(rule: GateRule, found: str, figure: Estimate | Extreme, note: str) -> tuple[Verdict, str]:
     if figure.low is None or figure.high is None:
         return Verdict.INCONCLUSIVE, f"{found} without an interval{note}, which decides nothing."
     wholly = "" if rule.measure == "kept" else "wholly "  # a count is known exactly

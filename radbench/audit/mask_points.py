@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from radbench.metrics.segmentation import Floats, Masks, mask_metrics
 from radbench.models.cache import versions
 from radbench.models.remembered import Remembered
 from radbench.runtime import canonical_json, sha256_bytes
+
+
+EMPTY_MASKS: Final = "a miss is the diagonal"
+"""What an empty mask means for a distance: in the key, so that figures of another reading are not found."""
 
 
 class MaskPoints:
@@ -52,7 +56,7 @@ class MaskPoints:
         return {name: np.array([_number(known[pair][name]) for pair in pairs], np.float64) for name in names}
 
     def _of(self, digest: str) -> Remembered:
-        key = sha256_bytes(canonical_json([self._versions, digest]))
+        key = sha256_bytes(canonical_json([self._versions, digest, EMPTY_MASKS]))
         return Remembered(self._folder / key[:2] / f"{key}.json")
 
 

@@ -99,8 +99,9 @@ class ArmResult(Strict):
         n: images.
         patients: their patients.
         positives: images with the target's label 1; None for a segmentation.
-        empty: images in which the model marked nothing at all; None for a classification. Such an image has
-            Dice 0 and no surface distance, unless there was nothing to mark.
+        empty: images in which the model marked nothing at all; None for a classification.
+        missed: images in which the model marked nothing where there was something, or the reverse: Dice 0, and the
+            image's diagonal for every distance; None for a classification (and in results of before).
         indeterminate: images that the model gave no answer for. Each counts as wrong in accuracy, sensitivity and
             specificity, and has no part in figures of the scores.
         metrics: keyed by name ("accuracy", "specificity", ... or "dice", "hausdorff_95", ...).
@@ -110,6 +111,7 @@ class ArmResult(Strict):
     patients: int
     positives: int | None = None
     empty: int | None = None
+    missed: int | None = None
     indeterminate: int = 0
     metrics: dict[str, Estimate]
 

@@ -29,11 +29,14 @@ Which of them is the paper's "AHD"?
 
 Empty masks:
     Nothing predicted and nothing to predict: Dice and IoU are 1. Nothing predicted where there was something,
-    or something predicted where there was nothing: Dice and IoU are 0. A distance to or from an empty mask does
-    not exist: it is NaN here, such images are left out of a distance's mean, and an audit counts them and says so
-    beside every figure that leaves them out. A model cannot hide behind that: its Dice is 0 there.
+    or something predicted where there was nothing, is a miss: Dice and IoU are 0. A distance to or from an empty
+    mask does not exist, but leaving a miss out of the mean would make a distance the better the less is found. A
+    miss therefore counts as the image's diagonal in pixels, sqrt(H^2 + W^2), which no distance within the image
+    reaches; the mean holds it, and an audit says how many of the images were missed beside every such mean. Only
+    where both masks are empty is there nothing to be near to: NaN, left out and counted.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -63,7 +66,8 @@ def mask_metrics(names: Sequence[str], predicted: Masks, truth: Masks) -> dict[s
         truth: bool [N, H, W].
 
     Returns:
-        name -> float64 [N], NaN where it does not exist (see the module's text on empty masks).
+        name -> float64 [N]; of a miss a distance is the image's diagonal, and NaN where both masks are empty (see
+        the module's text on empty masks).
 
     Raises:
         ValueError: an unknown name, or masks of different sizes.
@@ -74,14 +78,21 @@ def mask_metrics(names: Sequence[str], predicted: Masks, truth: Masks) -> dict[s
     if predicted.shape != truth.shape or predicted.ndim != 3:
         raise ValueError(f"masks are {predicted.shape} and {truth.shape}, expected [N, H, W] twice")
     some, some_true = predicted.any(axis=(1, 2)), truth.any(axis=(1, 2))
-    both = np.flatnonzero(some & some_true)
+    both, gone = np.flatnonzero(some & some_true), missed(predicted, truth)
+    far = np.where(gone, round(math.hypot(*truth.shape[1:]), DIGITS), np.nan)
     measured = _by_monai(names, predicted[both], truth[both]) if len(both) else {}
     found: dict[str, Floats] = {}
     for name in names:
-        values = np.where(some == some_true, 1.0, 0.0) if name in OVERLAPS else np.full(len(truth), np.nan)
+        values = np.where(gone, 0.0, 1.0) if name in OVERLAPS else far.copy()
         if len(both):
             values[both] = measured[name]
         found[name] = values
+    return found
+
+
+def missed(predicted: Masks, truth: Masks) -> Masks:
+    """Return bool [N], whether one of an image's masks (bool [N, H, W]) is empty and the other is not."""
+    found: Masks = predicted.any(axis=(1, 2)) != truth.any(axis=(1, 2))
     return found
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from radbench.metrics.segmentation import DISTANCES, OVERLAPS, SEGMENTATION, mask_metrics
+from radbench.metrics.segmentation import DISTANCES, OVERLAPS, SEGMENTATION, mask_metrics, missed
 
 
 def blobs(count, seed, size=24):
@@ -72,10 +72,22 @@ def test_empty_masks():
     for name in OVERLAPS:
         assert found[name].tolist() == [0, 0, 1, 1]
     for name in DISTANCES:
-        assert np.isnan(found[name][:3]).all()
+        assert found[name][:2] == pytest.approx(24 * 2**0.5)
+        assert np.isnan(found[name][2])
         assert found[name][3] == 0
-    assert np.isnan(mask_metrics(["hausdorff_95"], nothing, mask)["hausdorff_95"]).all()
+    assert missed(predicted, truth).tolist() == [True, True, False, False]
+    wide = np.zeros((1, 30, 40), bool)
+    assert mask_metrics(["hausdorff_95"], wide, ~wide)["hausdorff_95"].tolist() == [50]
     assert mask_metrics(SEGMENTATION, nothing[:0], mask[:0])["dice"].shape == (0,)
+
+
+def test_no_distance_within_an_image_reaches_what_a_miss_counts():
+    far = np.zeros((1, 24, 24), bool)
+    far[0, 0, 0] = True
+    other = far[:, ::-1, ::-1]
+    nothing = np.zeros_like(far)
+    found, miss = mask_metrics(DISTANCES, far, other), mask_metrics(DISTANCES, nothing, other)
+    assert all(found[name][0] < miss[name][0] for name in DISTANCES)
 
 
 def test_what_cannot_be_measured_is_refused():
