@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radbench.audit.basics import ALL_SCENARIOS, Arm
+from radbench.audit.clusters import Clusters, find_clusters
 from radbench.data.cohort import Cohort, GrayImage, Mask, Study
 from radbench.errors import UsageError
 from radbench.specs import Scenario, ShiftSpec
+from radbench.testsets.known import measured_studies
 
 if TYPE_CHECKING:
     from radbench.testsets.records import Record
@@ -28,7 +30,7 @@ class ArmImages:
     Attributes:
         arm: which.
         study_ids: [N].
-        patient_ids: [N].
+        patient_ids: [N], patients who share a film being one (``audit.clusters``).
         scenarios: [N], "all" in the real arm.
         doses: [N], such as "guidance_scale=5"; "" outside the arm "dose".
         labels: int64 [N], the target's label in this arm, 0 or 1; None for a segmentation.
@@ -89,13 +91,16 @@ class Scene:
     Images and masks of the cohort are kept while they are likely to be wanted again (drawing one may be slow).
 
     Attributes:
+        studies: the studies whose truth is known, by their id; the others are in no arm.
+        unlabelled: how many have no label (of a segmentation, no mask) of the target.
+        clusters: who counts as one patient; ``patient_ids`` of every arm are of these.
         cases: the usable stress edits.
         shams: the usable sham edits.
         placebos: the usable edits of studies without the finding; no model sees them.
         doses: the usable edits at other strengths.
 
     Raises:
-        UsageError: a record of a study that the cohort does not have, or a study without the target's label.
+        UsageError: a record of a study that the cohort does not have, or that has no label of the target.
     """
 
     def __init__(self, shift: ShiftSpec, cohort: Cohort, testset: "TestSet") -> None:
@@ -103,13 +108,25 @@ class Scene:
         self.cohort = cohort
         self.testset = testset
         self.scenarios: Mapping[str, Scenario] = {scenario.name: scenario for scenario in shift.scenarios}
-        self.studies: Mapping[str, Study] = {study.study_id: study for study in cohort.studies}
+        known = measured_studies(shift, cohort)
+        self.studies: Mapping[str, Study] = {study.study_id: study for study in known}
+        self.unlabelled = len(cohort.studies) - len(known)
         self.source = lru_cache(maxsize=512)(self._source)
         self.outline = lru_cache(maxsize=512)(self._outline)
         self.cases = [Case(record, study, self._truth(record, study)) for record, study in self._of("stress")]
         self.shams = [Case(record, study) for record, study in self._of("sham")]
         self.placebos = [Case(record, study) for record, study in self._of("placebo")]
         self.doses = [Case(record, study) for record, study in self._of("dose")]
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """Who counts as one patient; reads every real film once."""
+        target = None if self.segments else self.shift.target
+        return find_clusters(list(self.studies.values()), lambda study: self.source(study.study_id), target)
+
+    def patient(self, study: Study) -> str:
+        """Return what a study's patient counts as in every interval."""
+        return self.clusters.of[study.patient_id]
 
     @property
     def segments(self) -> bool:
@@ -150,7 +167,7 @@ class Scene:
         return ArmImages(
             arm="real",
             study_ids=tuple(study.study_id for study in studies),
-            patient_ids=tuple(study.patient_id for study in studies),
+            patient_ids=tuple(self.patient(study) for study in studies),
             scenarios=(ALL_SCENARIOS,) * len(studies),
             doses=("",) * len(studies),
             labels=None if self.segments else np.array([self.label(study) for study in studies], np.int64),
@@ -167,7 +184,7 @@ class Scene:
         return ArmImages(
             arm=arm,
             study_ids=tuple(case.study.study_id for case in cases),
-            patient_ids=tuple(case.study.patient_id for case in cases),
+            patient_ids=tuple(self.patient(case.study) for case in cases),
             scenarios=tuple(case.record.scenario for case in cases),
             doses=tuple(case.record.dose for case in cases),
             labels=labels,
@@ -196,7 +213,8 @@ class Scene:
         if study is None:
             raise UsageError(
                 f"The test set {self.testset.key[:12]} edits study '{record.study_id}', which cohort "
-                f"'{self.cohort.name}' does not have; build it from this cohort."
+                f"'{self.cohort.name}' does not have, or not with a label or mask of '{self.shift.target}'; build it "
+                f"from this cohort."
             )
         return study
 

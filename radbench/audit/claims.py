@@ -86,8 +86,8 @@ def _of_withheld(claim: Claim, measured: Estimate, withheld: Withheld) -> tuple[
         said.append(judge_claim(claim, case)[0])
     span = " to ".join(f"{value:.2f}" for value in sorted((withheld.worst.value, withheld.best.value)))
     about = (
-        f"Measured {measured.value:.2f} on {measured.n} of {withheld.of} images; the other {withheld.n} have no answer, "
-        f"and with them it is {span}"
+        f"Measured {measured.value:.2f} on {measured.n} of {withheld.of} images; the other {withheld.n} have no "
+        f"answer, and with them it is {span}"
     )
     if said[0] == said[1]:
         return said[0], f"{about}, which is one verdict on {claim.value:g} either way."

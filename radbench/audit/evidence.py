@@ -94,7 +94,7 @@ class SubgroupResult(Strict):
 
     Attributes:
         column: The column (attribute), "age_band" for example.
-        value: Its value; "" for studies that have none.
+        value: Its value, "unknown" for studies that have none (which are never tested).
         n: Stress images.
         patients: Their patients.
         small: Fewer patients than can be judged (20): shown, and never a verdict of its own.

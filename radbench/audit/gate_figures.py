@@ -3,6 +3,7 @@
 from radbench.audit.baseline import Earlier, worse_by
 from radbench.audit.basics import Estimate
 from radbench.audit.result import AuditResult, ModelResult, PairedResult, ScenarioResult, SubgroupResult
+from radbench.data.values import value_text
 from radbench.errors import did_you_mean
 from radbench.metrics.intervals import wilson
 from radbench.specs import GateRule
@@ -107,12 +108,20 @@ def _of_pair(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
     return _missing("a segmentation has no decisions") if found is None else found
 
 
+def subgroup_of(model: ModelResult, rule: GateRule) -> SubgroupResult | None:
+    """Return the subgroup that a rule is about; None where it names none, or there is no such one."""
+    if rule.subgroup is None:
+        return None
+    column, _, value = rule.subgroup.partition("=")
+    wanted = (column.strip(), value_text(value))
+    return next((one for one in model.subgroups if (one.column, value_text(one.value)) == wanted), None)
+
+
 def _of_subgroup(result: AuditResult, model: ModelResult, rule: GateRule) -> Estimate:
-    column, _, value = str(rule.subgroup).partition("=")
-    for found in model.subgroups:
-        if (found.column, found.value) == (column.strip(), value.strip()):
-            return _figure_of(result, found, rule)
-    return _missing(f"there is no subgroup '{rule.subgroup}' in it")
+    found = subgroup_of(model, rule)
+    if found is None:
+        return _missing(f"there is no subgroup '{rule.subgroup}' in it")
+    return _figure_of(result, found, rule)
 
 
 def _figure_of(result: AuditResult, found: SubgroupResult, rule: GateRule) -> Estimate:

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from radbench.audit.baseline import Earlier
 from radbench.audit.basics import Estimate, Extreme, Verdict, Withheld
-from radbench.audit.gate_figures import kept, model_figure, placebo_share
+from radbench.audit.gate_figures import kept, model_figure, placebo_share, subgroup_of
 from radbench.audit.result import AuditResult, GateResult, ModelResult
 from radbench.errors import did_you_mean
 from radbench.specs import GateRule
@@ -100,12 +100,10 @@ def _doubt(result: AuditResult, model: ModelResult) -> str | None:
 
 
 def _small(rule: GateRule, model: ModelResult) -> str | None:
-    for group in model.subgroups:
-        if group.small and rule.subgroup is not None:
-            column, _, value = rule.subgroup.partition("=")
-            if (group.column, group.value) == (column.strip(), value.strip()):
-                return f"Only {group.patients} patients are in the subgroup, too few for a verdict."
-    return None
+    group = subgroup_of(model, rule)
+    if group is None or not group.small:
+        return None
+    return f"Only {group.patients} patients are in the subgroup, too few for a verdict."
 
 
 def _of(

@@ -13,7 +13,6 @@ from radbench.models.cache import versions
 from radbench.models.remembered import Remembered
 from radbench.runtime import canonical_json, sha256_bytes
 
-
 EMPTY_MASKS: Final = "a miss is the diagonal"
 """What an empty mask means for a distance: in the key, so that figures of another reading are not found."""
 

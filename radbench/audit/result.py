@@ -351,14 +351,15 @@ class AuditResult(Strict):
     def exit_code(self) -> int:
         """0 passed or no gate asked for, 1 a model broke, 3 gate failed, 4 inconclusive or not run.
 
-        A model that was refused because it breaks its own contract was not run, whether a gate was asked for or not.
+        What was not run is 4 whether a gate was asked for or not: a model that was refused because it breaks its own
+        contract, or a test set of which no edit could be measured.
         """
         if self.verdict is Verdict.ERROR:
             return 1
         if self.gate and self.verdict is not Verdict.PASS:
             return 3 if self.verdict is Verdict.FAIL else 4
-        refused = any(model.failure == "refused" for model in self.models if model.role == "model")
-        return 4 if refused else 0
+        judged = [self.verdict, *(model.verdict for model in self.models if model.role == "model")]
+        return 4 if Verdict.NOT_RUN in judged else 0
 
     def to_json(self) -> bytes:
         """Return the result as UTF-8 JSON with a stable layout (two spaces, fields in the order declared)."""

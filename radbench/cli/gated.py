@@ -13,7 +13,10 @@ from radbench.audit.baseline import Earlier, read_baseline
 from radbench.audit.gates import gated, unmet, with_baseline_rules
 from radbench.audit.instrument import asks_for_sham
 from radbench.audit.result import PRIMARY, AuditResult, GateResult
+from radbench.audit.subgroups import values_of
 from radbench.cli.summary import STYLES
+from radbench.data.cohort import Study
+from radbench.data.values import value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.reporting.junit import JUNIT, junit_xml
 from radbench.reporting.markdown import SUMMARY, summary_markdown
@@ -35,15 +38,35 @@ class Gate:
     Attributes:
         spec: The declared rules and, of a run with a baseline, those about it; None for neither.
         earlier: The baseline's results by shift.
+        origin: The file of the rules, for sentences about them.
     """
 
     spec: GatesSpec | None = None
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    origin: str = "gates.yaml"
 
     @property
     def asked(self) -> bool:
         """Whether the run is held to anything."""
         return self.spec is not None
+
+    def check_cohort(self, shift: ShiftSpec, studies: Sequence[Study]) -> None:
+        """Refuse a rule about a subgroup that no study is in, before the long work.
+
+        Raises:
+            UsageError: One sentence with the file, the rule and the subgroups that there are.
+        """
+        for number, rule in enumerate([] if self.spec is None else self.spec.rules):
+            if rule.subgroup is None or not _is_about(rule, shift):
+                continue
+            column, _, value = rule.subgroup.partition("=")
+            known = values_of(column.strip(), studies)
+            if value_text(value) not in known:
+                raise UsageError(
+                    f"{self.origin}: rules[{number}] ({rule.measure}): no study is in the subgroup "
+                    f"'{rule.subgroup}' of shift '{shift.name}', expected one of "
+                    f"{', '.join(f'{column.strip()}={one}' for one in known)}.{did_you_mean(value_text(value), known)}"
+                )
 
     def hold(self, result: AuditResult) -> AuditResult:
         """Return a result judged by the rules that speak of it."""
@@ -66,15 +89,16 @@ def open_gate(gates: Path | GatesSpec | None, baseline: Path | None, shifts: Seq
         UsageError: A file that cannot be read, or a rule about what a shift does not measure.
     """
     spec = load_gates(gates) if isinstance(gates, Path) else gates
+    origin = "" if spec is None else str(gates) if isinstance(gates, Path) else spec.name
     if spec is not None:
-        check_gates(spec, shifts, origin=str(gates) if isinstance(gates, Path) else spec.name)
+        check_gates(spec, shifts, origin=origin)
     earlier = {} if baseline is None else read_baseline(baseline)
     rules = with_baseline_rules(spec, asked=baseline is not None)
     if not rules:
         return Gate()
     if spec is None:
         return Gate(GatesSpec(name="baseline", title="No worse than the baseline", rules=rules), earlier)
-    return Gate(spec.model_copy(update={"rules": rules}), earlier)
+    return Gate(spec.model_copy(update={"rules": rules}), earlier, origin)
 
 
 def check_gates(spec: GatesSpec, shifts: Sequence[ShiftSpec], *, origin: str = "gates.yaml") -> None:

@@ -79,6 +79,10 @@ class FolderCohort:
             )
         return Geometry(height, width, self.image_size).mask(values)
 
+    def has_mask(self, study: Study, name: str) -> bool:
+        """Whether the manifest names such a mask of the study."""
+        return name in self._entry(study).masks
+
     def counterfactual(
         self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
     ) -> GrayImage | None:
