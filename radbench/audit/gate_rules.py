@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from radbench.audit.baseline import Earlier
 from radbench.audit.basics import Estimate, Extreme, Verdict, Withheld
+from radbench.audit.beside import beside_rule
 from radbench.audit.gate_figures import kept, model_figure, placebo_share, subgroup_of
 from radbench.audit.result import AuditResult, GateResult, ModelResult
 from radbench.errors import did_you_mean
@@ -50,7 +51,8 @@ def judged(rule: GateRule, result: AuditResult, earlier: Earlier | None) -> list
     """Return a rule judged by a result that it speaks of: once a model, a scenario's placebo, or for the test set."""
     shift = result.shift.name
     if rule.measure == "kept":
-        return [_of(rule, shift, "", kept(result, rule.scenario))]
+        found = _of(rule, shift, "", kept(result, rule.scenario))
+        return [found.model_copy(update={"left_out": beside_rule(rule, result, None)})]
     if rule.measure == "placebo_share":
         names: list[str | None] = [one.scenario for one in result.placebo] or [None]
         names = [rule.scenario] if rule.scenario else names
@@ -74,6 +76,7 @@ def _of_model(rule: GateRule, result: AuditResult, model: ModelResult, earlier: 
         reason = f"The model {'was not' if refused else 'could not be'} run: {model.error}"
         return rule_result(rule, shift, model.name, None, verdict, reason)
     found = _of(rule, shift, model.name, model_figure(result, model, rule, earlier))
+    found = found.model_copy(update={"left_out": beside_rule(rule, result, model)})
     if found.verdict not in {Verdict.PASS, Verdict.FAIL}:
         return found
     doubt = _small(rule, model) or (_doubt(result, model) if _rests_on_edits(rule) else None)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from radbench.audit.baseline import Earlier, read_baseline
+from radbench.audit.beside import together
 from radbench.audit.gates import gated, unmet, with_baseline_rules
 from radbench.audit.instrument import asks_for_sham
 from radbench.audit.result import PRIMARY, AuditResult, GateResult
@@ -206,7 +207,7 @@ def exit_code(codes: Iterable[int], rules: Sequence[GateResult] = ()) -> int:
 
 
 def print_gates(console: Console, gates: Sequence[GateResult]) -> None:
-    """Print a table of rules; those that do not pass say why below it."""
+    """Print a table of rules; below it those that do not pass say why, and all of them what they leave out."""
     if not gates:
         return
     table = Table(title="Gates", title_justify="left", box=SIMPLE_HEAD)
@@ -217,10 +218,11 @@ def print_gates(console: Console, gates: Sequence[GateResult]) -> None:
         table.add_row(Text(plain(gate.rule)), Text(plain(gate.model) or "-"), verdict)
     console.print(table)
     for gate in gates:
-        if gate.verdict.value != "PASS":
+        if gate.verdict.value != "PASS" or gate.left_out:
             where = f" ({plain(gate.model)})" if gate.model else ""
+            reason = "" if gate.verdict.value == "PASS" else gate.reason
             line = Text.assemble(
                 (gate.verdict.value, STYLES[gate.verdict]),
-                f" {plain(gate.rule)}{where}: {plain(gate.reason)}",
+                f" {plain(gate.rule)}{where}: {plain(together(reason, gate.left_out))}",
             )
             console.print(line, highlight=False, soft_wrap=True)

@@ -5,7 +5,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from radbench.audit.beside import beside_model, beside_shift
 from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
+from radbench.reporting.plain import plain
 
 STYLES = {
     Verdict.PASS: "bold green",
@@ -47,6 +49,13 @@ def print_summary(console: Console, result: AuditResult) -> None:
     console.print(_judgement(result), highlight=False, soft_wrap=True)
     if result.instrument is not None:
         console.print(_of_instrument(result), highlight=False, soft_wrap=True)
+    for name, words in [
+        ("", beside_shift(result)),
+        *((m.name, beside_model(result, m)) for m in result.models),
+    ]:
+        for sentence in words:
+            line = Text.assemble(("Beside ", "bold"), f"{plain(name)}: " if name else "", plain(sentence))
+            console.print(line, highlight=False, soft_wrap=True)
     for model in result.models:
         if model.forced:
             line = Text.assemble(("Forced ", "bold yellow"), f"{model.name}: {model.reason}")
