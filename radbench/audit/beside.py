@@ -5,6 +5,7 @@ from typing import Final
 
 from radbench.audit.about import PlaceboResult
 from radbench.audit.basics import Arm
+from radbench.audit.gate_figures import subgroup_of
 from radbench.audit.result import ArmResult, AuditResult, ModelResult, ScenarioResult
 from radbench.data.values import UNKNOWN, value_text
 from radbench.metrics.points import SCORED
@@ -54,9 +55,10 @@ def beside_rule(rule: GateRule, result: AuditResult, model: ModelResult | None) 
     for arm in dict.fromkeys(arms):
         seen = place.arms.get(arm) or model.arms.get(arm)
         found += [] if seen is None or rule.measure == "indeterminate" else _of_arm(arm, seen, metric)
-    if rule.subgroup is not None:
-        found += _unknown(model, rule.subgroup.partition("=")[0].strip())
-    return found
+    group = subgroup_of(model, rule)
+    if group is not None and group.small:
+        found.append(f"Only {group.patients} patients are in the subgroup, too few for a verdict.")
+    return found + ([] if group is None else _unknown(model, group.column))
 
 
 def together(reason: str, notes: Iterable[str]) -> str:

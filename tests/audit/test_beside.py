@@ -116,6 +116,12 @@ def test_a_rule_that_passes_keeps_what_it_leaves_out():
     assert subgroup.left_out[-1].startswith("31 real and 30 stress images have no 'sex'")
 
 
+def test_a_small_subgroup_is_said_beside_its_rule_whatever_the_verdict():
+    found = result(model(subgroups=[group("X", 3)]))
+    (said,) = gated(found, GatesSpec(name="g", rules=[rule(subgroup="sex=X")])).gates
+    assert "Only 3 patients are in the subgroup, too few for a verdict." in said.left_out
+
+
 def test_the_largest_drop_that_was_asked_for_says_it_too():
     asked = GatesSpec(name="g", rules=[rule("kept", min=5)])
     found = gated(result(model(indeterminate=9), gate=True), asked)

@@ -136,7 +136,9 @@ def test_what_a_verdict_leaves_out_is_printed_below_it():
     text = io.StringIO()
     print_summary(Console(file=text, width=80), made.model_copy(update={"models": [model], "cohort": cohort}))
     shown = text.getvalue()
-    assert "Beside 1 study has no label of 'x' and stand in no arm." not in shown
-    assert "Beside 1 study has no label of 'x' and stands in no arm." in shown
-    assert "Beside study a is [red]flat[/red][2J" in shown
-    assert "Beside [red]odd[/red]: 3 of 7 stress images have no answer and count as wrong." in shown
+    assert "Beside every verdict: 1 study has no label of 'x' and stands in no arm." in shown
+    assert "Beside every verdict: study a is [red]flat[/red][2J" in shown
+    assert (
+        "Beside the verdict on [red]odd[/red]: 3 of 7 stress images have no answer and count as wrong."
+        in shown
+    )
