@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from radbench.audit.basics import ALL_SCENARIOS, Arm
 from radbench.audit.clusters import Clusters, find_clusters
+from radbench.audit.spacing import Spacing, all_known, spacing_of
 from radbench.data.cohort import Cohort, GrayImage, Mask, Study
 from radbench.errors import UsageError
 from radbench.specs import Scenario, ShiftSpec
@@ -36,6 +37,8 @@ class ArmImages:
         labels: int64 [N], the target's label in this arm, 0 or 1; None for a segmentation.
         load: image number -> uint8 [H, W].
         mask: image number -> bool [H, W], the true mask; None for a classification.
+        spacing: image number -> millimetres from row to row and from column to column of ``mask``; None unless it
+            is known of every film of the cohort that is measured.
     """
 
     arm: Shown
@@ -46,6 +49,7 @@ class ArmImages:
     labels: NDArray[np.int64] | None
     load: Callable[[int], GrayImage]
     mask: Callable[[int], Mask] | None = None
+    spacing: Callable[[int], Spacing] | None = None
 
     def __len__(self) -> int:
         return len(self.study_ids)
@@ -63,7 +67,7 @@ class ArmImages:
         def pick(values: Sequence[str]) -> tuple[str, ...]:
             return tuple(values[number] for number in numbers)
 
-        load, mask = self.load, self.mask
+        load, mask, spacing = self.load, self.mask, self.spacing
         return replace(
             self,
             study_ids=pick(self.study_ids),
@@ -73,6 +77,7 @@ class ArmImages:
             labels=None if self.labels is None else self.labels[np.asarray(numbers, np.int64)],
             load=lambda index: load(numbers[index]),
             mask=None if mask is None else lambda index: mask(numbers[index]),
+            spacing=None if spacing is None else lambda index: spacing(numbers[index]),
         )
 
 
@@ -173,6 +178,7 @@ class Scene:
             labels=None if self.segments else np.array([self.label(study) for study in studies], np.int64),
             load=lambda index: self.source(studies[index].study_id),
             mask=self._masks(studies),
+            spacing=self._spacing(studies),
         )
 
     def _edited(self, arm: Shown, cases: Sequence[Case], load: Callable[[int], GrayImage]) -> ArmImages:
@@ -190,6 +196,7 @@ class Scene:
             labels=labels,
             load=load,
             mask=self._masks([case.study for case in cases]),
+            spacing=self._spacing([case.study for case in cases]),
         )
 
     def _masks(self, studies: Sequence[Study]) -> Callable[[int], Mask] | None:
@@ -197,6 +204,25 @@ class Scene:
         if not self.segments:
             return None
         return lambda index: self.outline(studies[index].study_id)
+
+    @cached_property
+    def millimetres(self) -> bool:
+        """Whether distances are also given in millimetres."""
+        return self.segments and all_known(self.cohort, list(self.studies.values()))
+
+    def _spacing(self, studies: Sequence[Study]) -> Callable[[int], Spacing] | None:
+        if not self.millimetres:
+            return None
+
+        def spacing(index: int) -> Spacing:
+            study = studies[index]
+            height, width = self.outline(study.study_id).shape
+            found = spacing_of(self.cohort, study, (height, width))
+            if found is None:
+                raise ValueError(f"The spacing of study {study.study_id} was known and is not any more.")
+            return found
+
+        return spacing
 
     def _source(self, study_id: str) -> GrayImage:
         return self.cohort.image(self.studies[study_id])

@@ -9,7 +9,7 @@ from radbench.audit.gate_figures import subgroup_of
 from radbench.audit.result import ArmResult, AuditResult, ModelResult, ScenarioResult
 from radbench.data.values import UNKNOWN, value_text
 from radbench.metrics.points import SCORED
-from radbench.metrics.segmentation import DISTANCES
+from radbench.metrics.segmentation import MEASURED
 from radbench.specs import GateRule
 
 _DECIDED: Final = {"drop", "paired_drop", "shift_effect", "sham_effect", "flip_rate", "worse_than_baseline"}
@@ -73,7 +73,7 @@ def _of_arm(arm: Arm, seen: ArmResult, metric: str) -> list[str]:
         how = "are judged as the worst answers" if metric in SCORED else "count as wrong"
         found.append(f"{seen.indeterminate} of {seen.n} {arm} images have no answer and {how}.")
     if seen.missed:
-        how = "count as the image's diagonal" if metric in DISTANCES else f"count as {metric} 0"
+        how = "count as the image's diagonal" if metric in MEASURED else f"count as {metric} 0"
         found.append(f"{seen.missed} of {seen.n} {arm} images were missed and {how}.")
     return found
 

@@ -11,11 +11,11 @@ from typing import Final
 from radbench.audit.baseline import Earlier, about
 from radbench.audit.basics import Verdict
 from radbench.audit.beside import beside_model
+from radbench.audit.gate_figures import belongs
 from radbench.audit.gate_rules import judged, rule_result
 from radbench.audit.result import AuditResult, GateResult, ModelResult
 from radbench.errors import did_you_mean
 from radbench.specs import GateRule, GatesSpec
-from radbench.specs.shift import METRICS_OF
 
 MARGIN: Final = 0.05
 """By how much a model may be worse than the baseline's where no rule says it."""
@@ -73,7 +73,7 @@ def speaks_of(rule: GateRule, result: AuditResult) -> bool:
     """
     if rule.shift is not None:
         return rule.shift == result.shift.name
-    fits = rule.metric is None or rule.metric in METRICS_OF[result.task]
+    fits = rule.metric is None or belongs(rule.metric, result.task)
     decides = rule.measure != "flip_rate" or result.task == "classification"
     model = rule.model is None or any(model.name == rule.model for model in result.models)
     scenario = rule.scenario is None or any(one.name == rule.scenario for one in result.shift.scenarios)

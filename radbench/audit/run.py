@@ -35,6 +35,7 @@ from radbench.audit.summary import summarise_cohort, summarise_shift, summarise_
 from radbench.audit.verdict import DEFAULT_MAX_DROP
 from radbench.data.cohort import Cohort
 from radbench.metrics.bootstrap import Draws, draw_patients
+from radbench.metrics.segmentation import in_millimetres
 from radbench.models.base import ModelUnderTest
 from radbench.models.cache import remembered
 from radbench.models.device import device_kind
@@ -105,7 +106,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     check_ready(shift, cohort, everyone, further)
     scene = Scene(shift, cohort, testset)
     draws = draw_patients(map(scene.patient, scene.studies.values()), replicates=REPLICATES, seed=seed)
-    measure = _measure(shift, draws, cache)
+    measure = _measure(shift, draws, cache, millimetres=scene.millimetres)
     refused = refusals(preflight, [model.spec.name for model in everyone], forced)
     runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
     allowed = _allowed(shift, max_drop)
@@ -179,10 +180,11 @@ def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:
     return next((limit for limit in asked if limit is not None), DEFAULT_MAX_DROP)
 
 
-def _measure(shift: ShiftSpec, draws: Draws, cache: Path) -> Measure:
+def _measure(shift: ShiftSpec, draws: Draws, cache: Path, *, millimetres: bool) -> Measure:
     primary = PRIMARY[shift.task]
     names = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
     if shift.task == "segmentation":
+        names += in_millimetres(names) if millimetres else []
         return SegmentationMeasure(draws, names, cache)
     return ClassificationMeasure(draws, names, PointMetrics(cache), shift.prevalence)
 

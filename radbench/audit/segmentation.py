@@ -15,7 +15,7 @@ from radbench.audit.predict import Seen
 from radbench.audit.result import ArmResult
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import Mean
-from radbench.metrics.segmentation import DISTANCES, missed
+from radbench.metrics.segmentation import MEASURED, missed
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
 
 NEVER_DEFINED: Final = "undefined: the mask of the model and the true one are empty in every image"
@@ -35,7 +35,10 @@ class SegmentationMeasure(Measure):
             raise ValueError("A classification has labels and no masks.")
         truth = np.stack([images.mask(index) for index in range(len(images))])
         predicted = _masks(prediction, truth.shape)
-        figures = self.points(self.names, model.digest, predicted, truth)
+        spacing = None
+        if images.spacing is not None:
+            spacing = np.array([images.spacing(index) for index in range(len(images))], np.float64)
+        figures = self.points(self.names, model.digest, predicted, truth, spacing)
         empty = np.array([not mask.any() for mask in predicted], np.bool_)
         gone = missed(predicted, truth)
         return Seen(images, figures[PRIMARY_FIGURE], figures=figures, empty=empty, missed=gone)
@@ -78,7 +81,7 @@ class SegmentationMeasure(Measure):
 def _misses(name: str, *arms: Seen) -> str:
     """Return what the misses in any of the arms did to a distance, "" for nothing."""
     gone = [seen.missed for seen in arms if seen.missed is not None]
-    count = int(np.logical_or.reduce(gone).sum()) if gone and name in DISTANCES else 0
+    count = int(np.logical_or.reduce(gone).sum()) if gone and name in MEASURED else 0
     return f"{count} of {len(gone[0])} missed, counted as the diagonal" if count else ""
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from radbench.audit.baseline import Earlier, read_baseline
 from radbench.audit.beside import together
+from radbench.audit.gate_figures import belongs
 from radbench.audit.gates import gated, unmet, with_baseline_rules
 from radbench.audit.instrument import asks_for_sham
 from radbench.audit.result import PRIMARY, AuditResult, GateResult
@@ -19,11 +20,11 @@ from radbench.cli.summary import STYLES
 from radbench.data.cohort import Study
 from radbench.data.values import value_text
 from radbench.errors import UsageError, did_you_mean
+from radbench.metrics.segmentation import in_millimetres
 from radbench.reporting.junit import JUNIT, junit_xml
 from radbench.reporting.markdown import SUMMARY, summary_markdown
 from radbench.reporting.plain import plain
 from radbench.specs import GateRule, GatesSpec, ShiftSpec, load_gates
-from radbench.specs.shift import METRICS_OF
 
 CI_FILES = (JUNIT, SUMMARY)
 """What a CI system reads, beside the report."""
@@ -126,7 +127,7 @@ def _is_about(rule: GateRule, shift: ShiftSpec) -> bool:
     """Whether a rule will be judged on a shift; one that names none is left out where it means nothing."""
     if rule.shift is not None:
         return rule.shift == shift.name
-    metric = rule.metric is None or rule.metric in METRICS_OF[shift.task]
+    metric = rule.metric is None or belongs(rule.metric, shift.task)
     decides = rule.measure != "flip_rate" or shift.task == "classification"
     return metric and decides and (rule.scenario is None or rule.scenario in _scenarios(shift))
 
@@ -135,6 +136,7 @@ def _problem(rule: GateRule, shift: ShiftSpec) -> str | None:
     """Return why a rule can never be judged on a shift, and how to mend it; None if it can."""
     primary, known = PRIMARY[shift.task], _scenarios(shift)
     measured = list(dict.fromkeys([primary, *shift.metrics]))
+    measured += in_millimetres(measured)
     if rule.scenario is not None and rule.scenario not in known:
         hint = did_you_mean(rule.scenario, known)
         return f"shift '{shift.name}' has no scenario '{rule.scenario}', expected one of {', '.join(known)}.{hint}"

@@ -5,7 +5,8 @@ Overlap, in [0, 1], more is better:
 - ``dice``: the harmonic mean of precision and recall over pixels, 2 |P and T| / (|P| + |T|).
 - ``iou``: |P and T| / |P or T|.
 
-Distances between the two borders, in pixels of the image's own size, less is better. A border pixel is a pixel
+Distances between the two borders, in pixels of the image's own size (and, with ``_mm`` behind the name, in
+millimetres, each axis by its own spacing), less is better. A border pixel is a pixel
 of the mask that touches the outside; its distance is the Euclidean one to the nearest border pixel of the
 other mask.
 
@@ -36,7 +37,6 @@ Empty masks:
     where both masks are empty is there nothing to be near to: NaN, left out and counted.
 """
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -53,37 +53,58 @@ Floats = NDArray[np.float64]
 OVERLAPS: Final = ("dice", "iou")
 DISTANCES: Final = ("hausdorff_95", "average_surface_distance", "average_symmetric_surface_distance")
 SEGMENTATION: Final = (*OVERLAPS, *DISTANCES)
+MILLIMETRES: Final = tuple(f"{name}_mm" for name in DISTANCES)
+"""The distances in millimetres."""
+MEASURED: Final = (*DISTANCES, *MILLIMETRES)
+"""Everything that is a distance."""
 DIGITS: Final = 6
 """Decimals that are kept: MONAI answers in single precision."""
 
 
-def mask_metrics(names: Sequence[str], predicted: Masks, truth: Masks) -> dict[str, Floats]:
+def in_millimetres(names: Sequence[str]) -> list[str]:
+    """Return what the distances among ``names`` are called in millimetres."""
+    return [f"{name}_mm" for name in names if name in DISTANCES]
+
+
+def mask_metrics(
+    names: Sequence[str], predicted: Masks, truth: Masks, spacing: Floats | None = None
+) -> dict[str, Floats]:
     """Return the figures called ``names``, image by image.
 
     Args:
-        names: of ``SEGMENTATION``.
+        names: of ``SEGMENTATION`` and, with a spacing, ``MILLIMETRES``.
         predicted: bool [N, H, W].
         truth: bool [N, H, W].
+        spacing: float64 [N, 2], millimetres from row to row and from column to column of each image; only figures in
+            millimetres look at it.
 
     Returns:
         name -> float64 [N]; of a miss a distance is the image's diagonal, and NaN where both masks are empty (see
         the module's text on empty masks).
 
     Raises:
-        ValueError: an unknown name, or masks of different sizes.
+        ValueError: an unknown name, masks of different sizes, or millimetres without a spacing.
     """
-    unknown = [name for name in names if name not in SEGMENTATION]
+    unknown = [name for name in names if name not in (*SEGMENTATION, *MILLIMETRES)]
     if unknown:
         raise ValueError(f"unknown metric '{unknown[0]}', expected one of {', '.join(SEGMENTATION)}")
     if predicted.shape != truth.shape or predicted.ndim != 3:
         raise ValueError(f"masks are {predicted.shape} and {truth.shape}, expected [N, H, W] twice")
     some, some_true = predicted.any(axis=(1, 2)), truth.any(axis=(1, 2))
     both, gone = np.flatnonzero(some & some_true), missed(predicted, truth)
-    far = np.where(gone, round(math.hypot(*truth.shape[1:]), DIGITS), np.nan)
-    measured = _by_monai(names, predicted[both], truth[both]) if len(both) else {}
+    metric = [name for name in names if name in MILLIMETRES]
+    if metric and (spacing is None or spacing.shape != (len(truth), 2)):
+        raise ValueError(f"'{metric[0]}' needs the spacing of every image, expected [{len(truth)}, 2]")
+    pixels, apart = np.ones((len(truth), 2)), np.zeros((len(truth), 2)) if spacing is None else spacing
+    far = {
+        unit: np.where(gone, np.round(np.hypot(*(each * truth.shape[1:]).T), DIGITS), np.nan)
+        for unit, each in (("pixels", pixels), ("mm", apart))
+    }
+    measured = _by_monai(names, predicted[both], truth[both], apart[both]) if len(both) else {}
     found: dict[str, Floats] = {}
     for name in names:
-        values = np.where(gone, 0.0, 1.0) if name in OVERLAPS else far.copy()
+        unit = "mm" if name in MILLIMETRES else "pixels"
+        values = np.where(gone, 0.0, 1.0) if name in OVERLAPS else far[unit].copy()
         if len(both):
             values[both] = measured[name]
         found[name] = values
@@ -96,16 +117,16 @@ def missed(predicted: Masks, truth: Masks) -> Masks:
     return found
 
 
-def _by_monai(names: Sequence[str], predicted: Masks, truth: Masks) -> dict[str, Floats]:
+def _by_monai(names: Sequence[str], predicted: Masks, truth: Masks, spacing: Floats) -> dict[str, Floats]:
     import torch
 
     first, second = (torch.from_numpy(np.ascontiguousarray(masks)[:, None]) for masks in (predicted, truth))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # MONAI's own calls use what MONAI has deprecated
-        return {name: _figure(name, first, second) for name in names}
+        return {name: _figure(name, first, second, spacing) for name in names}
 
 
-def _figure(name: str, predicted: "torch.Tensor", truth: "torch.Tensor") -> Floats:
+def _figure(name: str, predicted: "torch.Tensor", truth: "torch.Tensor", spacing: Floats) -> Floats:
     from monai.metrics import (
         compute_average_surface_distance,
         compute_dice,
@@ -114,6 +135,8 @@ def _figure(name: str, predicted: "torch.Tensor", truth: "torch.Tensor") -> Floa
     )
 
     whole: dict[str, Any] = {"include_background": True}  # the only channel is the target, not a background
+    if name in MILLIMETRES:
+        name, whole["spacing"] = name.removesuffix("_mm"), spacing.tolist()
     if name == "dice":
         found = compute_dice(predicted, truth, **whole)
     elif name == "iou":
