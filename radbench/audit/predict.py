@@ -33,6 +33,7 @@ class Seen:
         scores: float64 [N] in [0, 1], NaN for no answer; None for a segmentation, or a model that gives labels only.
         figures: for a segmentation, metric -> float64 [N], NaN where it is undefined.
         empty: for a segmentation, bool [N], whether the model marked nothing.
+        missed: for a segmentation, bool [N], whether it marked nothing where there was something, or the reverse.
         probable: whether the scores are meant as probabilities.
     """
 
@@ -43,6 +44,7 @@ class Seen:
     figures: Mapping[str, Floats] = field(default_factory=dict)
     empty: NDArray[np.bool_] | None = None
     probable: bool = False
+    missed: NDArray[np.bool_] | None = None
 
     @property
     def decided(self) -> NDArray[np.int64]:
@@ -61,6 +63,7 @@ class Seen:
             {name: values[numbers] for name, values in self.figures.items()},
             None if self.empty is None else self.empty[numbers],
             self.probable,
+            None if self.missed is None else self.missed[numbers],
         )
 
 
@@ -139,6 +142,7 @@ def _join(images: ArmImages, parts: Sequence[Seen], places: Sequence[int]) -> Se
         {name: np.concatenate([part.figures[name] for part in parts]) for name in names},
         _all([part.empty for part in parts]),
         any(part.probable for part in parts),
+        _all([part.missed for part in parts]),
     )
     return replace(joined.take(np.argsort(np.asarray(places, np.int64), kind="stable")), images=images)
 

@@ -100,6 +100,10 @@ class FolderCohort:
         """Millimetres a pixel of the film, as its header says; None where it does not."""
         return self.read(study).spacing
 
+    def has_mask(self, study: Study, name: str) -> bool:
+        """Whether the manifest names such a mask of the study."""
+        return name in self._entry(study).masks
+
     def counterfactual(
         self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
     ) -> GrayImage | None:

@@ -5,6 +5,7 @@ Templates decide where things stand; nothing is computed there.
 
 from dataclasses import dataclass
 
+from radbench.audit.beside import beside_model
 from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
 from radbench.reporting.figures import Figure, score_figure
 from radbench.reporting.words import (
@@ -78,7 +79,10 @@ class ScenarioRow:
 
 @dataclass(frozen=True)
 class ModelView:
-    """One model as the page shows it; ``series`` is the number of its colour in the charts."""
+    """One model as the page shows it; ``series`` is the number of its colour in the charts.
+
+    ``beside`` is what its verdict leaves out.
+    """
 
     name: str
     title: str
@@ -86,6 +90,7 @@ class ModelView:
     is_control: bool
     badge: Badge
     reason: str
+    beside: str
     error: str
     operating_point: str
     rows: tuple[ArmRow, ...]
@@ -168,6 +173,7 @@ def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> Mode
         is_control=model.role == "control",
         badge=badge(model.verdict),
         reason=model.reason,
+        beside=" ".join(beside_model(result, model)),
         error=model.error or "",
         operating_point=f"{model.operating_point:g} ({model.operating_point_source})",
         rows=_arm_rows(result, model, unit),

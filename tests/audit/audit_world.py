@@ -16,6 +16,8 @@ SICK, DRAIN = 100, 50  # an image's mean tells its labels: sick adds 100, a drai
 def picture(sick, drain, number):
     image = np.full((16, 16), 20 + SICK * sick + DRAIN * drain, np.uint8)
     image[0, 0] = number % 256
+    if number > 255:  # no two studies show the same film
+        image[0, 1] = number // 256
     return image
 
 

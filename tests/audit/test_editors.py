@@ -56,7 +56,7 @@ def _testset(edited: np.ndarray) -> SimpleNamespace:
     )
 
 
-RESULT = SimpleNamespace(seed=0, primary="accuracy", models=[])
+RESULT = SimpleNamespace(seed=0, primary="accuracy", models=[], cases=[])
 
 
 def test_a_perfect_editor_has_no_error_and_keeps_everything() -> None:
