@@ -1,7 +1,7 @@
 """Whether the audit's own instrument can be believed: what the editor does where nothing should change."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from radbench.audit.basics import Estimate, Primary, Verdict
 from radbench.audit.result import Instrument
@@ -94,3 +94,29 @@ def overall(instruments: Sequence[tuple[str, Instrument]], tolerance: float) -> 
             said = dict.fromkeys(f"{name}: {instrument.reason}" for name, instrument in found)
             return Instrument(verdict=verdict, reason=" ".join(said), tolerance=tolerance)
     return Instrument(verdict=Verdict.NOT_RUN, reason="No model was measured.", tolerance=tolerance)
+
+
+def foreign(provenance: Mapping[str, Any]) -> str:
+    """Return why the bundle cannot speak of such films, from a test set's datasheet; "" where nothing says so."""
+    domain = provenance.get("domain") or {}
+    bundle, cohort = domain.get("bundle"), domain.get("cohort")
+    if bundle and cohort and bundle != cohort:
+        return (
+            f"The diffusion bundle was made for '{bundle}' and never saw such films as the cohort's ('{cohort}'), so "
+            "its edits say nothing about the model."
+        )
+    typical = provenance.get("typicality") or {}
+    distance, limit = typical.get("distance"), typical.get("limit")
+    if distance is not None and limit is not None and distance > limit:
+        return (
+            f"The cohort's films are unlike those that the diffusion bundle was made for (distance {distance:.1f}, "
+            f"limit {limit:.1f}), so its edits say nothing about the model."
+        )
+    return ""
+
+
+def made_foreign(instrument: Instrument, reason: str) -> Instrument:
+    """Return the instrument after ``foreign``: INCONCLUSIVE, with that reason first."""
+    if not reason:
+        return instrument
+    return instrument.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "reason": reason})

@@ -321,7 +321,8 @@ class AuditResult(Strict):
 
     ``verdict`` is the gravest of the models with role "model", and of ``gates`` where rules were declared (then
     these alone decide, beside the models' errors). ``instrument`` speaks for the whole audit:
-    the gravest of the models', and INCONCLUSIVE where a control model falls.
+    the gravest of the models', and INCONCLUSIVE where a control model falls. ``out_of_domain`` says why the bundle
+    cannot speak of such films ("" where nothing says so); then no verdict rests on its edits.
     """
 
     schema_version: Literal[3] = SCHEMA_VERSION
@@ -337,6 +338,7 @@ class AuditResult(Strict):
     max_drop: float
     verdict: Verdict
     instrument: Instrument | None = None
+    out_of_domain: str = ""
     models: list[ModelResult]
     edit_quality: list[EditQuality]
     placebo: list[PlaceboResult] = Field(default_factory=list)

@@ -17,6 +17,8 @@ from radbench.audit.edits import edit_quality
 from radbench.audit.instrument import (
     asks_for_sham,
     control_fell,
+    foreign,
+    made_foreign,
     overall,
     settled,
     sham_verdict,
@@ -115,8 +117,11 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         for model, shown in zip(everyone, runs, strict=True)
     ]
     roles = ["model"] * len(models) + ["control"] * len(control_models)
+    out_of_domain = foreign(testset.provenance)
     results, instrument = _judged(
-        shift, [one.model_copy(update={"role": role}) for one, role in zip(found, roles, strict=True)]
+        shift,
+        out_of_domain,
+        [one.model_copy(update={"role": role}) for one, role in zip(found, roles, strict=True)],
     )
     result = AuditResult(
         tool=tool_versions(),
@@ -131,6 +136,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         max_drop=allowed,
         verdict=Verdict.overall(result.verdict for result in results if result.role == "model"),
         instrument=instrument,
+        out_of_domain=out_of_domain,
         models=results,
         edit_quality=edit_quality(scene),
         placebo=placebo_results(scene, draws),
@@ -213,7 +219,9 @@ def _run(
     ]
 
 
-def _judged(shift: ShiftSpec, found: Sequence[ModelResult]) -> tuple[list[ModelResult], Instrument]:
+def _judged(
+    shift: ShiftSpec, out_of_domain: str, found: Sequence[ModelResult]
+) -> tuple[list[ModelResult], Instrument]:
     """Return the results with their instruments, and the whole audit's."""
     tolerance, asked = shift.controls.sham_tolerance, asks_for_sham(shift)
     own = [sham_verdict(result.sham_effect, tolerance, PRIMARY[shift.task], asked=asked) for result in found]
@@ -224,10 +232,10 @@ def _judged(shift: ShiftSpec, found: Sequence[ModelResult]) -> tuple[list[ModelR
     ]
     results, instruments = [], []
     for result, sham in zip(found, own, strict=True):
-        instrument = with_controls(sham, fallen)
+        instrument = made_foreign(with_controls(sham, fallen), out_of_domain)
         verdict, reason = settled(result.verdict, result.reason, instrument, asked=asked)
         update = {"verdict": verdict, "reason": reason, "instrument": instrument}
         results.append(result.model_copy(update=update))
         if result.error is None:
             instruments.append((result.name, instrument))
-    return results, overall(instruments, tolerance)
+    return results, made_foreign(overall(instruments, tolerance), out_of_domain)

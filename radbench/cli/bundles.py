@@ -60,7 +60,7 @@ def uses_hub(bundle: BundleRef) -> bool:
 def assembly(spec: BundleSpec) -> Assembly:
     """Return the declared assembly as the diffusion room takes it, its folders resolved beside the YAML."""
     parts: dict[str, Any] = {name: _part(spec, getattr(spec, name)) for name in COMPONENTS}
-    return Assembly(name=spec.name, max_length=spec.max_length, **parts)
+    return Assembly(name=spec.name, max_length=spec.max_length, domain=spec.domain, **parts)
 
 
 def _part(spec: BundleSpec, part: ComponentRef | dict[str, Any]) -> Part | dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from radbench.cli.bundles import BundleRef, named_bundle, uses_hub
 from radbench.cli.environment import prepare_environment
 from radbench.declared import shift_path
-from radbench.diffusion.assembly import resolve
+from radbench.diffusion.assembly import EMBEDDED, resolve
 from radbench.errors import UsageError
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import load_shift
@@ -30,7 +30,7 @@ def run_gates(bundle: str, *, shift: str, write: bool) -> int:
     Args:
         bundle: The bundle: ``phantom``, a folder or the YAML file of an assembly.
         shift: The shift whose editor settings the placebo is edited with.
-        write: Also write the figures into the bundle's datasheet.
+        write: Also write the figures into the bundle's datasheet (and, of the embedded one, its card).
 
     Returns:
         The exit code: 0 if every gate is passed, 3 otherwise.
@@ -46,12 +46,14 @@ def run_gates(bundle: str, *, shift: str, write: bool) -> int:
         raise UsageError(f"The bundle '{bundle}' is an assembly and has no datasheet; leave --write out.")
     from radbench.diffusion.bundle import load_bundle
     from radbench.diffusion.editors import EditSettings
+    from radbench.reference.domain import write_card
     from radbench.reference.gates import run_gates as measure
     from radbench.reference.judge import Judge
 
+    loaded = load_bundle(found)
     with console.status("Measuring") as status:
         gates = measure(
-            load_bundle(found),
+            loaded,
             Judge(),
             EditSettings(**settings),  # type: ignore[arg-type]
             lambda what: status.update(f"Measuring: {what}"),
@@ -59,6 +61,8 @@ def run_gates(bundle: str, *, shift: str, write: bool) -> int:
     _print_gates(console, gates)
     if write and folder is not None:
         _write_gates(folder, gates)
+        if found == EMBEDDED:
+            write_card(loaded, folder)
         console.print(
             f"Written into {folder / 'datasheet.json'}", soft_wrap=True, highlight=False, markup=False
         )

@@ -24,7 +24,7 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
     if source.cohort.startswith(_FOLDER):
         from radbench.cli.bundles import find_bundle
         from radbench.data.folder import open_folder_cohort
-        from radbench.diffusion.bundle_size import bundle_size
+        from radbench.diffusion.bundle_card import bundle_size
 
         if size is None:
             size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)

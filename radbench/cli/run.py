@@ -24,6 +24,7 @@ from radbench.cli.preflights import preflights
 from radbench.cli.progress import progress
 from radbench.cli.summary import print_summary
 from radbench.declared import shift_path
+from radbench.diffusion.bundle_card import bundle_card
 from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version
 from radbench.models.isolation import open_model
@@ -251,7 +252,15 @@ def plan_of(opened: Opened, options: RunOptions) -> Plan:
     editors = [shift.editor_of(scenario).name for scenario in shift.scenarios]
     algorithms: dict[str, int] = {name: algorithm_version(name) for name in editors}
     weights = bundle_digests(opened.job.bundle)
-    return make_plan(shift, opened.cohort, weights, algorithms, limit=options.limit, seed=options.seed)
+    return make_plan(
+        shift,
+        opened.cohort,
+        weights,
+        algorithms,
+        limit=options.limit,
+        seed=options.seed,
+        card=bundle_card(opened.job.bundle),
+    )
 
 
 def build_set(opened: Opened, options: RunOptions, cache: Path, console: Console) -> TestSet:

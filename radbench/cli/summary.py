@@ -34,6 +34,9 @@ def print_summary(console: Console, result: AuditResult) -> None:
         console: Where to.
         result: The only source of every figure in the table.
     """
+    if result.out_of_domain:
+        line = Text.assemble(("No verdict: ", "bold yellow"), result.out_of_domain)
+        console.print(line, highlight=False, soft_wrap=True)
     metric = _METRICS[result.primary]
     table = Table(
         title=f"{result.shift.title}: {metric if metric != 'Accuracy' else 'accuracy'}",

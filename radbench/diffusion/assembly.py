@@ -85,6 +85,7 @@ class Assembly:
         scheduler: a saved scheduler, or its settings as diffusers names them (``_class_name`` defaults to
             ``DDIMScheduler``).
         max_length: longest prompt in tokens; None for the tokenizer's own.
+        domain: what the parts were made for, such as ``chest radiograph``; None where that is not declared.
         root: the bundle's folder where all parts share one; its ``datasheet.json`` is then verified.
     """
 
@@ -96,6 +97,7 @@ class Assembly:
     scheduler: ComponentRef | Mapping[str, Any] = field(default_factory=dict)
     max_length: int | None = None
     root: Path | None = None
+    domain: str | None = None
 
     def folders(self) -> dict[str, Path]:
         """Return the local folder of every part that has one, by component."""

@@ -78,6 +78,7 @@ def _suite(result: AuditResult) -> _Suite:
     properties = {
         "verdict": result.verdict.value,
         "instrument": "" if result.instrument is None else result.instrument.verdict.value,
+        "no verdict": result.out_of_domain,
         "radbench": result.tool.get("radbench", ""),
         "seed": str(result.seed),
         "test set": result.testset.key,

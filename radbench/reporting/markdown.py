@@ -68,7 +68,10 @@ def _headline(results: Sequence[AuditResult], unmet: Sequence[GateResult]) -> st
     what = "rule" if gates else "model"
     asked = any(result.gate for result in results) or bool(unmet)
     note = "" if asked else " No gate was asked for."
-    return f"{len(judged)} {what}{'s' * (len(judged) != 1)}: {', '.join(found) or 'none judged'}.{note}"
+    first = next((f"{text(result.out_of_domain)} " for result in results if result.out_of_domain), "")
+    return (
+        f"{first}{len(judged)} {what}{'s' * (len(judged) != 1)}: {', '.join(found) or 'none judged'}.{note}"
+    )
 
 
 def _section(result: AuditResult) -> list[str]:

@@ -124,6 +124,8 @@ def headline(result: AuditResult) -> str:
     unsure = f"Too few images to decide for {of_all}"
     if result.instrument is not None and result.instrument.verdict is Verdict.INCONCLUSIVE:
         unsure = "The controls do not let the editor's part be told from the shift's"
+    if result.out_of_domain and result.verdict is Verdict.INCONCLUSIVE:
+        unsure = result.out_of_domain.removesuffix(".")
     return {
         Verdict.PASS: "The model holds under this shift"
         if total == 1

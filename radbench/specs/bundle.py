@@ -58,6 +58,7 @@ class BundleSpec(Base):
         scheduler: A saved scheduler, or its settings (``beta_schedule``, ``beta_start``, ...), as diffusers
             names them.
         max_length: Longest prompt in tokens; None for the tokenizer's own.
+        domain: What its squares show, such as ``chest radiograph``; None where that is not known.
         vae_dtype: The autoencoder's precision; never half.
     """
 
@@ -71,6 +72,7 @@ class BundleSpec(Base):
         Discriminator(_kind_of_scheduler),
     ]
     max_length: int | None = Field(default=None, ge=2)
+    domain: Text | None = None
     vae_dtype: Literal["float32"] = "float32"
 
     @property

@@ -75,6 +75,8 @@ class SourceSpec(Base):
         split: The split that is drawn.
         size: Number of studies.
         seed: Seed of the draw.
+        domain: What the films show; a bundle that was made for another domain gives no verdict. None: ``phantom`` for
+            an embedded cohort, ``chest radiograph`` for a folder.
         columns: radbench's names of a manifest's columns (``study_id``, ``label_pneumothorax``, ``mask_lungs``, ...) to
             the table's own, so that it need not be rewritten.
         labels: What labels beyond 0 and 1 mean.
@@ -85,9 +87,15 @@ class SourceSpec(Base):
     split: Name = "test"
     size: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    domain: Text | None = None
     columns: dict[Text, Text] = Field(default_factory=dict)
     labels: LabelsSpec = LabelsSpec()
     image_size: Annotated[int, Field(ge=32, le=4096)] | None = None
+
+    @property
+    def shows(self) -> str:
+        """The domain of the films."""
+        return self.domain or ("phantom" if self.cohort.startswith("phantom/") else "chest radiograph")
 
 
 class ShiftSpec(Base):

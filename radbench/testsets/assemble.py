@@ -32,9 +32,21 @@ _CONTENTS = {
 
 
 def datasheet(
-    plan: Plan, records: Sequence[Record], items: Mapping[str, Item], encoder: str | None = None
+    plan: Plan,
+    records: Sequence[Record],
+    items: Mapping[str, Item],
+    encoder: str | None = None,
+    typical: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Where the test set comes from; the same run gives the same content. ``encoder`` scored the edits."""
+    """Return where the test set comes from; the same run gives the same content.
+
+    Args:
+        plan: what was to be edited.
+        records: what became of it.
+        items: the finished edits.
+        encoder: digest of what scored the edits; None for nothing.
+        typical: how typical the cohort is for the bundle.
+    """
     first = plan.tasks[0]
     framed = any(task.framing for task in plan.tasks)
     made_with = {canonical_json(dict(item.made_with)): dict(item.made_with) for item in items.values()}
@@ -67,6 +79,8 @@ def datasheet(
             if task.arm == "stress"
         },
         "weights": dict(first.weights),
+        "domain": {"bundle": plan.card.domain, "cohort": plan.shift.source.shows},
+        "typicality": dict(typical or {}),
         "filter": {**plan.shift.filter.model_dump(mode="json"), "encoder_sha256": encoder},
         "seed": plan.seed,
         "attrition": attrition(plan, records),

@@ -23,6 +23,7 @@ from radbench.testsets.storage import Workshop, locked
 from radbench.testsets.store import DamagedError, Item, ItemStore
 from radbench.testsets.task import EditTask
 from radbench.testsets.testset import TestSet
+from radbench.testsets.typicality import typicality
 
 logger = logging.getLogger("radbench.testsets")
 
@@ -85,16 +86,18 @@ def build_testset(
     tell = progress or _silent
     cache = Path(cache).absolute()
     scoring = scoring_of(plan, scorer_loader, scorer_digest)
+    bundle = cache_calls(bundle_loader)
     with locked(cache, plan.set_key), Workshop(cache) as workshop:
         work = _Work(ItemStore(cache, workshop))
         missing = _collect(plan, work)
         tell(len(plan.tasks) - _rows(plan, missing), len(plan.tasks))
         if missing:
-            _edit(plan, cohort, list(missing.values()), work, bundle_loader(), batch_size, tell, editor)
+            _edit(plan, cohort, list(missing.values()), work, bundle(), batch_size, tell, editor)
         scores = AssessmentStore(cache, workshop)
         assessed = assess(plan, cohort, work.items, scores, scoring, work.found_damaged)
         records = make_records(plan, work.items, work.failures, assessed)
-        sheet = datasheet(plan, records, work.items, scoring.digest if scoring else None)
+        typical = typicality(plan, cohort, bundle, cache)
+        sheet = datasheet(plan, records, work.items, scoring.digest if scoring else None, typical)
         folder = cache / "testsets" / plan.set_key
         for name in place(folder, sheet, records, work.items, work.store, workshop):
             work.found_damaged(folder / name)

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import zip_longest
 
 from radbench.data.cohort import Cohort, Study
+from radbench.diffusion.bundle_card import BundleCard
 from radbench.errors import UsageError
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.scenario import Scenario
@@ -39,6 +40,7 @@ class Plan:
         cohort_digest: its digest.
         seed: the user's seed.
         attrition_by_scenario: the same funnel, of each scenario alone.
+        card: what the bundle that will edit declares of itself.
     """
 
     shift: ShiftSpec
@@ -50,6 +52,7 @@ class Plan:
     cohort_digest: str
     seed: int
     attrition_by_scenario: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    card: BundleCard = field(default_factory=BundleCard)
 
     @cached_property
     def shift_digest(self) -> str:
@@ -90,6 +93,7 @@ def make_plan(
     *,
     limit: int | None = None,
     seed: int = 0,
+    card: BundleCard = BundleCard(),  # noqa: B008 - immutable
 ) -> Plan:
     """Select the studies of every scenario and address their edits.
 
@@ -106,6 +110,7 @@ def make_plan(
         limit: at most this many stress edits, instead of the shift's own limit; controls are not counted. The
             first N of a larger limit are the same N.
         seed: decides the order of the studies and, through the keys, the noise.
+        card: what the bundle that will edit declares of itself.
 
     Raises:
         UsageError: no study has the target's label, a scenario selects on what no study has or leaves no study, a
@@ -139,6 +144,7 @@ def make_plan(
         cohort_digest=cohort.digest,
         seed=seed,
         attrition_by_scenario={q.scenario.name: _attrition(start, [q], taken) for q in queues},
+        card=card,
     )
 
 

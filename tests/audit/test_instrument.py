@@ -2,7 +2,15 @@
 
 import pytest
 
-from radbench.audit.instrument import control_fell, overall, settled, sham_verdict, with_controls
+from radbench.audit.instrument import (
+    control_fell,
+    foreign,
+    made_foreign,
+    overall,
+    settled,
+    sham_verdict,
+    with_controls,
+)
 from radbench.audit.result import Estimate, Instrument, Verdict
 from radbench.audit.verdict import signed
 
@@ -53,3 +61,20 @@ def test_the_audits_instrument_is_the_gravest():
 
 def test_nothing_has_no_sign_of_its_own():
     assert [signed(value) for value in (-0.0, -0.001, 0.004, -0.126)] == ["+0.00", "+0.00", "+0.00", "-0.13"]
+
+
+def test_a_bundle_of_another_domain_or_a_cohort_far_out_gives_no_verdict():
+    same = {"domain": {"bundle": "phantom", "cohort": "phantom"}}
+    typical = {"typicality": {"distance": 5.0, "limit": 10.0}}
+    assert foreign({}) == foreign(same) == foreign(same | typical) == ""
+    assert foreign({"domain": {"bundle": None, "cohort": "chest radiograph"}}) == ""
+    other = foreign({"domain": {"bundle": "phantom", "cohort": "chest radiograph"}})
+    assert "made for 'phantom'" in other
+    far = foreign(same | {"typicality": {"distance": 14.9, "limit": 10.0}})
+    assert "distance 14.9, limit 10.0" in far
+    sound = Instrument(verdict=Verdict.PASS, reason="fine", tolerance=0.05)
+    assert made_foreign(sound, "") is sound
+    doubted = made_foreign(sound, other)
+    assert (doubted.verdict, doubted.reason) == (Verdict.INCONCLUSIVE, other)
+    for verdict in (Verdict.PASS, Verdict.FAIL):
+        assert settled(verdict, "why", doubted, asked=False)[0] is Verdict.INCONCLUSIVE
