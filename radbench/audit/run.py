@@ -182,7 +182,7 @@ def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:
 
 def _measure(shift: ShiftSpec, draws: Draws, cache: Path, *, millimetres: bool) -> Measure:
     primary = PRIMARY[shift.task]
-    names = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
+    names: list[str] = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
     if shift.task == "segmentation":
         names += in_millimetres(names) if millimetres else []
         return SegmentationMeasure(draws, names, cache)
