@@ -1,4 +1,8 @@
-"""The sets of images that a model is shown: real, reconstructed, sham, edited, truly rendered, and doses."""
+"""The sets of images that a model is shown: real, resized, reconstructed, sham, edited, truly rendered, and doses.
+
+With ``composite: native`` every arm shows films: the original as it was stored, and the same film with what the editor
+changed put back into it. With ``composite: square`` every arm shows the editor's squares.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 from radbench.audit.basics import ALL_SCENARIOS, Arm
 from radbench.audit.clusters import Clusters, find_clusters
 from radbench.audit.spacing import Spacing, all_known, spacing_of
-from radbench.data.cohort import Cohort, GrayImage, Mask, Study
+from radbench.data.cohort import Cohort, GrayImage, Mask, Pixels, Study
 from radbench.errors import UsageError
 from radbench.specs import Scenario, ShiftSpec
 from radbench.testsets.known import measured_studies
@@ -35,7 +39,7 @@ class ArmImages:
         scenarios: [N], "all" in the real arm.
         doses: [N], such as "guidance_scale=5"; "" outside the arm "dose".
         labels: int64 [N], the target's label in this arm, 0 or 1; None for a segmentation.
-        load: image number -> uint8 [H, W].
+        load: image number -> uint8 or uint16 [H, W].
         mask: image number -> bool [H, W], the true mask; None for a classification.
         spacing: image number -> millimetres from row to row and from column to column of ``mask``; None unless it
             is known of every film of the cohort that is measured.
@@ -47,7 +51,7 @@ class ArmImages:
     scenarios: tuple[str, ...]
     doses: tuple[str, ...]
     labels: NDArray[np.int64] | None
-    load: Callable[[int], GrayImage]
+    load: Callable[[int], Pixels]
     mask: Callable[[int], Mask] | None = None
     spacing: Callable[[int], Spacing] | None = None
 
@@ -116,12 +120,20 @@ class Scene:
         known = measured_studies(shift, cohort)
         self.studies: Mapping[str, Study] = {study.study_id: study for study in known}
         self.unlabelled = len(cohort.studies) - len(known)
-        self.source = lru_cache(maxsize=512)(self._source)
-        self.outline = lru_cache(maxsize=512)(self._outline)
+        self.native = shift.composite == "native"
+        kept = 512 if not self._is_framed() else 4  # squares are small, films may have ten million pixels
+        self.source = lru_cache(maxsize=kept)(self._source)
+        self.outline = lru_cache(maxsize=kept)(self._outline)
+        self.square: Callable[[str], GrayImage] = lru_cache(maxsize=512)(self._square)
         self.cases = [Case(record, study, self._truth(record, study)) for record, study in self._of("stress")]
         self.shams = [Case(record, study) for record, study in self._of("sham")]
         self.placebos = [Case(record, study) for record, study in self._of("placebo")]
         self.doses = [Case(record, study) for record, study in self._of("dose")]
+
+    def _is_framed(self) -> bool:
+        """Whether the cohort's films are larger (or other) than the squares, judged by its first study."""
+        first = next(iter(self.studies.values()), None)
+        return self.native and first is not None and self.cohort.framing(first) is not None
 
     @cached_property
     def clusters(self) -> Clusters:
@@ -154,11 +166,13 @@ class Scene:
 
     def arms(self) -> dict[Shown, ArmImages]:
         """Return the arms that can be shown; those of edited studies only if there are any."""
-        edited, rebuilt = self.testset.image, self.testset.reconstruction
+        edited, rebuilt = self.edited, self.rebuilt
         cases, shams, doses = self.cases, self.shams, self.doses
+        framed = [case for case in cases if self.native and self.cohort.framing(case.study) is not None]
         known = [(case, case.truth) for case in cases if case.truth is not None]
         found = [
             self._real(),
+            self._edited("geometry", framed, lambda index: self.resized(framed[index].study)),
             self._edited("reconstruction", cases, lambda index: rebuilt(cases[index].record)),
             self._edited("sham", shams, lambda index: edited(shams[index].record)),
             self._edited("stress", cases, lambda index: edited(cases[index].record)),
@@ -181,8 +195,8 @@ class Scene:
             spacing=self._spacing(studies),
         )
 
-    def _edited(self, arm: Shown, cases: Sequence[Case], load: Callable[[int], GrayImage]) -> ArmImages:
-        unchanged = arm in {"reconstruction", "sham"}
+    def _edited(self, arm: Shown, cases: Sequence[Case], load: Callable[[int], Pixels]) -> ArmImages:
+        unchanged = arm in {"geometry", "reconstruction", "sham"}
         labels = None
         if not self.segments:
             after = [self.label(case.study) if unchanged else self.label_after(case) for case in cases]
@@ -205,6 +219,33 @@ class Scene:
             return None
         return lambda index: self.outline(studies[index].study_id)
 
+    def edited(self, record: "Record") -> Pixels:
+        """Return what a model sees of an edit: the film with the edit in it, or the edited square."""
+        return self._put_back(record, self.testset.image(record))
+
+    def rebuilt(self, record: "Record") -> Pixels:
+        """Return the same of the autoencoder alone, in the place where the edit acted."""
+        return self._put_back(record, self.testset.reconstruction(record))
+
+    def resized(self, study: Study) -> Pixels:
+        """Return the film through the square and back, without autoencoder or edit: what the resizing alone does."""
+        film, framing = self.cohort.film(study), self.cohort.framing(study)
+        return film if framing is None else framing.undo(framing.square(film), film)
+
+    def _put_back(self, record: "Record", square: GrayImage) -> Pixels:
+        if not self.native:
+            return square
+        from radbench.testsets.composite import put_back
+
+        return put_back(self.cohort, self.testset, self.studies[record.study_id], record, square)
+
+    def _source(self, study_id: str) -> Pixels:
+        study = self.studies[study_id]
+        return self.cohort.film(study) if self.native else self.cohort.image(study)
+
+    def _square(self, study_id: str) -> GrayImage:
+        return self.cohort.image(self.studies[study_id])
+
     @cached_property
     def millimetres(self) -> bool:
         """Whether distances are also given in millimetres."""
@@ -224,11 +265,9 @@ class Scene:
 
         return spacing
 
-    def _source(self, study_id: str) -> GrayImage:
-        return self.cohort.image(self.studies[study_id])
-
     def _outline(self, study_id: str) -> Mask:
-        return self.cohort.mask(self.studies[study_id], self.shift.target)
+        study, target = self.studies[study_id], self.shift.target
+        return self.cohort.native_mask(study, target) if self.native else self.cohort.mask(study, target)
 
     def _of(self, arm: str) -> list[tuple["Record", Study]]:
         records = self.testset.records

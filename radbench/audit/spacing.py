@@ -13,7 +13,7 @@ def spacing_of(cohort: Cohort, study: Study, shape: tuple[int, int]) -> Spacing 
     """Return the spacing of a study's masks; None where its film's is not known.
 
     A cohort may say with ``spacing(study) -> (rows, columns) | None`` how far apart the pixels of the original film
-    are. Masks of another size than the film have gone through the cohort's ``geometry(study)``, whose resize is
+    are. Masks of another size than the film have gone through the cohort's ``framing(study)``, whose resize is
     allowed for.
 
     Args:
@@ -26,8 +26,8 @@ def spacing_of(cohort: Cohort, study: Study, shape: tuple[int, int]) -> Spacing 
     if found is None or not _usable(found):
         return None
     rows, columns = float(found[0]), float(found[1])
-    way = getattr(cohort, "geometry", None)
-    geometry = None if way is None else way(study)
+    framing = cohort.framing(study)
+    geometry = None if framing is None else framing.geometry
     if geometry is None or (geometry.height, geometry.width) == tuple(shape):
         return rows, columns
     tall, wide = geometry.resized

@@ -135,8 +135,8 @@ def _is_about(rule: GateRule, shift: ShiftSpec) -> bool:
 def _problem(rule: GateRule, shift: ShiftSpec) -> str | None:
     """Return why a rule can never be judged on a shift, and how to mend it; None if it can."""
     primary, known = PRIMARY[shift.task], _scenarios(shift)
-    pixels: list[str] = list(dict.fromkeys([primary, *shift.metrics]))
-    measured = [*pixels, *in_millimetres(pixels)]
+    measured: list[str] = list(dict.fromkeys([primary, *shift.metrics]))
+    measured += in_millimetres(measured)
     if rule.scenario is not None and rule.scenario not in known:
         hint = did_you_mean(rule.scenario, known)
         return f"shift '{shift.name}' has no scenario '{rule.scenario}', expected one of {', '.join(known)}.{hint}"

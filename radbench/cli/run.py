@@ -193,7 +193,7 @@ def open_job(job: Job, options: RunOptions) -> Opened:
 
     return Opened(
         job,
-        load_cohort(job.shift),
+        load_cohort(job.shift, job.bundle),
         [opened(spec) for spec in job.choice.models],
         [opened(spec) for spec in job.choice.controls],
         {
@@ -235,7 +235,8 @@ def write(found: Audited, options: RunOptions, cache: Path, console: Console) ->
     opened, result = found.opened, found.result
     with console.status("Writing the report"):
         looks = Looks([*opened.models, *opened.control_models], cache)
-        shown = gallery(result, opened.cohort, found.testset, looks)
+        native = opened.job.shift.composite == "native"
+        shown = gallery(result, opened.cohort, found.testset, looks, native=native)
         rejected = rejected_gallery(opened.cohort, found.testset)
         return write_outputs(
             result,

@@ -18,6 +18,7 @@ STYLES = {
 }
 _TITLES: dict[Arm, str] = {
     "real": "Real",
+    "geometry": "Geometry (resized)",
     "reconstruction": "Reconstruction",
     "sham": "Sham (finding kept)",
     "stress": "Stress (edited)",

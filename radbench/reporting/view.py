@@ -31,6 +31,7 @@ ARM_WORDS: tuple[tuple[Arm, str, str], ...] = (
     ("real", "Real", "the whole real test set"),
     ("stress", "Synthetic", "the edited images: the shift"),
     ("sham", "Sham", "control: edited to keep what it shows"),
+    ("geometry", "Geometry", "control: resized to the editor's size and back, nothing else"),
     ("reconstruction", "Reconstruction", "control: decoded without an edit"),
     ("truth", "True counterfactual", "control: rendered, without any editor"),
 )

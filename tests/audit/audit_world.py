@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from radbench.audit.run import run_audit
-from radbench.data.cohort import Study
+from radbench.data.cohort import SquareFilms, Study
 from radbench.models.base import Prediction
 from radbench.specs import InputContract, MaskRule, ModelSpec, Placebo, Scenario, ShiftSpec, SourceSpec
 
@@ -22,7 +22,7 @@ def picture(sick, drain, number):
 
 
 @dataclass
-class Cohort:
+class Cohort(SquareFilms):
     size: int = 40
     truth_known: bool = True
     name: str = "fake"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radbench.audit.editors import RETAINED, editor_row
-from radbench.data.cohort import Study
+from radbench.data.cohort import SquareFilms, Study
 
 SHAPE = (32, 32)
 
@@ -17,7 +17,7 @@ def _object(image: np.ndarray, level: int) -> np.ndarray:
     return out
 
 
-class Cohort:
+class Cohort(SquareFilms):
     truth_known = True
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ from test_segmentation import Lungs, Segmenter, Shy, lungs, run
 from radbench.audit.gates import gated
 from radbench.audit.result import Verdict
 from radbench.audit.spacing import all_known, spacing_of
+from radbench.data.framing import Framing
 from radbench.data.geometry import Geometry
 from radbench.specs import GatesSpec
 
@@ -64,7 +65,7 @@ def test_a_cohort_that_knows_nothing_of_spacings_has_none():
 def test_a_resized_mask_has_the_spacing_of_its_own_pixels():
     cohort = Ruled(4)
     study = cohort.studies[0]
-    cohort.geometry = lambda study: Geometry(64, 96, 16)
+    cohort.framing = lambda study: Framing(Geometry(64, 96, 16), 0.0, 255.0)
     assert spacing_of(cohort, study, (16, 16)) == (2.0, 2.0)
     assert spacing_of(cohort, study, (64, 96)) == (0.5, 0.5)
     cohort.spacing = lambda study: (0.0, 0.5)
