@@ -200,7 +200,8 @@ def _range_of(withheld: Withheld | None) -> str:
     if withheld is None:
         return ""
     worst, best = (_words(end) for end in (withheld.worst, withheld.best))
-    return f"had they been answered: {worst} at worst, {best} at best"
+    silent = f"the {withheld.n} withheld answers included"
+    return f"over all {withheld.of} images, {silent}, {worst} at worst and {best} at best"
 
 
 def _words(end: Extreme) -> str:

@@ -65,9 +65,8 @@ def run_shifts(names: Sequence[str], options: run.RunOptions, console: Console |
     cache = run.settle(jobs, options)
     opened = [run.open_job(job, options) if job.choice.models else None for job in jobs]
     try:
-        for ready in opened:  # every shift before the first one's edits
-            if ready is not None:
-                run.check_job(ready, gate)
+        with console.status("Planning"):  # every shift before the first one's edits
+            opened = [ready if ready is None else run.check_job(ready, options, gate) for ready in opened]
         done = _Done(jobs, options, gate, cache, console, top)
         for place, ready in enumerate(opened):
             run.say(console, f"Shift {place + 1} of {len(jobs)}: {jobs[place].shift.title}")

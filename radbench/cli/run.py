@@ -82,13 +82,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Opened:
-    """A job whose cohort and models were found and verified; ``close`` ends the models' processes."""
+    """A job whose cohort and models were found and verified; ``close`` ends the models' processes.
+
+    ``plan`` is that of its test set, once ``check_job`` has made it.
+    """
 
     job: Job
     cohort: "Cohort"
     models: "list[ModelUnderTest]"
     control_models: "list[ModelUnderTest]"
     checkpoints: "dict[str, list[ModelUnderTest]]"
+    plan: Plan | None = None
 
     def close(self) -> None:
         """Let go of every model's process."""
@@ -127,8 +131,9 @@ def run_shift(options: RunOptions, console: Console | None = None) -> int:
     cache = settle([job], options)
     opened = open_job(job, options)
     try:
-        check_job(opened, gate)
-        found = perform(opened, options, cache, console)
+        with console.status("Planning"):
+            ready = check_job(opened, options, gate)
+        found = perform(ready, options, cache, console)
         result = with_unmet(gate.hold(found.result), gate.unmet([found.result]))
         report = write(replace(found, result=result), options, cache, console)
     finally:
@@ -200,11 +205,14 @@ def open_job(job: Job, options: RunOptions) -> Opened:
     )
 
 
-def check_job(opened: Opened, gate: Gate) -> None:
+def check_job(opened: Opened, options: RunOptions, gate: Gate) -> Opened:
     """Refuse what shift, cohort, models and rules alone can decide, before the first edit; no model is started.
 
+    Returns:
+        The job with its plan.
+
     Raises:
-        UsageError: anything that the audit would refuse after the long work.
+        UsageError: Anything that the audit would refuse after the long work.
     """
     shift, cohort = opened.job.shift, opened.cohort
     everyone = [*opened.models, *opened.control_models]
@@ -212,6 +220,7 @@ def check_job(opened: Opened, gate: Gate) -> None:
     gate.check_cohort(shift, cohort.studies)
     check_masks(shift, cohort)
     refuse_foreign(everyone, shift, cohort)
+    return replace(opened, plan=plan_of(opened, options))
 
 
 def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> Audited:
@@ -271,8 +280,10 @@ def build_set(opened: Opened, options: RunOptions, cache: Path, console: Console
 
         return load_bundle(opened.job.bundle, resolve_device(options.device))
 
+    everyone = [*opened.models, *opened.control_models]
+    check_ready(opened.job.shift, opened.cohort, everyone, opened.checkpoints)
     with console.status("Planning"):
-        plan = plan_of(opened, options)
+        plan = opened.plan or plan_of(opened, options)
     with progress(console, "Editing") as report:
         testset = build_testset(
             plan, opened.cohort, load, cache=cache, batch_size=options.batch_size, progress=report

@@ -1,6 +1,7 @@
 """From a declared shift and a cohort to a stored, verified stress set and its controls.
 
 ``task``         one image to edit, addressed by everything that decides its pixels
+``known``        whose truth about the target is known; the others are in no arm
 ``selection``    who a scenario edits, in which order, and what each clause removes
 ``inputs``       the image and the finished masks that an edit starts from
 ``arms``         the tasks of one study: stress, sham, dose, placebo

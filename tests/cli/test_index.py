@@ -88,7 +88,7 @@ def verdicts(monkeypatch):
         return Audited(opened, None, result)
 
     monkeypatch.setattr(run_module, "open_job", lambda job, options: Opened(job, None, [], [], {}))
-    monkeypatch.setattr(run_module, "check_job", lambda opened, gate: None)
+    monkeypatch.setattr(run_module, "check_job", lambda opened, options, gate: opened)
     monkeypatch.setattr(run_module, "perform", perform)
     monkeypatch.setattr(run_module, "write", lambda *_: None)
     return found

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from radbench.audit.result import AuditResult
@@ -93,6 +94,62 @@ def test_a_flipped_byte_in_the_cache_is_named_and_rebuilt(tmp_path, own_cache):
     _, text = run(tmp_path / "b")
     assert "Damaged in the cache, rebuilt" in text
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+
+def folder_of_films(folder, count=12, blank=()):
+    """A folder cohort of drawn films, of which those numbered in ``blank`` have no label of the target."""
+    cohort = build_cohort("manifestation", size=count)
+    rows = [
+        "study_id,patient_id,image,report,sex,label_pneumothorax,label_drain,mask_pneumothorax,mask_drain"
+    ]
+    folder.mkdir()
+    for number, study in enumerate(cohort.studies):
+        names = [f"{number}.png", "", ""]
+        Image.fromarray(cohort.image(study)).save(folder / names[0])
+        for place, name in enumerate(("pneumothorax", "drain"), start=1):
+            if study.labels[name]:
+                names[place] = f"{number}_{name}.png"
+                Image.fromarray(cohort.mask(study, name)).save(folder / names[place])
+        label = "" if number in blank else study.labels["pneumothorax"]
+        rows.append(
+            f"s{number},p{number},{names[0]},Report.,F,{label},{study.labels['drain']},{names[1]},{names[2]}"
+        )
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    return cohort
+
+
+def test_a_blank_label_is_left_out_and_counted_and_ends_nothing(tmp_path, world, make_shift):
+    folder_of_films(tmp_path / "films", blank=(0, 1))
+    source = {"cohort": f"folder:{tmp_path / 'films'}", "size": 12, "split": "test"}
+    shift = make_shift(tmp_path, name="blank", bundle=str(world / "bundle"), source=source, subgroups=["sex"])
+    code, text = run(tmp_path / "out", shift=str(shift), models=("first",))
+    result = AuditResult.from_json((tmp_path / "out" / "result.json").read_bytes())
+    assert (result.cohort.studies, result.cohort.unlabelled, result.models[0].arms["real"].n) == (10, 2, 10)
+    assert result.testset.attrition["without a label of 'pneumothorax'"] == 2
+    assert "2 studies have no label of 'pneumothorax' and stand in no arm." in text
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "2 studies have no label of &#39;pneumothorax&#39; and stand in no arm." in page
+    assert code == result.exit_code
+
+
+def test_what_cohort_and_rules_alone_decide_is_refused_before_the_first_edit(
+    tmp_path, world, make_shift, monkeypatch
+):
+    monkeypatch.setattr("radbench.cli.run.build_testset", lambda *_, **__: pytest.fail("edited"))
+    settings = {"bundle": str(world / "bundle"), "subgroups": ["sex"]}
+    rules = tmp_path / "gates.yaml"
+    rules.write_text("name: g\nrules: [{measure: drop, max: 0.1, subgroup: sex=Q}]\n")
+    shift = make_shift(tmp_path, name="rule", **settings)
+    with pytest.raises(UsageError, match=r"no study is in the subgroup 'sex=Q'"):
+        run(tmp_path / "out", shift=str(shift), gates=rules)
+    shift = make_shift(tmp_path, name="column", **settings | {"subgroups": ["ward"]})
+    with pytest.raises(UsageError, match="'ward', which no study has"):
+        run(tmp_path / "out", shift=str(shift))
+    folder_of_films(tmp_path / "films", blank=range(12))
+    source = {"cohort": f"folder:{tmp_path / 'films'}", "size": 12, "split": "test"}
+    shift = make_shift(tmp_path, name="bare", source=source, **settings)
+    with pytest.raises(UsageError, match="No study of cohort 'folder:films' has the label 'pneumothorax'"):
+        run(tmp_path / "out", shift=str(shift))
 
 
 def test_bad_input_leaves_nothing_behind(tmp_path, world, make_shift):
