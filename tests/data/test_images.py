@@ -89,7 +89,7 @@ def test_what_is_missing_or_no_image_is_said(call, tmp_path):
     buffer = io.BytesIO()
     Image.new("L", (4, 4)).save(buffer, format="GIF")
     (tmp_path / "x.gif").write_bytes(buffer.getvalue())
-    with pytest.raises(UsageError, match="not a PNG or JPEG"):
+    with pytest.raises(UsageError, match="a GIF, not a PNG, JPEG"):
         call(tmp_path / "x.gif")
 
 

@@ -1,0 +1,200 @@
+"""DICOM by pydicom: one frame, decoded, and handed on as the film that a viewer would show."""
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radbench.data.films.content import DICOM
+from radbench.data.films.dicom_header import describe, text
+from radbench.data.films.dicom_values import render
+from radbench.data.films.film import Stored, check_area, corrupt
+from radbench.data.films.gray import luminance
+from radbench.errors import UsageError
+
+_ERRORS = (
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, KeyError, IndexError, TypeError, AttributeError,
+    NotImplementedError, ArithmeticError, AssertionError, RecursionError, BytesWarning, struct.error, zlib.error,
+)  # fmt: skip
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_NO_FILMS = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.7": "a label map segmentation",
+    "1.2.840.10008.5.1.4.1.1.66": "raw data",
+    "1.2.840.10008.5.1.4.1.1.30": "a parametric map",
+    "1.2.840.10008.5.1.4.1.1.481.2": "a radiotherapy dose",
+}
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_MONOCHROME = {"MONOCHROME1", "MONOCHROME2"}
+_IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+
+
+def dicom_shape(path: Path) -> tuple[int, int]:
+    """Rows and columns from the header."""
+    return _shape(path, _read(path, pixels=False))
+
+
+def read_dicom(path: Path) -> Stored:
+    """Read the one film of a DICOM file (see ``dicom_values`` for what happens to its values).
+
+    Raises:
+        UsageError: no pixels, several frames, a directory or another object than a film, a missing
+            decoder, or a file that is corrupt or cut short.
+    """
+    header = _read(path, pixels=True)
+    _refuse(path, header)
+    check_area(path, *_shape(path, header))
+    stored = Stored(np.zeros((0, 0)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = _decoded(path, header, stored)
+        try:
+            describe(header, stored)
+            if text(header, "PhotometricInterpretation") in _MONOCHROME:
+                render(header, values, stored)
+            else:
+                _colour(header, values, stored)
+        except _ERRORS as error:
+            raise corrupt(path, DICOM, error) from None
+    return stored
+
+
+def _read(path: Path, *, pixels: bool) -> Any:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(path, force=True, stop_before_pixels=not pixels)
+            meta = getattr(header, "file_meta", None)
+            kind = str(header.get("SOPClassUID", "") or getattr(meta, "MediaStorageSOPClassUID", ""))
+            if kind == _DIRECTORY or "DirectoryRecordSequence" in header:
+                raise UsageError(
+                    f"{path} is a DICOMDIR, a list of files; name the films that it lists instead."
+                )
+            if not kind and "Rows" not in header:
+                raise UsageError(
+                    f"The image {path} is no DICOM that can be read (it names no kind of object and no rows); "
+                    "copy it again or replace it."
+                )
+    except (*_ERRORS, InvalidDicomError) as error:
+        raise corrupt(path, DICOM, error) from None
+    return header
+
+
+def _shape(path: Path, header: Any) -> tuple[int, int]:
+    rows, columns = header.get("Rows"), header.get("Columns")
+    if not isinstance(rows, int) or not isinstance(columns, int) or rows < 1 or columns < 1:
+        raise UsageError(
+            f"The DICOM {path} (modality {text(header, 'Modality') or 'unknown'}) has no rows and columns; "
+            "expected a film with pixels, so leave it out."
+        )
+    return rows, columns
+
+
+def _refuse(path: Path, header: Any) -> None:
+    modality = text(header, "Modality") or "unknown"
+    kind = _NO_FILMS.get(str(header.get("SOPClassUID", "")))
+    if kind is not None:
+        raise UsageError(f"The DICOM {path} is {kind} (modality {modality}), not a film; leave it out.")
+    frames = text(header, "NumberOfFrames")
+    if frames.isdigit() and int(frames) > 1:
+        raise UsageError(
+            f"The DICOM {path} has {frames} frames; expected one film a file, so write the frame to its own."
+        )
+    if not any(name in header for name in _PIXELS):
+        raise UsageError(
+            f"The DICOM {path} (modality {modality}) holds no pixel data; expected a film, so fetch the whole "
+            "file (some archives send headers only) or leave it out."
+        )
+
+
+def _decoded(path: Path, header: Any, stored: Stored) -> npt.NDArray[Any]:
+    """Stored values, ``[H, W]`` or, in colour, ``[H, W, 3]`` RGB."""
+    syntax = _transfer_syntax(header)
+    try:
+        values = _pixel_array(header, stored)
+    except UsageError:
+        raise
+    except _ERRORS as error:
+        missing = _missing_decoder(path, syntax, error)
+        raise (missing or corrupt(path, DICOM, error)) from None
+    if syntax.is_compressed:
+        lossy = text(header, "LossyImageCompression") == "01"
+        stored.provenance.append(f"decoded from {syntax.name}" + (" (lossy by its header)" if lossy else ""))
+    shape = (int(header.Rows), int(header.Columns))
+    if values.shape[:2] != shape or values.ndim not in {2, 3}:
+        raise corrupt(path, DICOM, f"its pixels are {values.shape} and its header says {shape}")
+    return values
+
+
+def _transfer_syntax(header: Any) -> Any:
+    """The file's transfer syntax; without a file meta group, the one it was parsed by."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
+
+    if getattr(header, "file_meta", None) is None:
+        header.file_meta = FileMetaDataset()
+    if "TransferSyntaxUID" not in header.file_meta:
+        implicit, little = header.original_encoding
+        header.file_meta.TransferSyntaxUID = UID(_IMPLICIT if implicit else _EXPLICIT if little else _BIG)
+    return header.file_meta.TransferSyntaxUID
+
+
+def _pixel_array(header: Any, stored: Stored) -> npt.NDArray[Any]:
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
+
+    if any(name in header for name in _PIXELS[1:]):
+        return np.asarray(header.pixel_array)
+    allocated = int(header.get("BitsAllocated", 0))
+    bits = int(header.get("BitsStored", 0) or allocated)
+    unused = 0 < bits < allocated and not header.file_meta.TransferSyntaxUID.is_compressed
+    if unused and text(header, "PhotometricInterpretation") in _MONOCHROME:
+        raw = np.asarray(pixel_array(header, correct_unused_bits=False))
+        moved = _high_or_deeper(header, raw, bits, stored)
+        if moved is not None:
+            return moved
+    values = np.asarray(pixel_array(header))
+    if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
+        values = np.asarray(apply_color_lut(values, header))
+        stored.provenance.append("palette applied")
+    return values
+
+
+def _high_or_deeper(header: Any, raw: npt.NDArray[Any], bits: int, stored: Stored) -> npt.NDArray[Any] | None:
+    """Values in the upper bits (HighBit), or deeper than declared; None where BitsStored can be believed."""
+    shift = int(header.get("HighBit", bits - 1)) + 1 - bits
+    if shift > 0:
+        stored.provenance.append(f"values moved down by {shift} bits (HighBit {bits + shift - 1})")
+        return raw >> shift
+    embedded = any(element.tag.group >> 8 == 0x60 and element.tag.element == 0x0102 and element.value
+                   for element in header if element.tag.group >> 8 == 0x60)  # fmt: skip
+    if raw.dtype.kind != "u" or embedded:
+        return None
+    return raw if int(raw.max()) >= 2**bits else None
+
+
+def _missing_decoder(path: Path, syntax: Any, error: BaseException) -> UsageError | None:
+    said = str(error)
+    if "dependencies" not in said and "plugins are missing" not in said and "no available" not in said:
+        return None
+    return UsageError(
+        f"The DICOM {path} is stored as {syntax.name}, and no decoder for it is installed; "
+        'run `pip install "radbench[dicom]"`.'
+    )
+
+
+def _colour(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
+    if values.ndim == 2:
+        values = np.repeat(values[..., None], 3, axis=-1)
+    bits = int(header.get("BitsStored", 0) or 8 * values.dtype.itemsize)
+    stored.exact = values.dtype == np.uint8
+    stored.bits = bits if bits < 8 * values.dtype.itemsize and not stored.exact else None
+    white = float(2 ** (stored.bits or 8 * values.dtype.itemsize) - 1)
+    stored.values = luminance(values[..., :3], stored.provenance, stored.warnings, white)
