@@ -54,10 +54,12 @@ def kind_of(path: Path) -> str:
             git-annex), a web page, or in a format that is not read here; the sentence says which.
     """
     head = read_head(path)
+    if head[128:132] == b"DICM":  # before all others: a DICOM's preamble may look like a TIFF's head
+        return DICOM
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
-    if head[128:132] == b"DICM" or _starts_like_a_data_set(head):
+    if _starts_like_a_data_set(head):
         return DICOM
     raise UsageError(_stand_in(path, head) or _foreign(path, head))
 

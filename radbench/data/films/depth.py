@@ -84,18 +84,16 @@ def _bits(stored: Stored, values: npt.NDArray[Any]) -> int:
 
 
 def _scaled(values: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
-    if bits == 8:
-        return np.clip(values, 0, 255).astype(np.uint8)
-    if bits < 8:
-        return np.rint(np.minimum(values, 2**bits - 1) * (255 / (2**bits - 1))).astype(np.uint8)
     white = 2**bits - 1
     clipped = np.clip(values, 0, white)
-    if bits == 16:
-        return clipped.astype(np.uint16)
-    if bits > 16:
-        return np.rint(clipped.astype(np.float64) * (65535 / white)).astype(np.uint16)
-    table = np.rint(np.arange(white + 1) * (65535 / white)).astype(np.uint16)
-    return np.asarray(table[clipped])
+    top, dtype = (255, np.uint8) if bits <= 8 else (65535, np.uint16)
+    if white == top:
+        scaled: npt.NDArray[Any] = clipped.astype(dtype)
+    elif bits > 16:
+        scaled = np.rint(clipped.astype(np.float64) * (top / white)).astype(dtype)
+    else:
+        scaled = np.rint(np.arange(white + 1) * (top / white)).astype(dtype)[clipped]
+    return scaled
 
 
 def _unsigned(stored: Stored) -> npt.NDArray[Any]:
@@ -118,7 +116,7 @@ def _unsigned(stored: Stored) -> npt.NDArray[Any]:
 
 
 def _fractions(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.rint(np.clip(values, 0, 1).astype(np.float64) * 65535).astype(np.uint16)
+    return np.asarray(np.rint(np.clip(values, 0, 1).astype(np.float64) * 65535).astype(np.uint16))
 
 
 def _whole_numbers(stored: Stored) -> npt.NDArray[Any] | None:

@@ -1,8 +1,9 @@
 """DICOM by pydicom: one frame, decoded, and handed on as the film that a viewer would show."""
 
 import struct
-import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy.typing as npt
 from radbench.data.films.content import DICOM
 from radbench.data.films.dicom_header import describe, text
 from radbench.data.films.dicom_values import render
-from radbench.data.films.film import Stored, check_area, corrupt
-from radbench.data.films.gray import luminance
+from radbench.data.films.film import Stored, check_area, corrupt, quiet
+from radbench.data.films.gray import luminance, palette_depth
 from radbench.errors import UsageError
 
 _ERRORS = (
@@ -30,12 +31,14 @@ _NO_FILMS = {
 }
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MONOCHROME = {"MONOCHROME1", "MONOCHROME2"}
+_EXTENDED = "1.2.840.10008.1.2.4.51"
 _IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 
 
 def dicom_shape(path: Path) -> tuple[int, int]:
     """Rows and columns from the header."""
-    return _shape(path, _read(path, pixels=False))
+    with _guarded(path):
+        return _shape(path, _read(path, pixels=False))
 
 
 def read_dicom(path: Path) -> Stored:
@@ -45,45 +48,45 @@ def read_dicom(path: Path) -> Stored:
         UsageError: no pixels, several frames, a directory or another object than a film, a missing
             decoder, or a file that is corrupt or cut short.
     """
-    header = _read(path, pixels=True)
-    _refuse(path, header)
-    check_area(path, *_shape(path, header))
     stored = Stored(np.zeros((0, 0)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _guarded(path):
+        header = _read(path, pixels=True)
+        _refuse(path, header)
+        check_area(path, *_shape(path, header))
         values = _decoded(path, header, stored)
-        try:
-            describe(header, stored)
-            if text(header, "PhotometricInterpretation") in _MONOCHROME:
-                render(header, values, stored)
-            else:
-                _colour(header, values, stored)
-        except _ERRORS as error:
-            raise corrupt(path, DICOM, error) from None
+        describe(header, stored)
+        if text(header, "PhotometricInterpretation") in _MONOCHROME and values.ndim == 2:
+            render(header, values, stored)
+        else:
+            _colour(header, values, stored)
     return stored
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    """Whatever pydicom or a decoder says of a broken file, in one sentence."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    try:
+        with quiet("pydicom"):
+            yield
+    except (*_ERRORS, BytesLengthException, InvalidDicomError) as error:
+        raise corrupt(path, DICOM, error) from None
 
 
 def _read(path: Path, *, pixels: bool) -> Any:
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = pydicom.dcmread(path, force=True, stop_before_pixels=not pixels)
-            meta = getattr(header, "file_meta", None)
-            kind = str(header.get("SOPClassUID", "") or getattr(meta, "MediaStorageSOPClassUID", ""))
-            if kind == _DIRECTORY or "DirectoryRecordSequence" in header:
-                raise UsageError(
-                    f"{path} is a DICOMDIR, a list of files; name the films that it lists instead."
-                )
-            if not kind and "Rows" not in header:
-                raise UsageError(
-                    f"The image {path} is no DICOM that can be read (it names no kind of object and no rows); "
-                    "copy it again or replace it."
-                )
-    except (*_ERRORS, InvalidDicomError) as error:
-        raise corrupt(path, DICOM, error) from None
+    header = pydicom.dcmread(path, force=True, stop_before_pixels=not pixels)
+    meta = getattr(header, "file_meta", None)
+    kind = str(header.get("SOPClassUID", "") or getattr(meta, "MediaStorageSOPClassUID", ""))
+    if kind == _DIRECTORY or "DirectoryRecordSequence" in header:
+        raise UsageError(f"{path} is a DICOMDIR, a list of files; name the films that it lists instead.")
+    if not kind and "Rows" not in header:
+        raise UsageError(
+            f"The image {path} is no DICOM that can be read (it names no kind of object and no rows); "
+            "copy it again or replace it."
+        )
     return header
 
 
@@ -119,11 +122,9 @@ def _decoded(path: Path, header: Any, stored: Stored) -> npt.NDArray[Any]:
     syntax = _transfer_syntax(header)
     try:
         values = _pixel_array(header, stored)
-    except UsageError:
-        raise
     except _ERRORS as error:
         missing = _missing_decoder(path, syntax, error)
-        raise (missing or corrupt(path, DICOM, error)) from None
+        raise (missing or error) from None
     if syntax.is_compressed:
         lossy = text(header, "LossyImageCompression") == "01"
         stored.provenance.append(f"decoded from {syntax.name}" + (" (lossy by its header)" if lossy else ""))
@@ -147,14 +148,20 @@ def _transfer_syntax(header: Any) -> Any:
 
 
 def _pixel_array(header: Any, stored: Stored) -> npt.NDArray[Any]:
+    from pydicom.encaps import get_frame
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
 
     if any(name in header for name in _PIXELS[1:]):
         return np.asarray(header.pixel_array)
+    syntax = header.file_meta.TransferSyntaxUID
     allocated = int(header.get("BitsAllocated", 0))
     bits = int(header.get("BitsStored", 0) or allocated)
-    unused = 0 < bits < allocated and not header.file_meta.TransferSyntaxUID.is_compressed
+    if syntax == _EXTENDED and bits > 8 and int(header.get("SamplesPerPixel", 1)) == 1:
+        import imagecodecs
+
+        return np.asarray(imagecodecs.jpeg_decode(get_frame(header.PixelData, 0, number_of_frames=1)))
+    unused = 0 < bits < allocated and not syntax.is_compressed
     if unused and text(header, "PhotometricInterpretation") in _MONOCHROME:
         raw = np.asarray(pixel_array(header, correct_unused_bits=False))
         moved = _high_or_deeper(header, raw, bits, stored)
@@ -163,6 +170,7 @@ def _pixel_array(header: Any, stored: Stored) -> npt.NDArray[Any]:
     values = np.asarray(pixel_array(header))
     if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
         values = np.asarray(apply_color_lut(values, header))
+        values = palette_depth(values) if values.dtype == np.uint16 else values
         stored.provenance.append("palette applied")
     return values
 
@@ -194,6 +202,8 @@ def _colour(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
     if values.ndim == 2:
         values = np.repeat(values[..., None], 3, axis=-1)
     bits = int(header.get("BitsStored", 0) or 8 * values.dtype.itemsize)
+    if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
+        bits = 8 * values.dtype.itemsize
     stored.exact = values.dtype == np.uint8
     stored.bits = bits if bits < 8 * values.dtype.itemsize and not stored.exact else None
     white = float(2 ** (stored.bits or 8 * values.dtype.itemsize) - 1)

@@ -1,6 +1,9 @@
 """What a film is once it is read, and what a container hands over before it is one."""
 
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -95,6 +98,20 @@ def check_area(path: Path, height: int, width: int) -> None:
             f"The image {path} has {height} x {width} pixels (height x width); expected at most "
             f"{MAX_PIXELS // 1_000_000} million, so make it smaller or leave it out."
         )
+
+
+@contextmanager
+def quiet(logger: str) -> Iterator[None]:
+    """Keep a decoder's own warnings and log off the console; what matters becomes a sentence of ours."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def corrupt(path: Path, kind: str, error: BaseException | str) -> UsageError:

@@ -34,6 +34,13 @@ def oriented(values: npt.NDArray[Any], orientation: int, provenance: list[str]) 
     return upright(values, orientation)
 
 
+def palette_depth(colours: npt.NDArray[np.uint16]) -> npt.NDArray[Any]:
+    """A palette's 16-bit colours as ``uint8`` where they are 8-bit colours spread or moved to 16, else as given."""
+    if not (colours % 257).any() or not (colours & 0xFF).any():
+        return (colours >> 8).astype(np.uint8)
+    return colours
+
+
 def luminance(
     colour: npt.NDArray[Any], provenance: list[str], warnings: list[str], white: float | None = None
 ) -> npt.NDArray[Any]:

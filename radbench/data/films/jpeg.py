@@ -76,7 +76,7 @@ def _decode_narrow(path: Path) -> npt.NDArray[Any]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path, formats=("JPEG", "MPO")) as image:
+        with Image.open(path, formats=("JPEG",)) as image:
             image.load()
             if image.mode not in {"L", "RGB"}:
                 return np.asarray(image.convert("RGB"))

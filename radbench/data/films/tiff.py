@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.data.films.content import TIFF
-from radbench.data.films.film import Stored, check_area, corrupt
-from radbench.data.films.gray import luminance, oriented, upright_shape, without_alpha
+from radbench.data.films.film import Stored, check_area, corrupt, quiet
+from radbench.data.films.gray import luminance, oriented, palette_depth, upright_shape, without_alpha
 from radbench.errors import UsageError
 
 _ERRORS = (
@@ -25,7 +25,7 @@ def tiff_shape(path: Path) -> tuple[int, int]:
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as file:
+        with quiet("tifffile"), tifffile.TiffFile(path) as file:
             page = _only_page(path, file)
             return upright_shape(int(page.imagelength), int(page.imagewidth), _orientation(page))
     except _ERRORS as error:
@@ -37,7 +37,7 @@ def read_tiff(path: Path) -> Stored:
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as file:
+        with quiet("tifffile"), tifffile.TiffFile(path) as file:
             page = _only_page(path, file)
             check_area(path, int(page.imagelength), int(page.imagewidth))
             values = np.asarray(page.asarray())
@@ -84,10 +84,8 @@ def _gray(
     if photometric == _PALETTE:
         stored.provenance.append("palette applied")
         table = np.moveaxis(np.asarray(page.colormap), 0, -1)  # 16 bits an entry
-        colours = table[planes]
-        stored.exact = not (table % 257).any() or not (table & 0xFF).any()
-        if stored.exact:
-            colours = (colours >> 8).astype(np.uint8)
+        colours = palette_depth(table)[planes]
+        stored.exact = colours.dtype == np.uint8
         return luminance(colours, stored.provenance, stored.warnings)
     if planes.ndim == 2:
         return planes
