@@ -58,15 +58,19 @@ def luminance(
     provenance.append("colour brought to luminance (ITU-R BT.601)")
     whole = np.issubdtype(colour.dtype, np.integer)
     top = white if white is not None else float(np.iinfo(colour.dtype).max) if whole else 1.0
-    strong = float(np.mean(np.ptp(colour.astype(np.float32), axis=-1) > _STRONG * top))
+    low, high = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+    strong = float(np.mean(high - low > _STRONG * top))
     if strong > 0:
         warnings.append(
             f"{100 * strong:.2g} % of the pixels are strongly coloured; look for drawings or text on the film."
         )
     if not whole:
         return np.asarray((_RED * red + _GREEN * green + _BLUE * blue) / 65536, dtype=colour.dtype)
-    total = _RED * red.astype(np.uint64) + _GREEN * green.astype(np.uint64) + _BLUE * blue.astype(np.uint64)
-    return np.asarray((total + 0x8000) >> 16, dtype=colour.dtype)
+    wide = np.uint32 if colour.dtype.itemsize <= 2 else np.uint64  # 65536 * 65535 + 0x8000 is below 2**32
+    total = np.multiply(red, wide(_RED), dtype=wide)
+    total += np.multiply(green, wide(_GREEN), dtype=wide)
+    total += np.multiply(blue, wide(_BLUE), dtype=wide)
+    return np.asarray((total + wide(0x8000)) >> wide(16), dtype=colour.dtype)
 
 
 def without_alpha(alpha: npt.NDArray[Any], provenance: list[str], warnings: list[str]) -> None:

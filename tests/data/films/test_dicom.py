@@ -22,7 +22,6 @@ from pydicom.uid import (
     JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
-    generate_uid,
 )
 
 from radbench.data.films import film_shape, read_film
@@ -45,7 +44,7 @@ def data_set(
     values, syntax=ExplicitVRLittleEndian, *, bits=16, allocated=16, photometric="MONOCHROME2", **more
 ):
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = DX, generate_uid()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = DX, "1.2.826.0.1.3680043.8.498.1"
     meta.TransferSyntaxUID = syntax
     data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     data.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian, "utf-8")
