@@ -28,7 +28,7 @@ def tiff_shape(path: Path) -> tuple[int, int]:
         with quiet("tifffile"), tifffile.TiffFile(path) as file:
             page = _only_page(path, file)
             return upright_shape(int(page.imagelength), int(page.imagewidth), _orientation(page))
-    except _ERRORS as error:
+    except (*_ERRORS, tifffile.TiffFileError) as error:
         raise corrupt(path, TIFF, error) from None
 
 
@@ -42,7 +42,7 @@ def read_tiff(path: Path) -> Stored:
             check_area(path, int(page.imagelength), int(page.imagewidth))
             values = np.asarray(page.asarray())
             return _stored(path, page, values)
-    except _ERRORS as error:
+    except (*_ERRORS, tifffile.TiffFileError) as error:
         raise corrupt(path, TIFF, error) from None
 
 
