@@ -1,215 +1,210 @@
-"""DICOM radiographs: from stored values to what a viewer shows, in the standard's order.
+"""DICOM by pydicom: one frame, decoded, and handed on as the film that a viewer would show."""
 
-Stored values; modality LUT or rescale; padding set aside; VOI LUT or window (the first one); MONOCHROME1 inverted
-(DICOM PS3.3 C.7.6.3, C.11.1, C.11.2 and C.11.6). Where a file has no VOI, black and white are those of its depth.
-Names and numbers of patients never leave this module.
-"""
-
-import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from radbench.data.cohort import Pixels
-from radbench.data.films.film import Film, full_depth, inverted, luminance, own_range, sixteen
+from radbench.data.films.content import DICOM
+from radbench.data.films.dicom_header import describe, text
+from radbench.data.films.dicom_values import render
+from radbench.data.films.film import Stored, check_area, corrupt, quiet
+from radbench.data.films.gray import luminance, palette_depth
 from radbench.errors import UsageError
 
-_RADIOGRAPHS: Final = ("CR", "DX", "RG", "DR", "RF", "XA", "SC", "OT", "MG", "PX", "")
-_AGE: Final = re.compile(r"(\d{3})([DWMY])")
-_YEARS: Final = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
-_FAILED: Final = (AttributeError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError)
+_ERRORS = (
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, KeyError, IndexError, TypeError, AttributeError,
+    NotImplementedError, ArithmeticError, AssertionError, RecursionError, BytesWarning, struct.error, zlib.error,
+)  # fmt: skip
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_NO_FILMS = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.7": "a label map segmentation",
+    "1.2.840.10008.5.1.4.1.1.66": "raw data",
+    "1.2.840.10008.5.1.4.1.1.30": "a parametric map",
+    "1.2.840.10008.5.1.4.1.1.481.2": "a radiotherapy dose",
+}
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_MONOCHROME = {"MONOCHROME1", "MONOCHROME2"}
+_EXTENDED = "1.2.840.10008.1.2.4.51"
+_IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 
 
-def is_dicom(head: bytes) -> bool:
-    """Whether a file that begins so (at least 132 bytes) is DICOM with its preamble."""
-    return head[128:132] == b"DICM"
+def dicom_shape(path: Path) -> tuple[int, int]:
+    """Rows and columns from the header."""
+    with _guarded(path):
+        return _shape(path, _read(path, pixels=False))
 
 
-def read_dicom(path: Path, *, force: bool = False) -> Film:
-    """Read a DICOM radiograph.
-
-    Args:
-        path: the file.
-        force: also read one without a preamble.
+def read_dicom(path: Path) -> Stored:
+    """Read the one film of a DICOM file (see ``dicom_values`` for what happens to its values).
 
     Raises:
-        UsageError: several frames, no pixels, a damaged file, or a codec that is not installed.
+        UsageError: no pixels, several frames, a directory or another object than a film, a missing
+            decoder, or a file that is corrupt or cut short.
     """
-    data = _dataset(path, force=force, pixels=True)
-    stored = _stored(path, data)
-    done: tuple[str, ...] = ()
-    if stored.ndim == 3:
-        gray, done = luminance(stored)
-        return _film(data, *full_depth(gray.astype(np.int64), _declared_bits(data)), done)
-    counted = _counted(data, stored)
-    pixels, said, warnings = _shown(data, stored, counted)
-    if _inverted(data):
-        pixels, said = inverted(pixels), (*said, "inverted (MONOCHROME1)")
-    if counted is not None and not counted.all():
-        pixels = pixels.copy()
-        pixels[~counted] = 0
-        said = (*said, f"{int((~counted).sum())} pixels of padding set to black")
-    return _film(data, pixels, said, done, warnings)
+    stored = Stored(np.zeros((0, 0)))
+    with _guarded(path):
+        header = _read(path, pixels=True)
+        _refuse(path, header)
+        check_area(path, *_shape(path, header))
+        values = _decoded(path, header, stored)
+        describe(header, stored)
+        if text(header, "PhotometricInterpretation") in _MONOCHROME and values.ndim == 2:
+            render(header, values, stored)
+        else:
+            _colour(header, values, stored)
+    return stored
 
 
-def dicom_shape(path: Path, *, force: bool = False) -> tuple[int, int]:
-    """Return height and width from the header alone."""
-    data = _dataset(path, force=force, pixels=False)
-    return int(data.Rows), int(data.Columns)
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    """Whatever pydicom or a decoder says of a broken file, in one sentence."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    try:
+        with quiet("pydicom"):
+            yield
+    except (*_ERRORS, BytesLengthException, InvalidDicomError) as error:
+        raise corrupt(path, DICOM, error) from None
 
 
-def _dataset(path: Path, *, force: bool, pixels: bool) -> Any:
+def _read(path: Path, *, pixels: bool) -> Any:
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
-    try:
-        data = pydicom.dcmread(path, force=force, stop_before_pixels=not pixels)
-    except (InvalidDicomError, EOFError, *_FAILED) as error:
-        raise UsageError(f"The film {path} cannot be read as DICOM ({_short(error)}); replace it.") from None
-    if "Rows" not in data or "Columns" not in data or (pixels and "PixelData" not in data):
-        what = "is no image" if "Rows" not in data else "has no pixels"
-        raise UsageError(f"The DICOM file {path} {what}; expected a radiograph with PixelData.")
-    frames = int(data.get("NumberOfFrames") or 1)
-    if frames > 1:
+    header = pydicom.dcmread(path, force=True, stop_before_pixels=not pixels)
+    meta = getattr(header, "file_meta", None)
+    kind = str(header.get("SOPClassUID", "") or getattr(meta, "MediaStorageSOPClassUID", ""))
+    if kind == _DIRECTORY or "DirectoryRecordSequence" in header:
+        raise UsageError(f"{path} is a DICOMDIR, a list of files; name the films that it lists instead.")
+    if not kind and "Rows" not in header:
         raise UsageError(
-            f"The DICOM file {path} has {frames} frames; expected one, so export the frame that is meant."
+            f"The image {path} is no DICOM that can be read (it names no kind of object and no rows); "
+            "copy it again or replace it."
         )
-    return data
+    return header
 
 
-def _stored(path: Path, data: Any) -> npt.NDArray[Any]:
-    from pydicom.uid import UID, ImplicitVRLittleEndian
-
-    meta = getattr(data, "file_meta", None)
-    if meta is None or "TransferSyntaxUID" not in meta:
-        from pydicom.dataset import FileMetaDataset
-
-        data.file_meta = meta if meta is not None else FileMetaDataset()
-        data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    syntax = UID(data.file_meta.TransferSyntaxUID)
-    try:
-        return np.asarray(data.pixel_array)
-    except _FAILED as error:
-        missing = "install" in str(error) or ("missing" in str(error).lower() and "dependenc" in str(error))
-        mend = 'install the codecs with pip install "radbench[dicom]"' if missing else "replace or convert it"
+def _shape(path: Path, header: Any) -> tuple[int, int]:
+    rows, columns = header.get("Rows"), header.get("Columns")
+    if not isinstance(rows, int) or not isinstance(columns, int) or rows < 1 or columns < 1:
         raise UsageError(
-            f"The DICOM file {path} ({syntax.name}) cannot be decoded ({_short(error)}); {mend}."
-        ) from None
+            f"The DICOM {path} (modality {text(header, 'Modality') or 'unknown'}) has no rows and columns; "
+            "expected a film with pixels, so leave it out."
+        )
+    return rows, columns
 
 
-def _counted(data: Any, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
-    """Return where a pixel is no padding; None where the file declares no padding."""
-    padding = data.get("PixelPaddingValue")
-    if padding is None:
+def _refuse(path: Path, header: Any) -> None:
+    modality = text(header, "Modality") or "unknown"
+    kind = _NO_FILMS.get(str(header.get("SOPClassUID", "")))
+    if kind is not None:
+        raise UsageError(f"The DICOM {path} is {kind} (modality {modality}), not a film; leave it out.")
+    frames = text(header, "NumberOfFrames")
+    if frames.isdigit() and int(frames) > 1:
+        raise UsageError(
+            f"The DICOM {path} has {frames} frames; expected one film a file, so write the frame to its own."
+        )
+    if not any(name in header for name in _PIXELS):
+        raise UsageError(
+            f"The DICOM {path} (modality {modality}) holds no pixel data; expected a film, so fetch the whole "
+            "file (some archives send headers only) or leave it out."
+        )
+
+
+def _decoded(path: Path, header: Any, stored: Stored) -> npt.NDArray[Any]:
+    """Stored values, ``[H, W]`` or, in colour, ``[H, W, 3]`` RGB."""
+    syntax = _transfer_syntax(header)
+    try:
+        values = _pixel_array(header, stored)
+    except _ERRORS as error:
+        missing = _missing_decoder(path, syntax, error)
+        raise (missing or error) from None
+    if syntax.is_compressed:
+        lossy = text(header, "LossyImageCompression") == "01"
+        stored.provenance.append(f"decoded from {syntax.name}" + (" (lossy by its header)" if lossy else ""))
+    shape = (int(header.Rows), int(header.Columns))
+    if values.shape[:2] != shape or values.ndim not in {2, 3}:
+        raise corrupt(path, DICOM, f"its pixels are {values.shape} and its header says {shape}")
+    return values
+
+
+def _transfer_syntax(header: Any) -> Any:
+    """The file's transfer syntax; without a file meta group, the one it was parsed by."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
+
+    if getattr(header, "file_meta", None) is None:
+        header.file_meta = FileMetaDataset()
+    if "TransferSyntaxUID" not in header.file_meta:
+        implicit, little = header.original_encoding
+        header.file_meta.TransferSyntaxUID = UID(_IMPLICIT if implicit else _EXPLICIT if little else _BIG)
+    return header.file_meta.TransferSyntaxUID
+
+
+def _pixel_array(header: Any, stored: Stored) -> npt.NDArray[Any]:
+    from pydicom.encaps import get_frame
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
+
+    if any(name in header for name in _PIXELS[1:]):
+        return np.asarray(header.pixel_array)
+    syntax = header.file_meta.TransferSyntaxUID
+    allocated = int(header.get("BitsAllocated", 0))
+    bits = int(header.get("BitsStored", 0) or allocated)
+    if syntax == _EXTENDED and bits > 8 and int(header.get("SamplesPerPixel", 1)) == 1:
+        import imagecodecs
+
+        return np.asarray(imagecodecs.jpeg_decode(get_frame(header.PixelData, 0, number_of_frames=1)))
+    unused = 0 < bits < allocated and not syntax.is_compressed
+    if unused and text(header, "PhotometricInterpretation") in _MONOCHROME:
+        raw = np.asarray(pixel_array(header, correct_unused_bits=False))
+        moved = _high_or_deeper(header, raw, bits, stored)
+        if moved is not None:
+            return moved
+    values = np.asarray(pixel_array(header))
+    if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
+        values = np.asarray(apply_color_lut(values, header))
+        values = palette_depth(values) if values.dtype == np.uint16 else values
+        stored.provenance.append("palette applied")
+    return values
+
+
+def _high_or_deeper(header: Any, raw: npt.NDArray[Any], bits: int, stored: Stored) -> npt.NDArray[Any] | None:
+    """Values in the upper bits (HighBit), or deeper than declared; None where BitsStored can be believed."""
+    shift = int(header.get("HighBit", bits - 1)) + 1 - bits
+    if shift > 0:
+        stored.provenance.append(f"values moved down by {shift} bits (HighBit {bits + shift - 1})")
+        return raw >> shift
+    embedded = any(element.tag.group >> 8 == 0x60 and element.tag.element == 0x0102 and element.value
+                   for element in header if element.tag.group >> 8 == 0x60)  # fmt: skip
+    if raw.dtype.kind != "u" or embedded:
         return None
-    limit = data.get("PixelPaddingRangeLimit")
-    ends = sorted((int(padding), int(padding if limit is None else limit)))
-    inside: npt.NDArray[np.bool_] = (stored < ends[0]) | (stored > ends[1])
-    return inside
+    return raw if int(raw.max()) >= 2**bits else None
 
 
-def _shown(
-    data: Any, stored: npt.NDArray[Any], counted: npt.NDArray[np.bool_] | None
-) -> tuple[Pixels, tuple[str, ...], tuple[str, ...]]:
-    """Return the pixels before any inversion, what was done, and warnings."""
-    from pydicom.pixels import apply_modality_lut
-
-    values = np.asarray(apply_modality_lut(stored, data))
-    changed = not np.array_equal(values, stored)
-    said: tuple[str, ...] = ("modality LUT or rescale applied",) if changed else ()
-    if data.get("VOILUTSequence") or data.get("WindowWidth") is not None:
-        shares, how = _voi(data, values)
-        return sixteen(shares), (*said, how), ()
-    whole = np.rint(values)
-    if np.array_equal(whole, values) and float(values.min()) >= 0 and float(values.max()) <= 65535:
-        bits = None if changed else _declared_bits(data)
-        pixels, deep = full_depth(whole.astype(np.int64), bits, counted)
-        return pixels, (*said, *deep), ()
-    bits = _declared_bits(data)
-    if bits is not None and "ModalityLUTSequence" not in data:
-        slope, intercept = float(data.get("RescaleSlope", 1)), float(data.get("RescaleIntercept", 0))
-        lowest = -(1 << (bits - 1)) if int(data.PixelRepresentation) else 0
-        ends = sorted(slope * end + intercept for end in (lowest, lowest + (1 << bits) - 1))
-        shares = (values - ends[0]) / (ends[1] - ends[0])
-        return (
-            sixteen(shares),
-            (*said, f"{bits} bits, {ends[0]:g} to {ends[1]:g}, taken as black to white"),
-            (),
-        )
-    low, high = float(values.min()), float(values.max())
-    words = f"its own range, {low:g} to {high:g}, taken as black to white"
-    guess = f"no window, and values from {low:g} to {high:g}: which is black and which white is a guess"
-    return sixteen(own_range(values, counted)), (*said, words), (guess,)
+def _missing_decoder(path: Path, syntax: Any, error: BaseException) -> UsageError | None:
+    said = str(error)
+    if "dependencies" not in said and "plugins are missing" not in said and "no available" not in said:
+        return None
+    return UsageError(
+        f"The DICOM {path} is stored as {syntax.name}, and no decoder for it is installed; "
+        'run `pip install "radbench[dicom]"`.'
+    )
 
 
-def _voi(data: Any, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], str]:
-    """Return shares of white, 0 to 1, by the first VOI LUT or window."""
-    if data.get("VOILUTSequence"):
-        from pydicom.pixels import apply_voi
-
-        descriptor = data.VOILUTSequence[0].LUTDescriptor
-        shown = np.asarray(apply_voi(values.astype(np.int64), data, index=0), np.float64)
-        return shown / ((1 << int(descriptor[2])) - 1), "VOI LUT applied"
-    centre, width = _first(data.WindowCenter), _first(data.WindowWidth)
-    function = str(data.get("VOILUTFunction", "LINEAR") or "LINEAR")
-    exact = values.astype(np.float64)
-    if function == "SIGMOID":
-        shares = 1 / (1 + np.exp(-4 * (exact - centre) / width))
-    elif function == "LINEAR_EXACT":
-        shares = (exact - centre) / width + 0.5
-    else:
-        shares = (exact - (centre - 0.5)) / max(width - 1, 1e-9) + 0.5
-    return np.clip(shares, 0, 1), f"window {centre:g} / {width:g} applied ({function})"
-
-
-def _declared_bits(data: Any) -> int | None:
-    """Return the depth that the file declares; None where that is no more than its container's 16."""
-    bits = int(data.get("BitsStored", 0) or 0)
-    return bits if 0 < bits < 16 else None
-
-
-def _inverted(data: Any) -> bool:
-    shape = str(data.get("PresentationLUTShape", "") or "")
-    return str(data.get("PhotometricInterpretation", "")) == "MONOCHROME1" or shape == "INVERSE"
-
-
-def _film(
-    data: Any, pixels: Pixels, said: tuple[str, ...], done: tuple[str, ...], warnings: tuple[str, ...] = ()
-) -> Film:
-    spacing, of = _spacing(data)
-    modality = str(data.get("Modality", "") or "")
-    if modality not in _RADIOGRAPHS:
-        warnings = (*warnings, f"modality {modality} is no radiograph")
-    if str(data.get("BurnedInAnnotation", "") or "").upper() == "YES":
-        warnings = (*warnings, "burnt-in annotation is declared: words in the pixels may name a patient")
-    known: dict[str, str | int | float] = {}
-    for name, keyword in (("view_position", "ViewPosition"), ("patient_sex", "PatientSex")):
-        if value := str(data.get(keyword, "") or "").strip():
-            known[name] = value
-    if (age := _AGE.fullmatch(str(data.get("PatientAge", "") or "").strip())) is not None:
-        years = int(age[1]) * _YEARS[age[2]]
-        known["patient_age"] = int(years) if age[2] == "Y" else round(years, 3)
-    return Film(pixels.copy(), spacing, known, ("DICOM", *done, *said, *of), warnings)
-
-
-def _spacing(data: Any) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
-        found = data.get(keyword)
-        if found is not None and len(found) == 2 and min(map(float, found)) > 0:
-            factor = 1.0
-            if keyword == "ImagerPixelSpacing":
-                factor = float(data.get("EstimatedRadiographicMagnificationFactor") or 1.0)
-            rows, columns = (float(value) / factor for value in found)
-            at = " at the detector" if keyword == "ImagerPixelSpacing" and factor == 1.0 else ""
-            return (rows, columns), (f"{keyword} {rows:g} x {columns:g} mm{at}",)
-    return None, ()
-
-
-def _first(value: Any) -> float:
-    return float(value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value)
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+def _colour(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
+    if values.ndim == 2:
+        values = np.repeat(values[..., None], 3, axis=-1)
+    bits = int(header.get("BitsStored", 0) or 8 * values.dtype.itemsize)
+    if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
+        bits = 8 * values.dtype.itemsize
+    stored.exact = values.dtype == np.uint8
+    stored.bits = bits if bits < 8 * values.dtype.itemsize and not stored.exact else None
+    white = float(2 ** (stored.bits or 8 * values.dtype.itemsize) - 1)
+    stored.values = luminance(values[..., :3], stored.provenance, stored.warnings, white)

@@ -1,28 +1,39 @@
-"""What a film is, and how the depth that it was stored in becomes a full one of 8 or 16 bits."""
+"""What a film is once it is read, and what a container hands over before it is one."""
 
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from radbench.data.cohort import Pixels
+from radbench.errors import UsageError
 
-DEPTHS: Final = (8, 10, 12, 14, 16)
-"""Depths in bits that films come in; where a file says only its container's, the smallest that fits is taken."""
+Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""``[H, W]``, 8 or 16 bits."""
+
+MIN_SIDE = 16
+MAX_ASPECT = 8
+MAX_PIXELS = 200_000_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Film:
-    """One radiograph as it was stored.
+    """One radiograph as it was stored, at its own size and depth.
 
     Attributes:
-        pixels: ``uint8`` or ``uint16 [H, W]``; 0 is black, the type's largest value is white.
-        spacing: millimetres a pixel, by row and by column; None where the file does not say.
-        attributes: what the header says: ``view_position``, ``patient_sex``, ``patient_age`` in years. Never a name.
-        provenance: what was done to the stored values, one clause each.
-        warnings: what a person should look at.
+        pixels: ``uint8 [H, W]`` or ``uint16 [H, W]``; 0 is black, 255 or 65535 is white.
+        spacing: millimetres from row to row and from column to column, or None where the file does not say.
+        attributes: ``view_position``, ``patient_sex`` and ``patient_age`` (years), as far as the header has
+            them. Names and identifiers of patients are never among them.
+        provenance: what was done between the file and ``pixels``, one plain clause each.
+        warnings: what a person should look at, one sentence each.
+        bits: bits of the stored values that are really used, before they were brought to the whole range
+            of ``pixels``; None where that has no meaning (a film of fractions).
     """
 
     pixels: Pixels
@@ -30,67 +41,85 @@ class Film:
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
     provenance: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    bits: int | None = None
 
 
-def full_depth(
-    values: npt.NDArray[Any], bits: int | None = None, counted: npt.NDArray[np.bool_] | None = None
-) -> tuple[Pixels, tuple[str, ...]]:
-    """Bring whole numbers of some depth to 8 or 16 full bits; the way is reversible.
+@dataclass
+class Stored:
+    """Gray values as a container holds them, upright, and what it says about them.
 
-    Args:
-        values: whole numbers ``[H, W]``, 0 or more.
-        bits: the depth that the file declares; None where it declares no more than its container, and the smallest
-            depth of ``DEPTHS`` that holds the largest value is taken.
-        counted: where values count for that; None for everywhere.
-
-    Returns:
-        The pixels, and what was done: 8 bits and 16 bits stay as they are, others are multiplied by
-        65535 / (2**bits - 1) and rounded.
+    Attributes:
+        values: ``[H, W]`` of any real dtype.
+        bits: depth that the container declares, in bits; None where it does not, or says only that it uses
+            all of its 16 (or more) bits.
+        exact: the values are 8 bits by the container's own word and stay as they are.
+        unit: floats are fractions of white in [0, 1] (what a window gives).
+        inverted: 0 is white.
+        outside: ``bool [H, W]``, true where there is no film (padding), or None.
+        source_bits: the depth to report where ``unit`` hides it.
     """
-    seen = values if counted is None or not counted.any() else values[counted]
-    largest = int(seen.max())
-    found = next((depth for depth in DEPTHS if largest < 1 << depth), 16)
-    depth = found if bits is None or largest >= 1 << bits else bits
-    if depth <= 8:
-        scale = 255 / ((1 << depth) - 1)
-        pixels: Pixels = np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
-    elif depth == 16:
-        pixels = np.clip(values, 0, 65535).astype(np.uint16)
-    else:
-        pixels = np.clip(np.rint(values * (65535 / ((1 << depth) - 1))), 0, 65535).astype(np.uint16)
-    said = "declared" if bits == depth else "found by the largest value"
-    return pixels, () if depth == 16 else (f"{depth} bits ({said}) brought to full scale",)
+
+    values: npt.NDArray[Any]
+    bits: int | None = None
+    exact: bool = False
+    unit: bool = False
+    inverted: bool = False
+    outside: npt.NDArray[np.bool_] | None = None
+    source_bits: int | None = None
+    spacing: tuple[float, float] | None = None
+    attributes: dict[str, str | int | float] = field(default_factory=dict)
+    provenance: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
-def luminance(colour: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Return one channel of ``[H, W, 3]`` (BT.601) in the same type, and what was done; equal channels stay exact."""
-    red, green, blue = (colour[..., channel] for channel in range(3))
-    if np.array_equal(red, green) and np.array_equal(green, blue):
-        return red, ("one of three equal channels taken",)
-    mixed = 0.299 * red.astype(np.float64) + 0.587 * green + 0.114 * blue
-    return np.rint(mixed).astype(colour.dtype), ("colour turned to luminance (BT.601)",)
+def check_shape(path: Path, height: int, width: int) -> None:
+    """Refuse what cannot be a film before a pixel of it is read.
+
+    Raises:
+        UsageError: a side under 16 pixels, one side over 8 times the other, or over 200 megapixels.
+    """
+    found = f"The film {path} has {height} x {width} pixels (height x width)"
+    if min(height, width) < MIN_SIDE:
+        raise UsageError(
+            f"{found}; expected at least {MIN_SIDE} on each side, so replace it or leave it out."
+        )
+    if max(height, width) > MAX_ASPECT * min(height, width):
+        raise UsageError(
+            f"{found}; expected one side to be at most {MAX_ASPECT} times the other, "
+            "so replace it or leave it out."
+        )
+    check_area(path, height, width)
 
 
-def own_range(
-    values: npt.NDArray[Any], counted: npt.NDArray[np.bool_] | None = None
-) -> npt.NDArray[np.float64]:
-    """Return values ``[H, W]`` mapped from their own smallest and largest to shares of white; 0 for one grey."""
-    seen = values if counted is None or not counted.any() else values[counted]
-    low, high = float(seen.min()), float(seen.max())
-    if high <= low:
-        return np.zeros(values.shape)
-    shares: npt.NDArray[np.float64] = np.clip((values.astype(np.float64) - low) / (high - low), 0.0, 1.0)
-    return shares
+def check_area(path: Path, height: int, width: int) -> None:
+    """Refuse more than 200 megapixels."""
+    if height * width > MAX_PIXELS:
+        raise UsageError(
+            f"The image {path} has {height} x {width} pixels (height x width); expected at most "
+            f"{MAX_PIXELS // 1_000_000} million, so make it smaller or leave it out."
+        )
 
 
-def sixteen(shares: npt.NDArray[Any]) -> Pixels:
-    """Return shares of white, 0 to 1, as ``uint16``."""
-    pixels: npt.NDArray[np.uint16] = np.rint(np.clip(shares, 0.0, 1.0) * 65535).astype(np.uint16)
-    return pixels
+@contextmanager
+def quiet(logger: str) -> Iterator[None]:
+    """Keep a decoder's own warnings and log off the console; what matters becomes a sentence of ours."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
-def inverted(pixels: Pixels) -> Pixels:
-    """Return the negative: white minus every value, in the same type."""
-    white = np.iinfo(pixels.dtype).max
-    negative: Pixels = np.subtract(white, pixels, dtype=pixels.dtype)
-    return negative
+def corrupt(path: Path, kind: str, error: BaseException | str) -> UsageError:
+    """The error of a file that starts as ``kind`` and cannot be read to its end."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return UsageError(f"The image {path} cannot be read ({error.strerror}); check its permissions.")
+    detail = " ".join(str(error).split())[:200] or type(error).__name__
+    return UsageError(
+        f"The image {path} is corrupt or cut short ({kind}: {detail.rstrip('.')}); expected a whole {kind} "
+        "file, so copy it again or replace it."
+    )

@@ -1,116 +1,124 @@
-"""TIFF films: one page, gray or colour, of 1 to 32 bits or floating point."""
+"""TIFF by tifffile: 1 to 32 bits, signed, float, white as 0, colour, palette, alpha; one film a file."""
 
+import struct
+import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from radbench.data.cohort import Pixels
-from radbench.data.films.film import Film, full_depth, luminance, own_range, sixteen
-from radbench.data.films.film import inverted as negative
+from radbench.data.films.content import TIFF
+from radbench.data.films.film import Stored, check_area, corrupt, quiet
+from radbench.data.films.gray import luminance, oriented, palette_depth, upright_shape, without_alpha
 from radbench.errors import UsageError
 
-MAGIC: Final = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_MIN_IS_WHITE, _PALETTE = 0, 3
-_TURNS: Final[dict[int, Any]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, 3),
-    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
-    8: lambda a: np.rot90(a, 1),
-}
-
-
-def read_tiff(path: Path) -> Film:
-    """Read a TIFF of one page.
-
-    Raises:
-        UsageError: several pages, or a palette.
-    """
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        page = _page(path, file)
-        values = np.asarray(page.asarray())
-        tags = page.tags
-        photometric = int(page.photometric)
-        turn = _number(tags, "Orientation", 1)
-        declared = _number(tags, "MaxSampleValue", 0)
-    if photometric == _PALETTE:
-        raise UsageError(f"The film {path} is a TIFF with a palette; expected gray values, so convert it.")
-    done: tuple[str, ...] = ()
-    if turn in _TURNS:
-        values, done = np.ascontiguousarray(_TURNS[turn](values)), (f"TIFF orientation {turn} applied",)
-    if values.ndim == 3 and values.shape[-1] >= 3:
-        extra = ("alpha channel left out",) if values.shape[-1] > 3 else ()
-        values, said = luminance(values[..., :3])
-        done = (*done, *extra, *said)
-    elif values.ndim == 3:
-        values, done = values[..., 0], (*done, "alpha channel left out")
-    return _film(values, declared, done, inverted=photometric == _MIN_IS_WHITE)
+_ERRORS = (
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, KeyError, IndexError, TypeError, AttributeError,
+    NotImplementedError, ArithmeticError, AssertionError, struct.error, zlib.error,
+)  # fmt: skip
+_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 
 
 def tiff_shape(path: Path) -> tuple[int, int]:
-    """Return height and width from the header alone, turned as it says."""
+    """Height and width as the film is read, without its pixels."""
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
-        page = _page(path, file)
-        size = int(page.imagelength), int(page.imagewidth)
-        return size[::-1] if _number(page.tags, "Orientation", 1) >= 5 else size
+    try:
+        with quiet("tifffile"), tifffile.TiffFile(path) as file:
+            page = _only_page(path, file)
+            return upright_shape(int(page.imagelength), int(page.imagewidth), _orientation(page))
+    except (*_ERRORS, tifffile.TiffFileError) as error:
+        raise corrupt(path, TIFF, error) from None
 
 
-def _page(path: Path, file: Any) -> Any:
-    pages = [page for page in file.pages if not getattr(page, "is_reduced", False)]
-    if len(pages) != 1:
+def read_tiff(path: Path) -> Stored:
+    """Read the one film of a TIFF as stored; several pages are refused."""
+    import tifffile
+
+    try:
+        with quiet("tifffile"), tifffile.TiffFile(path) as file:
+            page = _only_page(path, file)
+            check_area(path, int(page.imagelength), int(page.imagewidth))
+            values = np.asarray(page.asarray())
+            return _stored(path, page, values)
+    except (*_ERRORS, tifffile.TiffFileError) as error:
+        raise corrupt(path, TIFF, error) from None
+
+
+def _only_page(path: Path, file: Any) -> Any:
+    """The one page of full resolution (previews beside it are left out)."""
+    pages = [page.aspage() for page in file.pages]
+    full = [page for page in pages if not page.is_reduced and not page.is_mask] or pages[:1]
+    if not full:
+        raise corrupt(path, TIFF, "it has no page")
+    frames = int((file.imagej_metadata or {}).get("images", 1)) if file.is_imagej else 1
+    count = max(len(full), frames, int(getattr(full[0], "imagedepth", 1)))
+    if count > 1:
         raise UsageError(
-            f"The film {path} is a TIFF of {len(pages)} pages; expected one, so save the page that is meant."
+            f"The image {path} is a TIFF of {count} pages; expected one film a file, so write each to its own."
         )
-    return pages[0]
+    return full[0]
 
 
-def _number(tags: Any, name: str, default: int) -> int:
-    tag = tags.get(name)
-    value = tag.value if tag is not None else default
-    value = max(value) if isinstance(value, tuple) else value
-    return int(value) if isinstance(value, int) else default
+def _stored(path: Path, page: Any, values: npt.NDArray[Any]) -> Stored:
+    photometric = int(page.photometric)
+    stored = Stored(values, exact=int(page.bitspersample) <= 8 and values.dtype == np.uint8)
+    if values.dtype.kind not in "buif":
+        raise UsageError(f"The image {path} is a TIFF of {values.dtype} values; expected integers or floats.")
+    planes = values if page.planarconfig == 1 or values.ndim == 2 else np.moveaxis(values, 0, -1)
+    stored.values = oriented(
+        _gray(path, page, planes, photometric, stored), _orientation(page), stored.provenance
+    )
+    if stored.values.dtype.kind == "u":
+        _declare_depth(page, stored, paletted=photometric == _PALETTE)
+    if photometric == _MIN_IS_WHITE:
+        stored.inverted = True
+        stored.provenance.append("MinIsWhite inverted")
+    return stored
 
 
-def _film(values: Any, declared: int, done: tuple[str, ...], *, inverted: bool) -> Film:
-    warnings: tuple[str, ...] = ()
-    said: tuple[str, ...]
-    pixels: Pixels
-    if values.dtype == np.bool_:
-        values = values.astype(np.uint8) * np.uint8(255)
-    if values.dtype.kind == "f":
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        values = np.nan_to_num(values, nan=low)
-        if low >= 0.0 and high <= 1.0:
-            pixels, said = sixteen(values), ("floating point from 0 to 1 taken as black to white",)
-        else:
-            pixels, said = (
-                sixteen(own_range(values)),
-                (f"its own range, {low:g} to {high:g}, taken as black to white",),
-            )
-            warnings = (
-                f"floating-point values from {low:g} to {high:g}: which is black and which white is a guess",
-            )
-    elif (values.dtype.kind == "i" and int(values.min()) < 0) or (
-        values.dtype.itemsize > 2 and int(values.max()) > 65535
-    ):
-        low, high = int(values.min()), int(values.max())
-        pixels, said = (
-            sixteen(own_range(values)),
-            (f"its own range, {low} to {high}, taken as black to white",),
+def _gray(
+    path: Path, page: Any, planes: npt.NDArray[Any], photometric: int, stored: Stored
+) -> npt.NDArray[Any]:
+    if photometric == _PALETTE:
+        stored.provenance.append("palette applied")
+        table = np.moveaxis(np.asarray(page.colormap), 0, -1)  # 16 bits an entry
+        colours = palette_depth(table)[planes]
+        stored.exact = colours.dtype == np.uint8
+        return luminance(colours, stored.provenance, stored.warnings)
+    if planes.ndim == 2:
+        return planes
+    colours_first = 3 if photometric in {_RGB, _YCBCR} else 1
+    if photometric not in {_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _YCBCR} or planes.shape[-1] < colours_first:
+        raise UsageError(
+            f"The image {path} is a TIFF of {planes.shape[-1]} channels ({page.photometric!s}); expected gray, "
+            "RGB or a palette, so convert it."
         )
-        warnings = (f"stored values from {low} to {high}: which is black and which white is a guess",)
-    elif values.dtype == np.uint8:
-        pixels, said = values, ()
-    else:
-        bits = (declared + 1).bit_length() - 1 if declared > 0 and (declared + 1) & declared == 0 else None
-        pixels, said = full_depth(values.astype(np.int64), bits if bits and bits < 16 else None)
-    if inverted:
-        pixels, said = negative(pixels), (*said, "inverted (stored with white as 0)")
-    return Film(pixels.copy(), provenance=(*done, *said), warnings=warnings)
+    if planes.shape[-1] > colours_first:
+        without_alpha(planes[..., colours_first], stored.provenance, stored.warnings)
+    if colours_first == 1:
+        return np.ascontiguousarray(planes[..., 0])
+    return luminance(planes[..., :3], stored.provenance, stored.warnings)
+
+
+def _declare_depth(page: Any, stored: Stored, *, paletted: bool) -> None:
+    """MaxSampleValue (tag 281) or an odd BitsPerSample says how deep the values are."""
+    width, container = int(page.bitspersample), 8 * stored.values.dtype.itemsize
+    if paletted:
+        stored.bits = None if stored.exact else 16
+    elif width < 8:
+        stored.exact = False
+        stored.bits = width
+    elif width < container:
+        stored.bits = width
+    elif not stored.exact and "MaxSampleValue" in page.tags:
+        declared = np.atleast_1d(page.tags["MaxSampleValue"].value)
+        bits = int(np.max(declared)).bit_length()
+        stored.bits = bits if 8 <= bits < container else None
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get("Orientation")
+    value = tag.value if tag is not None else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
