@@ -1,7 +1,12 @@
 """The cohort that a shift names: an embedded one, or a folder."""
 
+from typing import TYPE_CHECKING
+
 from radbench.data.cohort import Cohort
-from radbench.specs import ShiftSpec
+from radbench.specs import LabelsSpec, ShiftSpec
+
+if TYPE_CHECKING:
+    from radbench.data.columns import LabelRule
 
 _FOLDER = "folder:"
 
@@ -20,7 +25,20 @@ def load_cohort(shift: ShiftSpec) -> Cohort:
         from radbench.data.folder import open_folder_cohort
 
         folder = shift.resolve(source.cohort.removeprefix(_FOLDER))
-        return open_folder_cohort(folder, split=source.split, size=source.size, seed=source.seed)
+        return open_folder_cohort(
+            folder,
+            split=source.split,
+            size=source.size,
+            seed=source.seed,
+            labels=_rule(source.labels),
+            columns=source.columns,
+        )
     from radbench.phantom.cohort import build_cohort
 
     return build_cohort(source.cohort, split=source.split, size=source.size, seed=source.seed)
+
+
+def _rule(labels: LabelsSpec | None) -> "LabelRule | None":
+    from radbench.data.columns import LabelRule
+
+    return None if labels is None else LabelRule(labels.uncertain, tuple(str(code) for code in labels.codes))

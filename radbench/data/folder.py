@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from radbench.data.cohort import GrayImage, Mask, Study, unknown_mask
+from radbench.data.columns import LabelRule
 from radbench.data.geometry import Geometry
 from radbench.data.images import image_shape, read_pixels
 from radbench.data.manifest import Entry, read_manifest
-from radbench.data.masks import as_bool
+from radbench.data.masks import MaskReading, read_mask
+from radbench.data.table import PARQUET
 from radbench.errors import UsageError
 from radbench.runtime import canonical_json, sha256_file
 
@@ -20,15 +22,26 @@ DEFAULT_IMAGE_SIZE = 128
 class FolderCohort:
     """Studies on disk, brought to one size: short side to ``image_size``, centre crop, per-image min-max.
 
-    Images and masks of a study go through the same geometry; ``geometry`` gives it, to undo it.
+    Images and masks of a study go through the same geometry; ``geometry`` gives it, to undo it. ``notes`` say what
+    was assumed or left out when the manifest was read, sentences for a report.
     """
 
     truth_known = False
 
-    def __init__(self, manifest: Path, entries: Sequence[Entry], image_size: int) -> None:
+    def __init__(
+        self,
+        manifest: Path,
+        entries: Sequence[Entry],
+        image_size: int,
+        *,
+        declared: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.name = f"{PREFIX}{manifest.parent.name}"
         self.image_size = image_size
         self.manifest = manifest
+        self.notes = tuple(notes)
+        self._declared = dict(declared or {})
         self._entries = {entry.study.study_id: entry for entry in entries}
         self._studies = tuple(entry.study for entry in entries)
 
@@ -39,7 +52,8 @@ class FolderCohort:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the size, every row and every file's bytes."""
+        """SHA-256 of the size, what was declared of the table, every row and every file's bytes."""
+        of = cache(sha256_file)
         rows = [
             {
                 "study_id": entry.study.study_id,
@@ -47,12 +61,17 @@ class FolderCohort:
                 "labels": dict(entry.study.labels),
                 "attributes": dict(entry.study.attributes),
                 "report": entry.study.report,
-                "image": sha256_file(entry.image),
-                "masks": {name: sha256_file(path) for name, path in entry.masks.items()},
+                "image": of(entry.image),
+                "masks": {
+                    name: mask.digest(of(mask.path) if mask.path is not None else "")
+                    for name, mask in entry.masks.items()
+                },
             }
             for entry in self._entries.values()
         ]
-        return hashlib.sha256(canonical_json({"image_size": self.image_size, "rows": rows})).hexdigest()
+        return hashlib.sha256(
+            canonical_json({"image_size": self.image_size, "rows": rows, **self._declared})
+        ).hexdigest()
 
     def geometry(self, study: Study) -> Geometry:
         """The way of the study's pixels into the square, and back."""
@@ -65,19 +84,21 @@ class FolderCohort:
 
     def mask(self, study: Study, name: str) -> Mask:
         """``bool [image_size, image_size]``; unknown, or of another size than its image: ``UsageError``."""
+        mask = self.mask_reading(study, name).mask
+        return Geometry(mask.shape[0], mask.shape[1], self.image_size).mask(mask)
+
+    def mask_reading(self, study: Study, name: str) -> MaskReading:
+        """The named mask at the film's own size, and sentences on what looks wrong with it; errors as ``mask``."""
         entry = self._entry(study)
         if name not in entry.masks:
             raise unknown_mask(self.name, study.study_id, name, sorted(entry.masks))
-        path = entry.masks[name]
-        values = as_bool(read_pixels(path), f"the mask {path}")
-        height, width = image_shape(entry.image)
-        if values.shape != (height, width):
-            raise UsageError(
-                f"{self.manifest}, row {entry.row}: the mask {path} has "
-                f"{values.shape[0]} x {values.shape[1]} pixels (height x width) "
-                f"and its image {entry.image} has {height} x {width}; make them the same size."
-            )
-        return Geometry(height, width, self.image_size).mask(values)
+        return read_mask(
+            entry.masks[name],
+            image_shape(entry.image),
+            film=entry.image,
+            study_id=study.study_id,
+            where=f"{self.manifest}, row {entry.row}",
+        )
 
     def counterfactual(
         self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
@@ -99,8 +120,12 @@ def open_folder_cohort(
     split: str | None = None,
     size: int | None = None,
     seed: int = 0,
+    labels: LabelRule | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> FolderCohort:
-    """Open ``folder:PATH`` (or just the path): a folder with a ``manifest.csv``, or the CSV file itself.
+    """Open ``folder:PATH`` (or just the path): a folder with a manifest, or the manifest itself.
+
+    A folder's manifest is its ``manifest.csv``, ``.tsv`` or ``.parquet``, the first of them that is there.
 
     Args:
         reference: the folder; a relative one is taken from the current folder.
@@ -108,16 +133,31 @@ def open_folder_cohort(
         split: keep the rows of this split; ignored by a manifest without a ``split`` column.
         size: at most this many studies, drawn by ``seed`` so that a smaller draw is a part of a larger one.
         seed: seed of the draw.
+        labels: what uncertain labels mean; without it they are refused.
+        columns: our names of the columns to the table's own; see ``read_manifest``.
     """
     path = Path(str(reference).removeprefix(PREFIX)).expanduser()
-    manifest = path if path.suffix.lower() == ".csv" else path / "manifest.csv"
-    entries = _in_split(manifest, read_manifest(manifest), split)
+    manifest = _manifest(path)
+    found = read_manifest(manifest, labels=labels, columns=columns)
+    entries = _in_split(manifest, list(found.entries), split)
     if size is not None and size < len(entries):
         drawn = {
             entry.study.study_id for entry in sorted(entries, key=lambda entry: _rank(entry, seed))[:size]
         }
         entries = [entry for entry in entries if entry.study.study_id in drawn]
-    return FolderCohort(manifest, entries, image_size)
+    declared: dict[str, object] = {}
+    if labels is not None:
+        declared["labels"] = {"uncertain": labels.uncertain, "codes": sorted(labels.codes)}
+    if columns:
+        declared["columns"] = dict(sorted(columns.items()))
+    return FolderCohort(manifest, entries, image_size, declared=declared, notes=found.notes)
+
+
+def _manifest(path: Path) -> Path:
+    if path.suffix.lower() in {".csv", ".tsv", ".txt", *PARQUET} and not path.is_dir():
+        return path
+    there = (path / f"manifest{suffix}" for suffix in (".csv", ".tsv", *PARQUET))
+    return next((file for file in there if file.is_file()), path / "manifest.csv")
 
 
 def _in_split(manifest: Path, entries: list[Entry], split: str | None) -> list[Entry]:

@@ -1,22 +1,25 @@
 """Reading a ``manifest.csv``: one study a row, every error with the file and the row.
 
 Columns: ``study_id``, ``patient_id``, ``image`` (a path relative to the manifest); optionally ``report``,
-``split``, ``label_<finding>`` (0 or 1, empty for unknown), ``mask_<name>`` (a path, empty for none). Every
-other column is an attribute.
+``split``, ``label_<finding>`` (0 or 1, empty for unknown), ``mask_<name>`` (a file and what of it is the mask, see
+``radbench.data.masks``; empty for none). Every other column is an attribute. A shift may map these names to the
+table's own (``columns``) and say what an uncertain label means (``labels``).
 """
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radbench.data.cohort import Study
+from radbench.data.columns import UNKNOWN, LabelRule, typed
+from radbench.data.masks.reference import MaskReference
+from radbench.data.table import Table, read_table
 from radbench.errors import UsageError, did_you_mean
 
-_REQUIRED = ("study_id", "patient_id", "image")
-_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+REQUIRED = ("study_id", "patient_id", "image")
+_OPTIONAL = ("report", "split")
+_PREFIXES = ("label_", "mask_")
 
 
 @dataclass(frozen=True)
@@ -26,31 +29,42 @@ class Entry:
     row: int
     study: Study
     image: Path
-    masks: Mapping[str, Path]
+    masks: Mapping[str, MaskReference]
     split: str
 
 
 @dataclass(frozen=True)
-class _Table:
+class Manifest:
+    """A manifest that was read: its rows, and ``notes`` on what was assumed or left out, sentences for a report."""
+
     path: Path
-    header: Sequence[str]
-    rows: Sequence[dict[str, str]]
-    numbers: Sequence[int]
-
-    def error(self, row: int, sentence: str) -> UsageError:
-        return UsageError(f"{self.path}, row {row}: {sentence}")
+    entries: Sequence[Entry]
+    notes: tuple[str, ...] = field(default=())
 
 
-def read_manifest(path: Path) -> list[Entry]:
+def read_manifest(
+    path: Path, *, labels: LabelRule | None = None, columns: Mapping[str, str] | None = None
+) -> Manifest:
     """Read every row and check that every file that it names exists.
+
+    Args:
+        path: text with commas, semicolons, tabs or pipes, or Parquet.
+        labels: what codes such as -1 mean; without it they are refused.
+        columns: our column names to the table's own. Where given, other columns of the table count only if they
+            have a name that is known here; no other becomes an attribute. A mask's column may carry a selection
+            for all of its cells: ``mask_lung: "Lung RLE#rle=absolute,order=row,size=film"``.
 
     Raises:
         UsageError: the manifest or a file is missing, a column is missing or named twice, or a row has an
             empty or duplicate ``study_id``, an empty ``patient_id``, or a label that is neither 0 nor 1.
     """
-    table = _read_table(path)
-    attributes = _typed_attributes(table)
-    entries = [_entry(table, index, attributes) for index in range(len(table.rows))]
+    columns = columns or {}
+    table = _mapped(
+        read_table(path, [columns.get(name, name) for name in REQUIRED], what="manifest"), columns
+    )
+    rule = labels or LabelRule()
+    attributes = _attributes(table)
+    entries = [_entry(table, index, attributes, rule) for index in range(len(table.rows))]
     first_row: dict[str, int] = {}
     for entry in entries:
         name = entry.study.study_id
@@ -59,106 +73,109 @@ def read_manifest(path: Path) -> list[Entry]:
                 entry.row, f"study_id {name!r} is already in row {first_row[name]}; make it unique."
             )
         first_row[name] = entry.row
-    return entries
+    return Manifest(path, entries, (*table.notes, *rule.notes(table)))
 
 
-def _read_table(path: Path) -> _Table:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(
-            f"Cannot read the manifest {path} ({error.strerror}); expected a CSV file with the columns "
-            f"{', '.join(_REQUIRED)}."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8.") from None
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise UsageError(f"{path} is not a valid CSV file ({error}); save it again as CSV.") from None
-    header = [cell.strip() for cell in lines[0]] if lines else []
-    _check_header(path, header)
-    rows: list[dict[str, str]] = []
-    numbers: list[int] = []
-    for number, line in enumerate(lines[1:], start=2):
-        if not any(line):
-            continue
-        if len(line) != len(header):
-            raise UsageError(f"{path}, row {number}: expected {len(header)} cells, found {len(line)}.")
-        rows.append({name: cell.strip() for name, cell in zip(header, line, strict=True)})
-        numbers.append(number)
-    if not rows:
-        raise UsageError(f"{path} has a header and no rows; expected one row a study.")
-    return _Table(path, header, rows, numbers)
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    for name in _REQUIRED:
-        if name not in header:
+def _mapped(table: Table, columns: Mapping[str, str]) -> Table:
+    """Return the table under our names, its header checked."""
+    sources = {ours: _source(table, ours, theirs) for ours, theirs in columns.items()}
+    taken = {theirs for theirs, _ in sources.values()}
+    for name in table.header:
+        known = name in (*REQUIRED, *_OPTIONAL) or name.startswith(_PREFIXES)
+        if not columns or (known and name not in taken):
+            sources.setdefault(name, (name, ""))
+    for name in REQUIRED:
+        if name not in sources:
             raise UsageError(
-                f"{path} has no column {name!r}; found {', '.join(header) or 'nothing'}."
-                f"{did_you_mean(name, header)}"
+                f"{table.path} has no column {name!r}; found {', '.join(table.header) or 'nothing'}."
+                f"{did_you_mean(name, table.header)}"
             )
-    twice = [name for name, count in Counter(header).items() if count > 1]
+    used = {theirs for theirs, _ in sources.values()}
+    twice = [name for name, count in Counter(table.header).items() if count > 1 and name in used]
     if twice:
-        raise UsageError(f"{path} names the column {twice[0]!r} twice; rename one.")
+        raise UsageError(f"{table.path} names the column {twice[0]!r} twice; rename one.")
+    if not table.rows:
+        raise UsageError(f"{table.path} has a header and no rows; expected one row a study.")
+    rows = tuple(
+        {
+            ours: row[theirs] + selection if row[theirs] else ""
+            for ours, (theirs, selection) in sources.items()
+        }
+        for row in table.rows
+    )
+    return Table(table.path, tuple(sources), rows, table.numbers, table.decimal_comma, table.notes)
 
 
-def _entry(table: _Table, index: int, attributes: Mapping[str, Sequence[str | int | float]]) -> Entry:
+def _source(table: Table, ours: str, theirs: str) -> tuple[str, str]:
+    """Return the table's column of one of our names, and the selection that all of its cells get."""
+    if theirs in table.header:
+        return theirs, ""
+    name, mark, selection = theirs.rpartition("#")
+    if ours.startswith("mask_") and mark and name in table.header:
+        return name, f"#{selection}"
+    raise UsageError(
+        f"{table.path} has no column {theirs!r}, which the shift's columns name for {ours!r}; found "
+        f"{', '.join(table.header) or 'nothing'}.{did_you_mean(theirs, table.header)}"
+    )
+
+
+def _entry(
+    table: Table, index: int, attributes: Mapping[str, Sequence[str | int | float | None]], rule: LabelRule
+) -> Entry:
     row, cells = table.numbers[index], table.rows[index]
-    for name in _REQUIRED:
+    for name in REQUIRED:
         if not cells[name]:
             raise table.error(row, f"{name} is empty.")
+    labels = {
+        name.removeprefix("label_"): rule.read(table, row, name, cell)
+        for name, cell in cells.items()
+        if name.startswith("label_")
+    }
+    known = {name: values[index] for name, values in attributes.items()}
     study = Study(
         study_id=cells["study_id"],
         patient_id=cells["patient_id"],
-        labels=_labels(table, row, cells),
-        attributes={name: values[index] for name, values in attributes.items()},
+        labels={name: value for name, value in labels.items() if value is not None},
+        attributes={name: value for name, value in known.items() if value is not None},
         report=cells.get("report", ""),
     )
     masks = {
-        name.removeprefix("mask_"): _file(table, row, name, cell)
+        name.removeprefix("mask_"): _mask(table, row, name, cell)
         for name, cell in cells.items()
-        if name.startswith("mask_") and cell
+        if name.startswith("mask_") and cell and cell not in UNKNOWN
     }
-    return Entry(row, study, _file(table, row, "image", cells["image"]), masks, cells.get("split", ""))
+    return Entry(row, study, _image(table, row, cells["image"]), masks, cells.get("split", ""))
 
 
-def _labels(table: _Table, row: int, cells: Mapping[str, str]) -> dict[str, int]:
-    labels = {}
-    for name, cell in cells.items():
-        if not name.startswith("label_") or not cell:
-            continue
-        if cell not in _LABELS:
-            raise table.error(row, f"{name} is {cell!r}; expected 0, 1 or an empty cell for unknown.")
-        labels[name.removeprefix("label_")] = _LABELS[cell]
-    return labels
+def _mask(table: Table, row: int, column: str, cell: str) -> MaskReference:
+    try:
+        reference = MaskReference.read(cell, table.path.parent)
+    except UsageError as error:
+        raise table.error(row, f"{column}: {error}") from None
+    if reference.path is not None and not reference.path.is_file():
+        raise table.error(
+            row, f"the {column} {reference.path} does not exist; put it there or correct the path."
+        )
+    return reference
 
 
-def _file(table: _Table, row: int, column: str, cell: str) -> Path:
-    path = table.path.parent / cell
-    if not path.is_file():
-        raise table.error(row, f"the {column} {path} does not exist; put it there or correct the path.")
+def _image(table: Table, row: int, cell: str) -> Path:
+    from radbench.data.masks.reference import find_file
+
+    path = find_file(table.path.parent, cell)
+    if path is None:
+        raise table.error(
+            row,
+            f"the image {table.path.parent / cell} does not exist; put it there or correct the path.",
+        )
     return path
 
 
-def _typed_attributes(table: _Table) -> dict[str, list[str | int | float]]:
-    """Columns that are neither required nor special, as int or float where every cell is one."""
-    special = {*_REQUIRED, "report", "split"}
+def _attributes(table: Table) -> dict[str, list[str | int | float | None]]:
+    """Columns that are neither required nor special, as int or float where every known cell is one."""
     names = [
-        name for name in table.header if name not in special and not name.startswith(("label_", "mask_"))
+        name
+        for name in table.header
+        if name not in (*REQUIRED, *_OPTIONAL) and not name.startswith(_PREFIXES)
     ]
-    return {name: _typed([row[name] for row in table.rows]) for name in names}
-
-
-def _typed(cells: Sequence[str]) -> list[str | int | float]:
-    """Integers, decimals or text, one type a column; ``007`` and ``1e5`` stay the names that they may be."""
-    try:
-        integers = [int(cell) for cell in cells]
-        if all(str(value) == cell for value, cell in zip(integers, cells, strict=True)):
-            return list(integers)
-        floats = [float(cell) for cell in cells]
-    except ValueError:
-        return list(cells)
-    plain = all(cell.lstrip("-").replace(".", "", 1).isdigit() and cell.count(".") for cell in cells)
-    return list(floats) if plain else list(cells)
+    return {name: typed([row[name] for row in table.rows], table.decimal_comma) for name in names}

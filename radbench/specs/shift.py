@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from radbench.specs.base import Base, Name, Text
 from radbench.specs.controls import ControlsSpec, FilterSpec
 from radbench.specs.editor import EditorName, EditorSpec, PasteBack
+from radbench.specs.labels import LabelsSpec
 from radbench.specs.masks import MaskRule
 from radbench.specs.scenario import Placebo, Scenario
 
@@ -21,6 +22,7 @@ __all__ = [
     "EditorName",
     "EditorSpec",
     "FilterSpec",
+    "LabelsSpec",
     "MaskRule",
     "Metric",
     "PasteBack",
@@ -65,12 +67,28 @@ class SourceSpec(Base):
         split: The split that is drawn.
         size: Number of studies.
         seed: Seed of the draw.
+        labels: What a folder's uncertain labels, such as -1, mean; without it they are refused.
+        columns: Our names of a folder's columns (``study_id``, ``patient_id``, ``image``, ``label_<finding>``,
+            ``mask_<name>``, any attribute) to those of its own table. Where given, no unnamed column becomes an
+            attribute.
     """
 
     cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|folder:.+)$")]
     split: Name = "test"
     size: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    labels: LabelsSpec | None = None
+    columns: dict[Text, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _tables_are_of_folders(self) -> Self:
+        given = [name for name in ("labels", "columns") if getattr(self, name)]
+        if given and not self.cohort.startswith("folder:"):
+            raise ValueError(
+                f"source has '{given[0]}', which says how a table is read, and the cohort '{self.cohort}' has none, "
+                "expected it beside 'cohort: folder:<path>' only"
+            )
+        return self
 
 
 class ShiftSpec(Base):
