@@ -5,7 +5,8 @@ Of a picture without named values it holds:
 - **Two values** of gray with black among them (bool, 0/1, 0/255, 16 bit, any paint): the mask is what is not black.
 - **Two colours**: the background is black where black lies at the border; otherwise, if neither is black,
   the one at the border. A colour at the border and black inside could mean either: refused until the paint is named.
-- **Alpha**: where one paint is all that can be seen, the shape of the alpha channel; alpha that says nothing is dropped.
+- **Alpha**: where one paint is all that can be seen, the shape of the alpha channel; alpha that is the same
+  everywhere is dropped.
 - **Soft edges** (JPEG, antialiasing): pixels between the two values belong to the nearer one. More than edges between
   them, such as a third value with an area of its own, are a label map: refused until values are named.
 """
@@ -19,8 +20,10 @@ import numpy.typing as npt
 from radbench.data.cohort import Mask
 from radbench.errors import UsageError
 
-_NEAR = 0.06
-"""Share of the distance between two paints within which a pixel has one of them."""
+_NEAR = 0.1
+"""Share of the distance between two paints within which a pixel has one of them, where values are not exact."""
+_NOISE = 8.0
+"""The same as a difference of values: what a JPEG of low quality leaves in an even area."""
 _LOSSY = 40
 """Largest difference of a channel, of 255, at which a JPEG's pixel still has a named colour."""
 _AROUND = np.ones((3, 3), dtype=np.bool_)
@@ -142,7 +145,9 @@ def _by_paint(picture: Picture) -> Mask:
     first, second = _two(colours, counts)
     to_first, to_second = _apart(planes, first), _apart(planes, second)
     whole = float(np.abs(second.astype(np.float64) - first.astype(np.float64)).max())
-    if len(colours) > 2 and not _only_edges(picture, to_first / whole, to_second / whole, len(colours)):
+    exact = not picture.lossy and len(colours) <= _FEW
+    noise = _NOISE if picture.lossy else 0.0
+    if len(colours) > 2 and not _only_edges(to_first, to_second, whole, noise, exact=exact):
         raise UsageError(
             f"the mask {picture.name} is a label map or holds several colours: {listed(picture)}; name those that are "
             f"the mask, such as {_name(picture)}."
@@ -174,29 +179,37 @@ def _two(colours: npt.NDArray[Any], counts: npt.NDArray[Any]) -> tuple[npt.NDArr
 
 
 def _only_edges(
-    picture: Picture, to_first: npt.NDArray[Any], to_second: npt.NDArray[Any], levels: int
+    first: npt.NDArray[Any], second: npt.NDArray[Any], whole: float, noise: float, *, exact: bool
 ) -> bool:
-    """Whether what lies between the two paints is the edge between them, and nothing with an area of its own."""
-    from scipy.ndimage import binary_dilation, label, maximum_filter, minimum_filter
+    """Whether what lies between two paints is the edge between them, and nothing with an area of its own.
 
-    exact = not picture.lossy and levels <= _FEW
-    near = 0.0 if exact else _NEAR
-    is_first, is_second = to_first <= near, to_second <= near
+    ``first`` and ``second`` are the pixels' distances to the paints and ``whole`` that between the paints. Where values
+    are ``exact``, every other value counts; else the noise that JPEG leaves beside edges is averaged away first.
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
+
+    near, flatness = (0.0, 0.0) if exact else (max(_NEAR, noise / whole), 0.05)
+    shares = [
+        distance / whole if exact else uniform_filter(distance / whole, 5) for distance in (first, second)
+    ]
+    is_first, is_second = (share <= near for share in shares)
     between = ~(is_first | is_second)
-    if not between.any():
-        return True
-    flatness = 0.0 if exact else 0.04
-    flat = np.ones(between.shape, dtype=np.bool_)
-    for distance in (to_first, to_second):
-        flat &= maximum_filter(distance, 3) - minimum_filter(distance, 3) <= flatness
-    if (flat & between).sum() > 0.2 * between.sum():
+    flat = between.copy()
+    for share in shares:
+        flat &= maximum_filter(share, 3) - minimum_filter(share, 3) <= flatness
+    if flat.sum() > 0.2 * between.sum():
         return False
+    return not exact or _touches_both(between, is_first, is_second)
+
+
+def _touches_both(between: Mask, is_first: Mask, is_second: Mask) -> bool:
+    """Whether nearly all that lies between two paints is in parts that touch both."""
+    from scipy.ndimage import binary_dilation, label
+
     parts, _ = label(between, structure=_AROUND)
-    both = np.intersect1d(
-        parts[binary_dilation(is_first, _AROUND) & between],
-        parts[binary_dilation(is_second, _AROUND) & between],
-    )
-    alone = between & ~np.isin(parts, both)
+    near_first = parts[binary_dilation(is_first, _AROUND) & between]
+    near_second = parts[binary_dilation(is_second, _AROUND) & between]
+    alone = between & ~np.isin(parts, np.intersect1d(near_first, near_second))
     return bool(alone.sum() <= 0.2 * between.sum())
 
 
