@@ -119,7 +119,7 @@ def listed(picture: Picture) -> str:
 
 
 def _by_alpha(picture: Picture, alpha: npt.NDArray[np.float32]) -> Mask:
-    shape: Mask = alpha >= float(alpha.max()) / 2
+    shape: Mask = alpha >= (float(alpha.min()) + float(alpha.max())) / 2
     visible = alpha > 0
     if len(_colours(picture.planes[visible][None])[0]) == 1:
         return shape
@@ -230,22 +230,33 @@ def _first_is_background(
     )
 
 
-def _apart(planes: npt.NDArray[Any], colour: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    distance: npt.NDArray[np.float64] = np.abs(planes.astype(np.float64) - colour.astype(np.float64)).max(
-        axis=-1
-    )
-    return distance
+def _apart(planes: npt.NDArray[Any], colour: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return each pixel's largest difference from a colour in any channel, ``[H, W]``."""
+    wide = colour.astype(np.float32)
+    farthest: npt.NDArray[np.float32] = np.abs(planes[..., 0].astype(np.float32) - wide[0])
+    for channel in range(1, planes.shape[-1]):
+        np.maximum(farthest, np.abs(planes[..., channel].astype(np.float32) - wide[channel]), out=farthest)
+    return farthest
 
 
 def _colours(planes: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the distinct colours ``[N, C]`` and how often each occurs."""
+    """Return the distinct colours ``[N, C]``, in ascending order, and how often each occurs."""
+    import pandas as pd
+
     flat = planes.reshape(-1, planes.shape[-1])
-    if flat.shape[1] == 1:
-        values, counts = np.unique(flat[:, 0], return_counts=True)
-        return values[:, None], counts
-    codes = flat.astype(np.uint64) @ (np.uint64(65536) ** np.arange(flat.shape[1], dtype=np.uint64))
-    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    return flat[first], counts
+    codes = flat[:, 0]
+    if flat.shape[1] > 1:  # 8 or 16 bits a channel
+        codes = np.zeros(len(flat), dtype=np.uint64)
+        for channel in range(flat.shape[1]):
+            codes = codes << np.uint64(16) | flat[:, channel].astype(np.uint64)
+    counts = pd.Series(codes).value_counts(sort=False, dropna=False).sort_index()
+    found = counts.index.to_numpy()
+    if flat.shape[1] > 1:
+        shifts = [np.uint64(16 * channel) for channel in reversed(range(flat.shape[1]))]
+        colours = np.stack([found >> shift & np.uint64(65535) for shift in shifts], axis=1)
+    else:
+        colours = found[:, None]
+    return colours.astype(planes.dtype), counts.to_numpy()
 
 
 def _top(planes: npt.NDArray[Any]) -> float:

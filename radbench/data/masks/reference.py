@@ -56,10 +56,11 @@ class MaskReference:
         name, selection = _divided(text, base)
         values, options = _selection(selection) if selection is not None else ((), {})
         path = find_file(base, name)
+        listed = name.lstrip().startswith(("[", "{"))
         numbers = _NUMBERS.fullmatch(name) and (
             _BETWEEN.search(name.strip()) or {"rle", "box"} & set(options)
         )
-        if path is None and numbers:
+        if path is None and (numbers or listed):
             return cls(text, None, name.strip(), values, options)
         return cls(text, path or base / name, "", values, options)
 

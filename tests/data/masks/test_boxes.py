@@ -40,3 +40,33 @@ def test_a_fraction_of_a_pixel_counts_from_its_centre():
 def test_what_is_no_box_is_said(text, sentence):
     with pytest.raises(UsageError, match=sentence):
         read_mask(text, (10, 12))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"label": "A", "xywh": [3, 2, 4, 5]}]#category=A',
+        '[{"label": "A", "xywh": [3, 2, 4, 5]}, {"label": "B", "xywh": [0, 0, 1, 1]}]#category=A',
+        "[{'x': 3.0, 'y': 2.0, 'width': 4.0, 'height': 5.0}]",
+        "{'x': 3, 'y': 2, 'w': 4, 'h': 5}",
+        "[{'bbox': [3, 2, 4, 5]}]",
+        "[{'xyxy': [3, 2, 7, 7]}]",
+        "[[3, 2, 4, 5]]",
+        "[3, 2, 4, 5]",
+    ],
+)
+def test_a_list_of_boxes_is_read_as_programs_write_it(text):
+    np.testing.assert_array_equal(read_mask(text, (10, 12)).mask, read_mask("3,2,4,5", (10, 12)).mask)
+
+
+def test_a_list_without_the_category_is_an_empty_mask():
+    assert not read_mask("[{'label': 'A', 'xywh': [3, 2, 4, 5]}]#category=B", (10, 12)).mask.any()
+    assert not read_mask("[]", (10, 12)).mask.any()
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "[{'x': 1}]", "[open('x')]", "{", "[1,2,3,4", "[[1,2,3,4]]#category=A"]
+)
+def test_a_list_of_something_else_is_refused(text):
+    with pytest.raises(UsageError, match=r"The mask in the cell .* is no box"):
+        read_mask(text, (10, 12))

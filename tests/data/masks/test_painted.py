@@ -78,9 +78,29 @@ def test_every_way_of_painting_means_the_same(way, tmp_path):
     assert reading.warnings == ()
 
 
-@pytest.mark.parametrize("way", ["0/1", "16 bit", "red", "0/255", "bool"])
-def test_tiff_is_read_like_png(way, tmp_path):
-    np.testing.assert_array_equal(_read(tmp_path, WAYS[way], "m.tif").mask, TRUTH)
+@pytest.mark.parametrize(
+    ("way", "options"),
+    [
+        *((way, {}) for way in ("0/1", "16 bit", "red", "0/255", "bool", "palette", "alpha of white")),
+        ("alpha of black", {"compression": "tiff_adobe_deflate"}),
+        ("0/255", {"compression": "tiff_lzw"}),
+        ("bool", {"compression": "group4"}),
+        ("green on white", {"compression": "packbits"}),
+    ],
+)
+def test_tiff_is_read_like_png(way, options, tmp_path):
+    np.testing.assert_array_equal(_read(tmp_path, WAYS[way], "m.tif", **options).mask, TRUTH)
+
+
+def test_a_tiff_with_white_as_zero_and_a_jpeg_inside_are_read(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "m.tif", (~TRUTH * 255).astype(np.uint8), photometric="miniswhite")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif", SHAPE).mask, TRUTH)
+    mask = _read(tmp_path, WAYS["red"], "m.tif", compression="jpeg").mask
+    assert (mask != TRUTH).mean() < 0.02
+    tifffile.imwrite(tmp_path / "m.tif", np.where(TRUTH, np.nan, 0).astype(np.float32))
+    with pytest.raises(UsageError, match="not finite"):
+        read_mask(tmp_path / "m.tif", SHAPE)
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -170,7 +190,7 @@ COLOURS = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], dtype=np.uint8)[LABELS
 
 def test_several_colours_are_refused_until_one_is_named(tmp_path):
     with pytest.raises(
-        UsageError, match=r"000000 \(58 %\), ff0000 \(21 %\), 0000ff \(21 %\).*'m\.png#ff0000'"
+        UsageError, match=r"000000 \(58 %\), 0000ff \(21 %\), ff0000 \(21 %\).*'m\.png#0000ff'"
     ):
         _read(tmp_path, COLOURS)
     np.testing.assert_array_equal(_read(tmp_path, COLOURS, selection="#ff0000").mask, LABELS == 1)
@@ -210,6 +230,29 @@ def test_several_colours_under_an_alpha_are_refused(tmp_path):
     values = np.dstack([COLOURS, np.where(LABELS > 0, 255, 0).astype(np.uint8)])
     with pytest.raises(UsageError, match="alpha channel and several colours"):
         _read(tmp_path, values)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_tiffs_and_a_pngs_orientation_turn_it_too(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    way_back = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
+    turns = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # Pillow's transpositions
+    stored = Image.fromarray(TRUTH.astype(np.uint8) * 255).transpose(Image.Transpose(turns[way_back]))
+    stored.save(tmp_path / "m.png", exif=exif)
+    stored.save(tmp_path / "m.tif", tiffinfo={274: orientation})
+    for name in ("m.png", "m.tif"):
+        np.testing.assert_array_equal(read_mask(tmp_path / name, SHAPE).mask, TRUTH)
+
+
+def test_a_palette_of_one_colour_is_told_by_its_indices(tmp_path):
+    picture = Image.fromarray(TRUTH.astype(np.uint8), mode="P")
+    picture.putpalette([0, 0, 0] * 4)
+    np.testing.assert_array_equal(_read(tmp_path, picture).mask, TRUTH)
+
+
+def test_an_alpha_that_is_nowhere_clear_is_cut_between_its_values(tmp_path):
+    np.testing.assert_array_equal(_read(tmp_path, _with_alpha((255, 0, 0), 255, 200)).mask, TRUTH)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
