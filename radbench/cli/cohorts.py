@@ -1,10 +1,13 @@
 """The cohort that a shift names: an embedded one, or a folder."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
-from radbench.specs import ShiftSpec
+from radbench.specs import LabelsSpec, ShiftSpec
+
+if TYPE_CHECKING:
+    from radbench.data.columns import LabelRule
 
 _FOLDER = "folder:"
 
@@ -35,8 +38,8 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
             split=source.split,
             size=source.size,
             seed=source.seed,
+            labels=_rule(source.labels),
             columns=source.columns,
-            uncertain=source.labels.uncertain,
         )
     from radbench.phantom.cohort import build_cohort
 
@@ -47,3 +50,9 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
             "leave image_size out."
         )
     return cohort
+
+
+def _rule(labels: LabelsSpec | None) -> "LabelRule | None":
+    from radbench.data.columns import LabelRule
+
+    return None if labels is None else LabelRule(labels.uncertain, tuple(str(code) for code in labels.codes))

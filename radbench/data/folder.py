@@ -2,36 +2,48 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from radbench.data.cohort import GrayImage, Mask, Pixels, Study, unknown_mask
+from radbench.data.columns import LabelRule
 from radbench.data.films import Film, film_shape, read_film
 from radbench.data.framing import Framing
 from radbench.data.geometry import Geometry
-from radbench.data.manifest import Entry, Uncertain, read_manifest
-from radbench.data.masks import MaskReference, read_mask
+from radbench.data.manifest import Entry, read_manifest
+from radbench.data.masks import MaskReading, read_mask
+from radbench.data.table import PARQUET
 from radbench.errors import UsageError
 from radbench.runtime import canonical_json, sha256_file
 
 PREFIX = "folder:"
 DEFAULT_IMAGE_SIZE = 128
-_TABLES = (".csv", ".tsv", ".txt", ".parquet")
 
 
 class FolderCohort:
     """Studies on disk: films as they were stored, and their squares of ``image_size`` pixels.
 
     A square is made as in the paper: short side to ``image_size``, centre crop, the crop's own range to 0 to 255.
-    Images and masks of a study go through the same geometry; ``framing`` gives it, to undo it.
+    Films and masks of a study go through the same geometry; ``framing`` gives it, to undo it. ``notes`` say what was
+    assumed or left out when the manifest was read, sentences for a report.
     """
 
     truth_known = False
 
-    def __init__(self, manifest: Path, entries: Sequence[Entry], image_size: int) -> None:
+    def __init__(
+        self,
+        manifest: Path,
+        entries: Sequence[Entry],
+        image_size: int,
+        *,
+        declared: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.name = f"{PREFIX}{manifest.parent.name}"
         self.image_size = image_size
         self.manifest = manifest
+        self.notes = tuple(notes)
+        self._declared = dict(declared or {})
         self._entries = {entry.study.study_id: entry for entry in entries}
         self._studies = tuple(entry.study for entry in entries)
         self._film = lru_cache(maxsize=4)(self._read)
@@ -43,7 +55,8 @@ class FolderCohort:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the size, every row and every file's bytes."""
+        """SHA-256 of the size, what was declared of the table, every row and every file's bytes."""
+        of = cache(sha256_file)
         rows = [
             {
                 "study_id": entry.study.study_id,
@@ -51,58 +64,68 @@ class FolderCohort:
                 "labels": dict(entry.study.labels),
                 "attributes": dict(entry.study.attributes),
                 "report": entry.study.report,
-                "image": sha256_file(entry.image),
-                "masks": {name: _mask_digest(reference) for name, reference in entry.masks.items()},
+                "image": of(entry.image),
+                "masks": {
+                    name: mask.digest(of(mask.path) if mask.path is not None else "")
+                    for name, mask in entry.masks.items()
+                },
             }
             for entry in self._entries.values()
         ]
-        return hashlib.sha256(canonical_json({"image_size": self.image_size, "rows": rows})).hexdigest()
-
-    def film(self, study: Study) -> Pixels:
-        """The film as it was stored, ``uint8`` or ``uint16 [H, W]``; a corrupt file is a ``UsageError``."""
-        return self.read(study).pixels
+        return hashlib.sha256(
+            canonical_json({"image_size": self.image_size, "rows": rows, **self._declared})
+        ).hexdigest()
 
     def read(self, study: Study) -> Film:
-        """The film with what its header says and what was done to it."""
+        """The film with what its header says and what was done to it; a corrupt file is a ``UsageError``."""
         self._entry(study)
         return self._film(study.study_id)
+
+    def film(self, study: Study) -> Pixels:
+        """The film as it was stored, ``uint8`` or ``uint16 [H, W]``."""
+        return self.read(study).pixels
+
+    def split(self, study: Study) -> str:
+        """The study's split; "" where the manifest names none."""
+        return self._entry(study).split
 
     def framing(self, study: Study) -> Framing:
         """The way of the study's film into the square, and back."""
         return Framing.of(self.film(study), self.image_size)
+
+    def spacing(self, study: Study) -> tuple[float, float] | None:
+        """Millimetres a pixel of the film, as its header says; None where it does not."""
+        return self.read(study).spacing
 
     def image(self, study: Study) -> GrayImage:
         """``uint8 [image_size, image_size]``; a corrupt file is a ``UsageError``."""
         return self.framing(study).square(self.film(study))
 
     def mask(self, study: Study, name: str) -> Mask:
-        """``bool [image_size, image_size]``; unknown, or of another size than its image: ``UsageError``."""
+        """``bool [image_size, image_size]``; unknown, or of another size than its film: ``UsageError``."""
         mask = self.native_mask(study, name)
         return Geometry(mask.shape[0], mask.shape[1], self.image_size).mask(mask)
 
     def native_mask(self, study: Study, name: str) -> Mask:
         """``bool [H, W]`` of the film's size; unknown, or of another size than its film: ``UsageError``."""
-        entry = self._entry(study)
-        if name not in entry.masks:
-            raise unknown_mask(self.name, study.study_id, name, sorted(entry.masks))
-        reference = entry.masks[name]
-        height, width = film_shape(entry.image)
-        values = read_mask(reference, (height, width))
-        if values.shape != (height, width):
-            raise UsageError(
-                f"{self.manifest}, row {entry.row}: the mask {reference.path or reference.text} has "
-                f"{values.shape[0]} x {values.shape[1]} pixels (height x width) "
-                f"and its image {entry.image} has {height} x {width}; make them the same size."
-            )
-        return values
-
-    def spacing(self, study: Study) -> tuple[float, float] | None:
-        """Millimetres a pixel of the film, as its header says; None where it does not."""
-        return self.read(study).spacing
+        return self.mask_reading(study, name).mask
 
     def has_mask(self, study: Study, name: str) -> bool:
         """Whether the manifest names such a mask of the study."""
         return name in self._entry(study).masks
+
+    def mask_reading(self, study: Study, name: str) -> MaskReading:
+        """The named mask at the film's own size, and sentences on what looks wrong with it; errors as ``mask``."""
+        entry = self._entry(study)
+        if name not in entry.masks:
+            raise unknown_mask(self.name, study.study_id, name, sorted(entry.masks))
+        return read_mask(
+            entry.masks[name],
+            film_shape(entry.image),
+            film=entry.image,
+            study_id=study.study_id,
+            where=f"{self.manifest}, row {entry.row}",
+        )
 
     def counterfactual(
         self, study: Study, labels: Mapping[str, int], attributes: Mapping[str, str] | None = None
@@ -127,10 +150,12 @@ def open_folder_cohort(
     split: str | None = None,
     size: int | None = None,
     seed: int = 0,
+    labels: LabelRule | None = None,
     columns: Mapping[str, str] | None = None,
-    uncertain: Uncertain | None = None,
 ) -> FolderCohort:
-    """Open ``folder:PATH`` (or just the path): a folder with a ``manifest.csv``, or the CSV file itself.
+    """Open ``folder:PATH`` (or just the path): a folder with a manifest, or the manifest itself.
+
+    A folder's manifest is its ``manifest.csv``, ``.tsv`` or ``.parquet``, the first of them that is there.
 
     Args:
         reference: the folder; a relative one is taken from the current folder.
@@ -138,25 +163,31 @@ def open_folder_cohort(
         split: keep the rows of this split; ignored by a manifest without a ``split`` column.
         size: at most this many studies, drawn by ``seed`` so that a smaller draw is a part of a larger one.
         seed: seed of the draw.
-        columns: radbench's names of the manifest's columns to the table's own.
-        uncertain: what a label of -1 means; None: it is refused.
+        labels: what uncertain labels mean; without it they are refused.
+        columns: our names of the columns to the table's own; see ``read_manifest``.
     """
     path = Path(str(reference).removeprefix(PREFIX)).expanduser()
-    manifest = path if path.suffix.lower() in _TABLES else path / "manifest.csv"
-    if not manifest.exists() and (path / "manifest.parquet").is_file():
-        manifest = path / "manifest.parquet"
-    entries = _in_split(manifest, read_manifest(manifest, columns, uncertain), split)
+    manifest = _manifest(path)
+    found = read_manifest(manifest, labels=labels, columns=columns)
+    entries = _in_split(manifest, list(found.entries), split)
     if size is not None and size < len(entries):
         drawn = {
             entry.study.study_id for entry in sorted(entries, key=lambda entry: _rank(entry, seed))[:size]
         }
         entries = [entry for entry in entries if entry.study.study_id in drawn]
-    return FolderCohort(manifest, entries, image_size)
+    declared: dict[str, object] = {}
+    if labels is not None:
+        declared["labels"] = {"uncertain": labels.uncertain, "codes": sorted(labels.codes)}
+    if columns:
+        declared["columns"] = dict(sorted(columns.items()))
+    return FolderCohort(manifest, entries, image_size, declared=declared, notes=found.notes)
 
 
-def _mask_digest(reference: MaskReference) -> list[str]:
-    """Return what decides a mask: the cell as it is written, and the bytes of its file."""
-    return [reference.text, "" if reference.path is None else sha256_file(reference.path)]
+def _manifest(path: Path) -> Path:
+    if path.suffix.lower() in {".csv", ".tsv", ".txt", *PARQUET} and not path.is_dir():
+        return path
+    there = (path / f"manifest{suffix}" for suffix in (".csv", ".tsv", *PARQUET))
+    return next((file for file in there if file.is_file()), path / "manifest.csv")
 
 
 def _in_split(manifest: Path, entries: list[Entry], split: str | None) -> list[Entry]:

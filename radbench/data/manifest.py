@@ -1,32 +1,25 @@
-"""Reading a manifest: one study a row, every error with the file and the row.
+"""Reading a ``manifest.csv``: one study a row, every error with the file and the row.
 
 Columns: ``study_id``, ``patient_id``, ``image`` (a path relative to the manifest); optionally ``report``,
-``split``, ``label_<finding>`` (0 or 1, empty for unknown), ``mask_<name>`` (see ``masks.reference``, empty for none).
-Every other column is an attribute; an empty cell of one is unknown. A shift may map a table's own names to these
-(``columns``) and say what -1 means (``labels.uncertain``).
+``split``, ``label_<finding>`` (0 or 1, empty for unknown), ``mask_<name>`` (a file and what of it is the mask, see
+``radbench.data.masks``; empty for none). Every other column is an attribute. A shift may map these names to the
+table's own (``columns``) and say what an uncertain label means (``labels``).
 """
 
-import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from radbench.data.cohort import Study
-from radbench.data.masks import MaskReference, mask_reference
-from radbench.data.masks.reference import existing
-from radbench.data.tables import Table, read_table
+from radbench.data.columns import UNKNOWN, LabelRule, typed
+from radbench.data.masks.reference import MaskReference
+from radbench.data.table import Table, read_table
 from radbench.errors import UsageError, did_you_mean
 
-Uncertain = Literal["ignore", "positive", "negative"]
-
-_REQUIRED = ("study_id", "patient_id", "image")
-_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
-_UNCERTAIN = ("-1", "-1.0")
-_MEANS: Mapping[Uncertain, int | None] = {"ignore": None, "positive": 1, "negative": 0}
-_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+REQUIRED = ("study_id", "patient_id", "image")
+_OPTIONAL = ("report", "split")
+_PREFIXES = ("label_", "mask_")
 
 
 @dataclass(frozen=True)
@@ -40,26 +33,38 @@ class Entry:
     split: str
 
 
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read: its rows, and ``notes`` on what was assumed or left out, sentences for a report."""
+
+    path: Path
+    entries: Sequence[Entry]
+    notes: tuple[str, ...] = field(default=())
+
+
 def read_manifest(
-    path: Path, columns: Mapping[str, str] | None = None, uncertain: Uncertain | None = None
-) -> list[Entry]:
+    path: Path, *, labels: LabelRule | None = None, columns: Mapping[str, str] | None = None
+) -> Manifest:
     """Read every row and check that every file that it names exists.
 
     Args:
-        path: the table, CSV or Parquet.
-        columns: radbench's names of columns to the table's own.
-        uncertain: what a label of -1 means; None: it is refused.
+        path: text with commas, semicolons, tabs or pipes, or Parquet.
+        labels: what codes such as -1 mean; without it they are refused.
+        columns: our column names to the table's own. Where given, other columns of the table count only if they
+            have a name that is known here; no other becomes an attribute. A mask's column may carry a selection
+            for all of its cells: ``mask_lung: "Lung RLE#rle=absolute,order=row,size=film"``.
 
     Raises:
         UsageError: the manifest or a file is missing, a column is missing or named twice, or a row has an
-            empty or duplicate ``study_id``, an empty ``patient_id``, or a label that is none.
+            empty or duplicate ``study_id``, an empty ``patient_id``, or a label that is neither 0 nor 1.
     """
-    table = _renamed(_checked(read_table(path, "manifest")), columns or {})
-    _check_header(table)
-    if not table.rows:
-        raise UsageError(f"{path} has a header and no rows; expected one row a study.")
-    attributes = _typed_attributes(table)
-    entries = [_entry(table, index, attributes, uncertain) for index in range(len(table.rows))]
+    columns = columns or {}
+    table = _mapped(
+        read_table(path, [columns.get(name, name) for name in REQUIRED], what="manifest"), columns
+    )
+    rule = labels or LabelRule()
+    attributes = _attributes(table)
+    entries = [_entry(table, index, attributes, rule) for index in range(len(table.rows))]
     first_row: dict[str, int] = {}
     for entry in entries:
         name = entry.study.study_id
@@ -68,111 +73,85 @@ def read_manifest(
                 entry.row, f"study_id {name!r} is already in row {first_row[name]}; make it unique."
             )
         first_row[name] = entry.row
-    return entries
+    return Manifest(path, entries, (*table.notes, *rule.notes(table)))
 
 
-def _checked(table: Table) -> Table:
-    twice = [name for name, count in Counter(table.header).items() if count > 1 and name]
+def _mapped(table: Table, columns: Mapping[str, str]) -> Table:
+    """Return the table under our names, its header checked."""
+    sources = {ours: _source(table, ours, theirs) for ours, theirs in columns.items()}
+    taken = {theirs for theirs, _ in sources.values()}
+    for name in table.header:
+        known = name in (*REQUIRED, *_OPTIONAL) or name.startswith(_PREFIXES)
+        if not columns or (known and name not in taken):
+            sources.setdefault(name, (name, ""))
+    for name in REQUIRED:
+        if name not in sources:
+            raise UsageError(
+                f"{table.path} has no column {name!r}; found {', '.join(table.header) or 'nothing'}."
+                f"{did_you_mean(name, table.header)}"
+            )
+    used = {theirs for theirs, _ in sources.values()}
+    twice = [name for name, count in Counter(table.header).items() if count > 1 and name in used]
     if twice:
         raise UsageError(f"{table.path} names the column {twice[0]!r} twice; rename one.")
-    return table
-
-
-def _renamed(table: Table, columns: Mapping[str, str]) -> Table:
-    """Return the table under radbench's names; one column may serve for several of them."""
-    if not columns:
-        return table
-    for ours, theirs in columns.items():
-        if theirs not in table.header:
-            raise UsageError(
-                f"{table.path} has no column {theirs!r}, which the shift's columns take for {ours!r}; found "
-                f"{', '.join(table.header)}.{did_you_mean(theirs, table.header)}"
-            )
-        if ours in table.header and ours != theirs:
-            raise UsageError(
-                f"{table.path} has a column {ours!r} already, and the shift's columns take {theirs!r} for it; "
-                "leave one out."
-            )
-    taken = set(columns.values())
-    kept = [name for name in table.header if name not in taken]
-    header = [*columns, *kept]
-    rows = [
-        {ours: row[theirs] for ours, theirs in columns.items()} | {name: row[name] for name in kept}
+    if not table.rows:
+        raise UsageError(f"{table.path} has a header and no rows; expected one row a study.")
+    rows = tuple(
+        {
+            ours: row[theirs] + selection if row[theirs] else ""
+            for ours, (theirs, selection) in sources.items()
+        }
         for row in table.rows
-    ]
-    return Table(table.path, header, rows, table.numbers, table.decimal_comma)
+    )
+    return Table(table.path, tuple(sources), rows, table.numbers, table.decimal_comma, table.notes)
 
 
-def _check_header(table: Table) -> None:
-    for name in _REQUIRED:
-        if name not in table.header:
-            raise UsageError(
-                f"{table.path} has no column {name!r}; found {', '.join(table.header) or 'nothing'}. "
-                f"Rename one, or map it in the shift's source.columns.{did_you_mean(name, table.header)}"
-            )
+def _source(table: Table, ours: str, theirs: str) -> tuple[str, str]:
+    """Return the table's column of one of our names, and the selection that all of its cells get."""
+    if theirs in table.header:
+        return theirs, ""
+    name, mark, selection = theirs.rpartition("#")
+    if ours.startswith("mask_") and mark and name in table.header:
+        return name, f"#{selection}"
+    raise UsageError(
+        f"{table.path} has no column {theirs!r}, which the shift's columns name for {ours!r}; found "
+        f"{', '.join(table.header) or 'nothing'}.{did_you_mean(theirs, table.header)}"
+    )
 
 
 def _entry(
-    table: Table,
-    index: int,
-    attributes: Mapping[str, Sequence[str | int | float | None]],
-    uncertain: Uncertain | None,
+    table: Table, index: int, attributes: Mapping[str, Sequence[str | int | float | None]], rule: LabelRule
 ) -> Entry:
     row, cells = table.numbers[index], table.rows[index]
-    for name in _REQUIRED:
+    for name in REQUIRED:
         if not cells[name]:
             raise table.error(row, f"{name} is empty.")
+    labels = {
+        name.removeprefix("label_"): rule.read(table, row, name, cell)
+        for name, cell in cells.items()
+        if name.startswith("label_")
+    }
+    known = {name: values[index] for name, values in attributes.items()}
     study = Study(
         study_id=cells["study_id"],
         patient_id=cells["patient_id"],
-        labels=_labels(table, row, cells, uncertain),
-        attributes={
-            name: value for name, values in attributes.items() if (value := values[index]) is not None
-        },
+        labels={name: value for name, value in labels.items() if value is not None},
+        attributes={name: value for name, value in known.items() if value is not None},
         report=cells.get("report", ""),
     )
     masks = {
         name.removeprefix("mask_"): _mask(table, row, name, cell)
         for name, cell in cells.items()
-        if name.startswith("mask_") and cell
+        if name.startswith("mask_") and cell and cell not in UNKNOWN
     }
-    return Entry(row, study, _file(table, row, "image", cells["image"]), masks, cells.get("split", ""))
-
-
-def _labels(table: Table, row: int, cells: Mapping[str, str], uncertain: Uncertain | None) -> dict[str, int]:
-    labels = {}
-    for name, cell in cells.items():
-        if not name.startswith("label_") or not cell:
-            continue
-        written = cell.replace(",", ".") if table.decimal_comma else cell
-        value = _LABELS.get(written.lower())
-        if written in _UNCERTAIN:
-            if uncertain is None:
-                raise table.error(
-                    row,
-                    f"{name} is {cell!r}, which means uncertain in some datasets; say in the shift what it shall "
-                    "mean here: source: {labels: {uncertain: ignore}} (or positive, or negative).",
-                )
-            value = _MEANS[uncertain]
-        elif value is None:
-            raise table.error(row, f"{name} is {cell!r}; expected 0, 1 or an empty cell for unknown.")
-        if value is not None:
-            labels[name.removeprefix("label_")] = value
-    return labels
-
-
-def _file(table: Table, row: int, column: str, cell: str) -> Path:
-    path = existing(table.path.parent, cell)
-    if not path.is_file():
-        raise table.error(row, f"the {column} {path} does not exist; put it there or correct the path.")
-    return path
+    return Entry(row, study, _image(table, row, cells["image"]), masks, cells.get("split", ""))
 
 
 def _mask(table: Table, row: int, column: str, cell: str) -> MaskReference:
     try:
-        reference = mask_reference(cell, table.path.parent)
-    except ValueError as error:
-        raise table.error(row, f"the {column} is {cell!r}: {error}.") from None
+        reference = MaskReference.read(cell, table.path.parent)
+    except UsageError as error:
+        raise table.error(row, f"{column}: {error}") from None
     if reference.path is not None and not reference.path.is_file():
         raise table.error(
             row, f"the {column} {reference.path} does not exist; put it there or correct the path."
@@ -180,27 +159,23 @@ def _mask(table: Table, row: int, column: str, cell: str) -> MaskReference:
     return reference
 
 
-def _typed_attributes(table: Table) -> dict[str, list[str | int | float | None]]:
+def _image(table: Table, row: int, cell: str) -> Path:
+    from radbench.data.masks.reference import find_file
+
+    path = find_file(table.path.parent, cell)
+    if path is None:
+        raise table.error(
+            row,
+            f"the image {table.path.parent / cell} does not exist; put it there or correct the path.",
+        )
+    return path
+
+
+def _attributes(table: Table) -> dict[str, list[str | int | float | None]]:
     """Columns that are neither required nor special, as int or float where every known cell is one."""
-    special = {*_REQUIRED, "report", "split"}
     names = [
         name
         for name in table.header
-        if name and name not in special and not name.startswith(("label_", "mask_"))
+        if name not in (*REQUIRED, *_OPTIONAL) and not name.startswith(_PREFIXES)
     ]
-    return {name: _typed([_plain(row[name], table) for row in table.rows]) for name in names}
-
-
-def _plain(cell: str, table: Table) -> str:
-    return cell.replace(",", ".") if table.decimal_comma and _DECIMAL_COMMA.fullmatch(cell) else cell
-
-
-def _typed(cells: Sequence[str]) -> list[str | int | float | None]:
-    """Integers, decimals or text, one type a column; empty is unknown; ``007`` and ``1e5`` stay names."""
-    known = [cell for cell in cells if cell]
-    whole = all(re.fullmatch(r"-?(0|[1-9]\d*)(\.0*)?", cell) for cell in known)
-    numbers = whole or all(re.fullmatch(r"-?\d+\.\d+|-?(0|[1-9]\d*)", cell) for cell in known)
-    if not known or not numbers:
-        return [cell or None for cell in cells]
-    values = [float(cell) if cell else math.nan for cell in cells]
-    return [None if math.isnan(value) else int(value) if whole else value for value in values]
+    return {name: typed([row[name] for row in table.rows], table.decimal_comma) for name in names}

@@ -6,6 +6,7 @@ from radbench.specs.base import Base
 from radbench.specs.bundle import BundleSpec, ComponentRef
 from radbench.specs.gates import GateRule, GatesSpec
 from radbench.specs.input_contract import InputContract
+from radbench.specs.labels import LabelsSpec
 from radbench.specs.loading import load_yaml
 from radbench.specs.model import Claim, ModelSpec
 from radbench.specs.shift import (
@@ -31,6 +32,7 @@ __all__ = [
     "GateRule",
     "GatesSpec",
     "InputContract",
+    "LabelsSpec",
     "MaskRule",
     "ModelSpec",
     "PasteBack",

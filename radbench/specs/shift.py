@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from radbench.specs.base import Base, Name, Text
 from radbench.specs.controls import ControlsSpec, FilterSpec
 from radbench.specs.editor import EditorName, EditorSpec, PasteBack
+from radbench.specs.labels import LabelsSpec
 from radbench.specs.masks import MaskRule
 from radbench.specs.scenario import Placebo, Scenario
 
@@ -21,6 +22,7 @@ __all__ = [
     "EditorName",
     "EditorSpec",
     "FilterSpec",
+    "LabelsSpec",
     "MaskRule",
     "Metric",
     "PasteBack",
@@ -56,16 +58,6 @@ METRICS_OF: dict[str, tuple[str, ...]] = {
 """The metrics of each task."""
 
 
-class LabelsSpec(Base):
-    """What a manifest's labels mean beyond 0, 1 and blank.
-
-    Attributes:
-        uncertain: What -1 means (CheXpert's "uncertain"): unknown, 1 or 0; None: such a label is refused.
-    """
-
-    uncertain: Literal["ignore", "positive", "negative"] | None = None
-
-
 class SourceSpec(Base):
     """The cohort whose images are edited and whose test split is the real set.
 
@@ -77,10 +69,11 @@ class SourceSpec(Base):
         seed: Seed of the draw.
         domain: What the films show; a bundle that was made for another domain gives no verdict. None: ``phantom`` for
             an embedded cohort, ``chest radiograph`` for a folder.
-        columns: radbench's names of a manifest's columns (``study_id``, ``label_pneumothorax``, ``mask_lungs``, ...) to
-            the table's own, so that it need not be rewritten.
-        labels: What labels beyond 0 and 1 mean.
         image_size: Side of the squares that are edited, in pixels; None for the size that the bundle was made for.
+        labels: What a folder's uncertain labels, such as -1, mean; without it they are refused.
+        columns: Our names of a folder's columns (``study_id``, ``patient_id``, ``image``, ``label_<finding>``,
+            ``mask_<name>``, any attribute) to those of its own table. Where given, no unnamed column becomes an
+            attribute.
     """
 
     cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|folder:.+)$")]
@@ -88,14 +81,24 @@ class SourceSpec(Base):
     size: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
     domain: Text | None = None
-    columns: dict[Text, Text] = Field(default_factory=dict)
-    labels: LabelsSpec = LabelsSpec()
     image_size: Annotated[int, Field(ge=32, le=4096)] | None = None
+    labels: LabelsSpec | None = None
+    columns: dict[Text, Text] = Field(default_factory=dict)
 
     @property
     def shows(self) -> str:
         """The domain of the films."""
         return self.domain or ("phantom" if self.cohort.startswith("phantom/") else "chest radiograph")
+
+    @model_validator(mode="after")
+    def _tables_are_of_folders(self) -> Self:
+        given = [name for name in ("labels", "columns") if getattr(self, name)]
+        if given and not self.cohort.startswith("folder:"):
+            raise ValueError(
+                f"source has '{given[0]}', which says how a table is read, and the cohort '{self.cohort}' has none, "
+                "expected it beside 'cohort: folder:<path>' only"
+            )
+        return self
 
 
 class ShiftSpec(Base):

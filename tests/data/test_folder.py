@@ -2,8 +2,10 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from radbench.data.columns import LabelRule
 from radbench.data.films import film_shape
 from radbench.data.folder import FolderCohort, open_folder_cohort
 from radbench.data.images import write_png
@@ -120,6 +122,47 @@ def test_a_mask_of_another_size_and_a_corrupt_image_are_named(tmp_path):
     (tmp_path / "a.png").write_bytes(b"not a picture")
     with pytest.raises(UsageError, match=r"a\.png is corrupt"):
         cohort.image(cohort.studies[0])
+
+
+def test_what_the_shift_declares_is_in_the_digest(tmp_path):
+    folder = _folder(tmp_path, *ROWS)
+    plain = open_folder_cohort(folder)
+    mapped = open_folder_cohort(folder, columns={"age": "age"})
+    assert dict(mapped.studies[0].attributes) == {"age": 50}
+    rules = [open_folder_cohort(folder, labels=LabelRule(what)) for what in ("ignore", "positive")]
+    assert len({cohort.digest for cohort in (plain, mapped, *rules)}) == 4
+
+
+def test_what_is_selected_of_a_mask_is_in_the_digest(tmp_path):
+    folder = _folder(tmp_path, *ROWS)
+    plain = open_folder_cohort(folder).digest
+    _folder(tmp_path, ROWS[0].replace("m.png", "m.png#255"), *ROWS[1:])
+    named = open_folder_cohort(folder)
+    assert named.digest != plain
+    _folder(tmp_path, ROWS[0].replace("m.png", '"10,10,30,20"'), *ROWS[1:])
+    boxed = open_folder_cohort(folder)
+    assert boxed.digest not in {plain, named.digest}
+    for cohort in (named, boxed):
+        reading = cohort.mask_reading(cohort.studies[0], "ptx")
+        assert reading.mask.shape == (40, 50)
+        assert reading.mask[10:30, 10:40].all()
+        assert reading.mask.sum() == 600
+
+
+def test_a_folders_manifest_may_be_of_tabs_or_parquet(tmp_path):
+    folder = _folder(tmp_path, *ROWS)
+    plain = open_folder_cohort(folder)
+    frame = pd.read_csv(folder / "manifest.csv", dtype=str)
+    (folder / "manifest.csv").unlink()
+    frame.to_csv(folder / "manifest.tsv", sep="\t", index=False)
+    assert open_folder_cohort(folder).digest == plain.digest
+    (folder / "manifest.tsv").unlink()
+    frame.to_parquet(folder / "manifest.parquet")
+    assert (
+        open_folder_cohort(folder).digest
+        == plain.digest
+        == open_folder_cohort(folder / "manifest.parquet").digest
+    )
 
 
 REAL = os.environ.get("RADBENCH_TEST_CXR", "")

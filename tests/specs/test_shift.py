@@ -213,3 +213,37 @@ def test_same_region_looks_at_masks_and_side_only():
 def test_types_stay_strict():
     with pytest.raises(ValidationError):
         MaskRule(source="a", complement=1)
+
+
+def test_a_folders_table_is_declared_in_the_source(tmp_path):
+    source = "{cohort: 'folder:x', size: 4, labels: {uncertain: ignore, codes: [-1, maybe]}, columns: {study_id: ID}}"
+    read_source = read(tmp_path, PLAIN.replace("{cohort: phantom/manifestation, size: 4}", source)).source
+    assert (read_source.labels.uncertain, read_source.labels.codes) == ("ignore", [-1, "maybe"])
+    assert read_source.columns == {"study_id": "ID"}
+    plain = read(tmp_path, PLAIN).source
+    assert (plain.labels, plain.columns) == (None, {})
+    short = read(
+        tmp_path,
+        PLAIN.replace("{cohort: phantom/manifestation, size: 4}", source.replace(", codes: [-1, maybe]", "")),
+    )
+    assert short.source.labels.codes == [-1]
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (
+            "{cohort: phantom/manifestation, size: 4, columns: {age: Age}}",
+            "source has 'columns'.*folder:<path>",
+        ),
+        ("{cohort: phantom/manifestation, size: 4, labels: {uncertain: ignore}}", "source has 'labels'"),
+        (
+            "{cohort: 'folder:x', size: 4, labels: {uncertain: drop}}",
+            "found 'drop'.*one of ignore, positive, negative",
+        ),
+        ("{cohort: 'folder:x', size: 4, labels: {uncertain: ignore, codes: []}}", "codes"),
+    ],
+)
+def test_a_wrong_declaration_of_a_table_is_named(source, sentence, tmp_path):
+    with pytest.raises(UsageError, match=sentence):
+        read(tmp_path, PLAIN.replace("{cohort: phantom/manifestation, size: 4}", source))

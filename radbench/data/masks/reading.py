@@ -1,56 +1,121 @@
-"""From a reference to a mask of a film's size."""
+"""From a reference to the mask that it means, at its film's own size."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from radbench.data.cohort import Mask
-from radbench.data.masks.annotations import box_mask, coco_mask
-from radbench.data.masks.painted import painted_mask
+from radbench.data.masks import coco, picture, runs, volumes
+from radbench.data.masks.boxes import read_boxes
+from radbench.data.masks.painted import Picture, inside, listed, named
 from radbench.data.masks.reference import MaskReference
-from radbench.data.masks.runlength import run_length_mask
-from radbench.data.masks.volumes import nifti_mask, numpy_mask, segmentation_mask
+from radbench.errors import UsageError
 
-TABLES = (".csv", ".tsv", ".txt", ".parquet")
+_NEARLY_ALL = 0.95
 
 
-def read_mask(reference: MaskReference, shape: tuple[int, int]) -> Mask:
-    """Return the mask, ``bool [H, W]``; a picture keeps its own size, whatever the film's.
+@dataclass(frozen=True)
+class MaskReading:
+    """A mask ``bool [H, W]`` of its film's size, and sentences for a report on what looks wrong or was assumed."""
+
+    mask: Mask
+    warnings: tuple[str, ...] = ()
+
+
+def read_mask(
+    reference: MaskReference | str | Path,
+    shape: tuple[int, int],
+    *,
+    film: str | Path = "",
+    study_id: str = "",
+    where: str = "",
+) -> MaskReading:
+    """Read a mask of a film; ``radbench.data.masks`` lists the ways to write one.
 
     Args:
-        reference: what a manifest says of it.
-        shape: height and width of the film, for what holds no size of its own.
+        reference: a parsed reference, or its text with paths relative to the current folder.
+        shape: height and width of the film in pixels, after its own orientation is applied.
+        film: the film's file: for the errors, and the image's name in a COCO file.
+        study_id: the row of a table of run lengths, where the reference names none.
+        where: what errors begin with, such as ``"manifest.csv, row 2"``.
+
+    Returns:
+        The mask, with a warning where it is empty, covers more than 95 % of the film, or covers its border.
 
     Raises:
-        UsageError: a file that cannot be read, or that does not say what is inside.
+        UsageError: it cannot be read, what is meant is open, or its size is not the film's.
     """
-    path = reference.path
-    if path is None:
-        return box_mask(reference.boxes, shape)
-    name = path.name.lower()
-    if name.endswith(TABLES):
-        return run_length_mask(reference, shape)
-    if name.endswith(".json"):
-        return coco_mask(reference, shape)
-    if name.endswith((".nii", ".nii.gz")):
-        return nifti_mask(path, reference.values)
-    if name.endswith(".npy"):
-        return numpy_mask(path, reference.values)
-    if name.endswith((".dcm", ".dicom")) or _is_dicom(path):
-        return segmentation_mask(path, reference.values)
-    return painted_mask(path, reference.values)
+    try:
+        if not isinstance(reference, MaskReference):
+            reference = MaskReference.read(str(reference))
+        if reference.path is not None and not reference.path.is_file():
+            raise UsageError(f"the mask {reference.path} does not exist; put it there or correct the path.")
+        mask, notes = _read(reference, shape, str(film), study_id)
+        if mask.shape != tuple(shape):
+            raise _another_size(reference, mask.shape, shape, str(film))
+    except UsageError as error:
+        text = str(error)
+        raise UsageError(f"{where}: {text}" if where else text[:1].upper() + text[1:]) from None
+    place = f"{where}: the mask {reference.place}" if where else f"The mask {reference.place}"
+    return MaskReading(mask, (*notes, *_doubts(mask, place)))
 
 
-def mask_warning(mask: Mask) -> str:
-    """Return what a person should look at in a mask; "" for nothing."""
-    if not mask.any():
-        return "an empty mask"
-    if mask.mean() > 0.95:
-        return f"a mask of {100 * mask.mean():.0f} % of the film"
-    return ""
+def _read(
+    reference: MaskReference, shape: tuple[int, int], film: str, study_id: str
+) -> tuple[Mask, tuple[str, ...]]:
+    name = reference.path.name.lower() if reference.path is not None else ""
+    if reference.path is None:
+        inline = runs.read_runs if "rle" in reference.options else None
+        return (inline(reference, shape) if inline else read_boxes(reference, shape)), ()
+    if name.endswith((*runs.TABLES, *runs.TEXTS)):
+        return runs.read_runs(reference, shape, study_id), ()
+    if name.endswith(coco.SUFFIXES):
+        return coco.read_coco(reference, film)
+    if name.endswith(volumes.NIFTI):
+        return _of_picture(reference, volumes.read_nifti(reference))
+    if name.endswith(volumes.NUMPY):
+        return _of_picture(reference, volumes.read_numpy(reference))
+    if name.endswith(volumes.DICOM) or _is_dicom(reference.path):
+        segment = volumes.read_segmentation(reference)
+        return _of_picture(reference, segment) if isinstance(segment, Picture) else (segment, ())
+    reference.only((), values=True)
+    return _of_picture(reference, picture.read_picture(reference.path))
+
+
+def _of_picture(reference: MaskReference, image: Picture) -> tuple[Mask, tuple[str, ...]]:
+    if not reference.values:
+        return inside(image), ()
+    mask = named(image, reference.values)
+    if mask.any():
+        return mask, ()
+    return mask, (f"The mask {reference.text} names values that are not there; it holds {listed(image)}.",)
 
 
 def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _another_size(
+    reference: MaskReference, found: tuple[int, ...], shape: tuple[int, int], film: str
+) -> UsageError:
+    turned = ""
+    if found == (shape[1], shape[0]) and reference.place.lower().endswith(volumes.NIFTI):
+        turned = " If its first axis is y, write '#order=row' behind its name."
+    return UsageError(
+        f"the mask {reference.place} has {found[0]} x {found[1]} pixels (height x width) and its image {film} has "
+        f"{shape[0]} x {shape[1]}; make them the same size.{turned}"
+    )
+
+
+def _doubts(mask: Mask, place: str) -> tuple[str, ...]:
+    share = float(mask.mean()) if mask.size else 0.0
+    if share == 0.0:
+        return (f"{place} is empty: it covers nothing of its film.",)
+    if share > _NEARLY_ALL:
+        return (f"{place} covers {100 * share:.1f} % of its film; is it the whole film, or inverted?",)
+    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    if float(border.mean()) > 0.9:
+        return (f"{place} covers {100 * float(border.mean()):.0f} % of its film's border; is it inverted?",)
+    return ()

@@ -1,72 +1,141 @@
-"""What a cell of a manifest says of a mask: a file, and behind ``#`` what of the file is meant.
+"""What a cell says of a mask: a file or the numbers themselves, and what of it is the mask."""
 
-======================================================  ==========================================================
-``lungs.png``                                           a picture: what is painted on its background
-``labels.png#1,2``                                      a label map: these values
-``organs.png#ff0000``                                   a picture of several colours: this one
-``rle.csv#id=X,rle=relative``                           run lengths of image X (``rle=absolute``, ``order=row``)
-``annotations.json#image=a.png,category=lung``          COCO polygons, run lengths or boxes
-``box:x,y,width,height`` (several: ``;`` between them)  boxes in pixels of the film
-``seg.dcm#1``, ``mask.nii.gz#1``, ``mask.npy``          DICOM SEG, NIfTI, NumPy
-======================================================  ==========================================================
-"""
-
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-BOX = "box:"
+from radbench.errors import UsageError, did_you_mean
+
+OPTIONS = (
+    "rle",
+    "order",
+    "size",
+    "start",
+    "row",
+    "key",
+    "column",
+    "image",
+    "category",
+    "segment",
+    "box",
+)
+"""Words that may stand before ``=`` in a selection."""
+_NUMBERS = re.compile(r"[-+0-9.eE,;\s]+")
+_BETWEEN = re.compile(r"[,;\s]")
 
 
 @dataclass(frozen=True)
 class MaskReference:
-    """Where a mask is.
+    """Where a mask is and what of it is the mask.
 
     Attributes:
-        path: the file; None for boxes that the cell itself holds.
-        values: what of it is meant: label values, colours, segments.
-        options: named settings behind the ``#``.
-        boxes: ``(x, y, width, height)`` in pixels of the film.
         text: the cell as it was written.
+        path: the file, or None where ``inline`` holds the numbers themselves.
+        inline: run lengths or boxes written into the cell.
+        values: label values or colours that are the mask; none: the mask is all that is painted.
+        options: the ``word=value`` parts of the selection.
     """
 
-    path: Path | None
+    text: str
+    path: Path | None = None
+    inline: str = ""
     values: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
-    boxes: tuple[tuple[float, ...], ...] = ()
-    text: str = ""
 
+    @classmethod
+    def read(cls, text: str, base: Path = Path()) -> "MaskReference":
+        """Read a cell; relative paths are taken from ``base``, either slash will do. The file need not exist.
 
-def mask_reference(cell: str, folder: Path) -> MaskReference:
-    """Return what a cell means; a file whose own name holds a ``#`` is that file.
-
-    Args:
-        cell: the cell, not empty.
-        folder: what relative paths refer to.
-
-    Raises:
-        ValueError: boxes that are not four numbers each.
-    """
-    if cell.startswith(BOX):
-        boxes = tuple(
-            tuple(float(part) for part in box.split(",")) for box in cell[len(BOX) :].split(";") if box
+        Raises:
+            UsageError: a selection with an unknown word, a word twice, or nothing in it.
+        """
+        if (whole := find_file(base, text)) is not None:
+            return cls(text, whole)
+        name, selection = _divided(text, base)
+        values, options = _selection(selection) if selection is not None else ((), {})
+        path = find_file(base, name)
+        listed = name.lstrip().startswith(("[", "{"))
+        numbers = _NUMBERS.fullmatch(name) and (
+            _BETWEEN.search(name.strip()) or {"rle", "box"} & set(options)
         )
-        if any(len(box) != 4 or box[2] <= 0 or box[3] <= 0 for box in boxes):
-            raise ValueError("expected x,y,width,height for each box, width and height above 0")
-        return MaskReference(None, boxes=boxes, text=cell)
-    whole = existing(folder, cell)
-    name, mark, chosen = cell.rpartition("#")
-    if whole.is_file() or not mark:
-        return MaskReference(whole, text=cell)
-    parts = [part.strip() for part in chosen.split(",") if part.strip()]
-    options = dict(part.split("=", 1) for part in parts if "=" in part)
-    values = tuple(part for part in parts if "=" not in part)
-    return MaskReference(existing(folder, name), values, options, text=cell)
+        if path is None and (numbers or listed):
+            return cls(text, None, name.strip(), values, options)
+        return cls(text, path or base / name, "", values, options)
+
+    @property
+    def place(self) -> str:
+        """The file as errors name it, or the cell's beginning."""
+        shown = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."
+        return str(self.path) if self.path is not None else f"in the cell ({shown})"
+
+    def digest(self, file_digest: str = "") -> str | dict[str, object]:
+        """What identifies the mask: the file's SHA-256 alone where nothing is selected from it."""
+        if self.path is None:
+            return hashlib.sha256(self.text.encode()).hexdigest()
+        if not self.values and not self.options:
+            return file_digest
+        return {"file": file_digest, "values": list(self.values), "options": dict(self.options)}
+
+    def only(self, known: Sequence[str], *, values: bool = False) -> None:
+        """Refuse what this way of writing a mask cannot be asked for.
+
+        Raises:
+            UsageError: an option that is not in ``known``, or values where none can be named.
+        """
+        wrong = [name for name in self.options if name not in known]
+        if wrong:
+            raise UsageError(
+                f"the mask {self.place} cannot be selected by {wrong[0]!r}; expected "
+                f"{', '.join(f'{name}=' for name in known) or 'no word'}{' or values' if values else ''}."
+            )
+        if self.values and not values:
+            raise UsageError(
+                f"the mask {self.place} has no values such as {self.values[0]!r}; expected "
+                f"{', '.join(f'{name}=' for name in known)}."
+            )
 
 
-def existing(folder: Path, cell: str) -> Path:
-    """Return the path that a cell names; one written with backslashes is read on every system."""
-    path = folder / Path(cell).expanduser()
-    if path.exists() or "\\" not in cell:
-        return path
-    return folder / cell.replace("\\", "/")
+def find_file(base: Path, name: str) -> Path | None:
+    """Return the file of that name; a backslash is a slash unless a file's own name has one. None: there is none."""
+    for written in dict.fromkeys((name, name.replace("\\", "/"))):
+        try:
+            if (base / written).is_file():
+                return base / written
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _divided(text: str, base: Path) -> tuple[str, str | None]:
+    """Divide at the ``#`` that leaves a file before it, or at the last one."""
+    places = [place for place, letter in enumerate(text) if letter == "#"]
+    for place in reversed(places):
+        if find_file(base, text[:place]) is not None:
+            return text[:place], text[place + 1 :]
+    return (text[: places[-1]], text[places[-1] + 1 :]) if places else (text, None)
+
+
+def _selection(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    values: list[str] = []
+    options: dict[str, str] = {}
+    for part in (part.strip() for part in text.split(",")):
+        word, equals, value = (piece.strip() for piece in part.partition("="))
+        if not part or (equals and not value):
+            raise UsageError(
+                f"the selection '#{text}' has an empty part; expected values (#1,2), colours (#ff0000) or words "
+                "such as #rle=relative,order=column."
+            )
+        if not equals:
+            values.append(part.lower())
+        elif word not in OPTIONS:
+            raise UsageError(
+                f"the selection '#{text}' has the unknown word {word!r}; expected one of {', '.join(OPTIONS)}."
+                f"{did_you_mean(word, OPTIONS)}"
+            )
+        elif word in options:
+            raise UsageError(f"the selection '#{text}' has the word {word!r} twice; say it once.")
+        else:
+            options[word] = value
+    return tuple(values), options

@@ -1,6 +1,10 @@
-"""Masks in medical and numerical containers: NIfTI, DICOM SEG and NumPy files, of one slice."""
+"""Masks in DICOM SEG, NIfTI and NumPy files.
 
-from collections.abc import Sequence
+NIfTI: the first axis of the stored array is x (the column) and the second y (the row), both in stored order, as ITK,
+SimpleITK and 3D Slicer write pictures; the affine is not applied, since a projection has no place in the patient.
+``order=row`` says that the array was stored as ``[H, W]`` (nibabel given a NumPy picture), ``order=column`` the rule.
+"""
+
 from pathlib import Path
 from typing import Any
 
@@ -8,103 +12,168 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.data.cohort import Mask
-from radbench.data.masks.binary import as_bool
-from radbench.errors import UsageError
+from radbench.data.masks.painted import Picture
+from radbench.data.masks.reference import MaskReference
+from radbench.errors import UsageError, did_you_mean
+
+NIFTI = (".nii", ".nii.gz")
+DICOM = (".dcm", ".dicom")
+NUMPY = (".npy",)
 
 
-def nifti_mask(path: Path, values: Sequence[str]) -> Mask:
-    """Read a NIfTI of one slice; its first axis is taken as the film's columns, as ITK and dcm2niix write it.
+def read_nifti(reference: MaskReference) -> Picture:
+    """Return the one slice of a NIfTI file as ``[H, W]``; see the module for its axes.
 
     Raises:
-        UsageError: nibabel is not installed, a damaged file, or more than one slice.
+        UsageError: nibabel is missing, the file is broken, or holds more than one slice.
     """
+    reference.only(("order",), values=True)
+    path = _path(reference)
     try:
         import nibabel
     except ImportError:
         raise UsageError(
-            f'The mask {path} is NIfTI, which needs nibabel: pip install "radbench[masks]"'
+            f"the mask {path} needs nibabel; install it with: pip install 'radbench[nifti]'."
         ) from None
     try:
-        volume = np.asarray(nibabel.load(path).dataobj)
-    except Exception as error:  # noqa: BLE001 - nibabel's errors share no class of their own
+        values = np.asarray(nibabel.load(path).dataobj)
+    except Exception as error:  # noqa: BLE001 (nibabel's readers raise many kinds)
+        raise UsageError(f"the mask {path} is no readable NIfTI file ({error}).") from None
+    shape = values.shape
+    if values.ndim < 2 or any(side != 1 for side in shape[2:]):
         raise UsageError(
-            f"The mask {path} cannot be read as NIfTI ({' '.join(str(error).split())[:160]})."
-        ) from None
-    return _labelled(path, _one_slice(path, volume).T, values)
+            f"the mask {path} has the shape {' x '.join(map(str, shape))}; expected one slice, W x H or W x H x 1."
+        )
+    order = reference.options.get("order", "column")
+    if order not in {"row", "column"}:
+        raise UsageError(
+            f"the mask {path} says order={order}; expected order=column (the first axis is x) or order=row."
+        )
+    flat = values.reshape(shape[:2])
+    return _picture(path, flat if order == "row" else flat.T)
 
 
-def numpy_mask(path: Path, values: Sequence[str]) -> Mask:
-    """Read a ``.npy`` of ``[H, W]``; pickled objects are refused.
-
-    Raises:
-        UsageError: no array file, or one of other dimensions.
-    """
+def read_numpy(reference: MaskReference) -> Picture:
+    """Return a NumPy file's ``[H, W]`` array; a pickled one is refused."""
+    reference.only((), values=True)
+    path = _path(reference)
     try:
-        array = np.load(path, allow_pickle=False)
+        values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"The mask {path} cannot be read as an array ({error}).") from None
-    return _labelled(path, _one_slice(path, np.asarray(array)), values)
+        raise UsageError(f"the mask {path} is no readable .npy file of plain numbers ({error}).") from None
+    if values.ndim == 3 and 1 in {values.shape[0], values.shape[-1]}:
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
+    if values.ndim != 2:
+        raise UsageError(f"the mask {path} has the shape {list(values.shape)}; expected [H, W].")
+    return _picture(path, values)
 
 
-def segmentation_mask(path: Path, values: Sequence[str]) -> Mask:
-    """Read a DICOM SEG; ``values`` are numbers or labels of its segments, all of them where none is given.
+def read_segmentation(reference: MaskReference) -> Mask | Picture:
+    """Return a DICOM SEG's segment, ``bool [H, W]``, or the picture of any other DICOM file.
+
+    ``#1`` or ``#segment=Lung`` names the segment by number or label; several with ``,`` or ``|`` between them.
 
     Raises:
-        UsageError: no segmentation, no such segment, or pixels that cannot be decoded.
+        UsageError: the file is broken, several segments and none named, or several films.
     """
+    reference.only(("segment",), values=True)
+    path = _path(reference)
+    data, pixels = _dicom(path)
+    if "SegmentSequence" not in data:
+        if pixels.ndim != 2:
+            raise UsageError(
+                f"the mask {path} is a DICOM image of several frames or colours; expected a SEG."
+            )
+        return _picture(path, pixels)
+    frames = pixels if pixels.ndim == 3 else pixels[None]
+    wanted = _segments(reference, data)
+    kind = str(data.get("SegmentationType", "BINARY"))
+    if kind == "LABELMAP":
+        if len(frames) > 1:
+            raise _several(path, len(frames))
+        return np.isin(frames[0], sorted(wanted))
+    least = float(data.MaximumFractionalValue) / 2 if kind == "FRACTIONAL" else 0.5
+    mask = np.zeros(frames.shape[1:], dtype=np.bool_)
+    segments = [_segment_of(data, index) for index in range(len(frames))]
+    for number in wanted:
+        if segments.count(number) > 1:
+            raise _several(path, segments.count(number))
+        if number in segments:
+            mask |= frames[segments.index(number)] >= least
+    return mask
+
+
+def _dicom(path: Path) -> tuple[Any, npt.NDArray[Any]]:
     import pydicom
 
     try:
         data = pydicom.dcmread(path)
-        frames = np.asarray(data.pixel_array)
-        segments = {
-            int(item.SegmentNumber): str(item.get("SegmentLabel", "")) for item in data.SegmentSequence
-        }
-    except (AttributeError, OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
-        raise UsageError(
-            f"The mask {path} cannot be read as a DICOM segmentation ({' '.join(str(error).split())[:160]})."
-        ) from None
-    frames = frames[None] if frames.ndim == 2 else frames
-    wanted = {
-        number for number, label in segments.items() if not values or {str(number), label} & set(values)
+        return data, np.asarray(data.pixel_array)
+    except Exception as error:  # noqa: BLE001 (pydicom's readers raise many kinds)
+        raise UsageError(f"the mask {path} is no readable DICOM file ({error}).") from None
+
+
+def _segments(reference: MaskReference, data: Any) -> set[int]:
+    known = {
+        int(segment.SegmentNumber): str(segment.get("SegmentLabel", "")) for segment in data.SegmentSequence
     }
-    if not wanted:
-        known = ", ".join(f"{number} ({label})" for number, label in segments.items())
-        raise UsageError(f"The mask {path} has no segment '{','.join(values)}'; its segments are {known}.")
-    numbers = [_segment_of(data, place, segments) for place in range(len(frames))]
-    mask: Mask = np.zeros(frames.shape[1:], np.bool_)
-    fractional = str(data.get("SegmentationType", "BINARY")) == "FRACTIONAL"
-    half = float(data.get("MaximumFractionalValue", 255)) / 2 if fractional else 0.5
-    for number, frame in zip(numbers, frames, strict=True):
-        if number in wanted:
-            mask |= frame >= half
-    return mask
+    known.pop(0, None)
+    shown = ", ".join(f"{number} ({label})" for number, label in sorted(known.items()))
+    names = [*reference.values, *filter(None, reference.options.get("segment", "").split("|"))]
+    if not names:
+        if len(known) != 1:
+            raise UsageError(
+                f"the mask {reference.path} has the segments {shown}; name those that are the mask, such as "
+                f"'#{min(known, default=1)}' or '#segment=LABEL'."
+            )
+        return set(known)
+    found: set[int] = set()
+    for name in (name.strip() for name in names):
+        matches = {number for number, label in known.items() if name.lower() in {str(number), label.lower()}}
+        if not matches:
+            raise UsageError(
+                f"the mask {reference.path} has no segment {name!r}; it has {shown}."
+                f"{did_you_mean(name, known.values())}"
+            )
+        found |= matches
+    return found
 
 
-def _segment_of(data: Any, place: int, segments: dict[int, str]) -> int:
-    """Return the number of the segment that a frame belongs to."""
-    groups = data.get("PerFrameFunctionalGroupsSequence")
-    if groups and "SegmentIdentificationSequence" in groups[place]:
-        return int(groups[place].SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-    return list(segments)[min(place, len(segments) - 1)]
+def _segment_of(data: Any, index: int) -> int:
+    groups = [data.PerFrameFunctionalGroupsSequence[index]]
+    groups += list(data.get("SharedFunctionalGroupsSequence", []))
+    for group in groups:
+        if "SegmentIdentificationSequence" in group:
+            return int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+    return 1
 
 
-def _one_slice(path: Path, volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    plane = volume.reshape([side for side in volume.shape if side != 1] or [1, 1])
-    if plane.ndim != 2:
-        raise UsageError(
-            f"The mask {path} has shape {list(volume.shape)}, expected one slice of height and width."
-        )
-    return plane
+def _several(path: Path, count: int) -> UsageError:
+    return UsageError(
+        f"the mask {path} has {count} frames of one segment, so it is of several films; save one file a film."
+    )
 
 
-def _labelled(path: Path, plane: npt.NDArray[Any], values: Sequence[str]) -> Mask:
-    if not values:
-        return as_bool(plane, f"the mask {path}")
-    try:
-        inside: Mask = np.isin(plane, [float(value) for value in values])
-    except ValueError:
-        raise UsageError(
-            f"The mask {path} is asked for '#{','.join(values)}'; expected numbers of labels."
-        ) from None
-    return inside
+def _picture(path: Path, values: npt.NDArray[Any]) -> Picture:
+    """Whole numbers stay a label map; other floats are shares in [0, 1], halved at 0.5."""
+    if values.dtype.kind not in "buif":
+        raise UsageError(f"the mask {path} holds {values.dtype}; expected numbers.")
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise UsageError(f"the mask {path} holds values that are not finite; expected 0/1 or labels.")
+        if (values != np.rint(values)).any():
+            if values.min() < 0 or values.max() > 1:
+                raise UsageError(
+                    f"the mask {path} holds values from {values.min():g} to {values.max():g}; expected 0/1, labels, "
+                    "or shares from 0 to 1."
+                )
+            values = values >= 0.5
+    if values.dtype.kind != "b" and values.min(initial=0) < 0:
+        raise UsageError(f"the mask {path} holds values below 0; expected 0/1 or labels.")
+    whole = values.astype(np.uint8 if values.dtype.kind == "b" else np.int64)
+    return Picture(str(path), whole[..., None].copy())
+
+
+def _path(reference: MaskReference) -> Path:
+    assert reference.path is not None  # noqa: S101 (an inline reference has no suffix)
+    return reference.path
