@@ -150,6 +150,11 @@ class IsolatedModel:
         notes = getattr(self._adapter, "notes", None)
         return [] if notes is None else list(notes())
 
+    def readings(self) -> list[str]:
+        """Return how the vendor's files are read where that is not plain; nothing of theirs is run for it."""
+        readings = getattr(self._adapter, "readings", None)
+        return [] if readings is None else list(readings())
+
     def close(self) -> None:
         """End the process, if there is one."""
         if self._client is not None:
