@@ -82,15 +82,15 @@ class Cells:
                 f"({where}), expected one kind of answer in a column."
             )
 
-    def _truth(self, row: Row, column: str, truth: bool) -> object:  # noqa: FBT001 - the cell itself
+    def _truth(self, row: Row, column: str, truth: bool) -> object:
         spec = self._spec
         if spec.output == "logits":
             raise UsageError(f"{row.where}: {column} is {truth}, expected a logit: declare output: labels.")
         names = spec.classes if len(spec.classes) > 1 and not self.numeric else []
         if names and (len(names) > 2 or names.index(spec.wanted) != 1):
             raise UsageError(
-                f"{row.where}: {column} is {truth}, which does not say which of {', '.join(names)} is meant; expected a "
-                "name or its number from 0."
+                f"{row.where}: {column} is {truth}, which does not say which of {', '.join(names)} is meant; expected "
+                "a name or its number from 0."
             )
         return float(truth) if self.numeric else int(truth)
 

@@ -40,7 +40,7 @@ def test_a_class_called_none_is_a_class(written, spec):
     named = changed(spec, output="labels", classes=["None", "pneumothorax"])
     answers = read_answers(written(["None", "pneumothorax", "NA", ""], "label"), named)
     assert answers.of(KEYS[:4]).values.tolist() == [0, 1, -1, -1]
-    with pytest.raises(UsageError, match="line 2: .*answered 'none', expected one of None, pneumothorax"):
+    with pytest.raises(UsageError, match=r"line 2: .*answered 'none', expected one of None, pneumothorax"):
         read_answers(written(["none"], "label"), named)
 
 
