@@ -68,7 +68,7 @@ class InferenceServer(TensorAdapter):
             ssl=self._address.secure,
             ssl_context_factory=_context if self._address.secure else None,
         )
-        self._client._post = self._noting(self._client._post)
+        self._client._post = self._noting(self._client._post)  # noqa: SLF001 - it hands on no headers
 
     def _noting(self, post: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``post`` that keeps when the server asks to come back, which the client's errors do not hold."""
@@ -153,7 +153,7 @@ class InferenceServer(TensorAdapter):
 
 
 def _numbers(found: Any, name: str) -> NDArray[np.generic]:
-    """Return an output; bfloat16, which neither numpy nor the client's arrays know, as the float32 it is the half of."""
+    """Return an output; bfloat16, which numpy does not know, as the float32 that it is the half of."""
     output = found.get_output(name)
     if output["datatype"] != "BF16":
         return np.asarray(found.as_numpy(name))
