@@ -37,7 +37,15 @@ class ShiftSummary(Strict):
 
 
 class CohortSummary(Strict):
-    """The real test set; ``positives`` is None for a segmentation, which has no label."""
+    """The real test set.
+
+    Attributes:
+        studies: studies that are measured.
+        patients: their patients; those who share a film, pixel by pixel, are one.
+        positives: studies with the target; None for a segmentation, which has no label.
+        unlabelled: further studies that are in no arm, as they have no label (or mask) of the target.
+        warnings: what is odd about the films, one sentence each.
+    """
 
     name: str
     digest: str
@@ -45,6 +53,8 @@ class CohortSummary(Strict):
     studies: int
     patients: int
     positives: int | None
+    unlabelled: int = 0
+    warnings: list[str] = Field(default_factory=list)
 
 
 class TestSetSummary(Strict):

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Final = 3
 Task = Literal["classification", "segmentation"]
 Primary = Literal["accuracy", "dice"]
 Role = Literal["model", "control"]
-Arm = Literal["real", "reconstruction", "sham", "stress", "truth"]
-ARMS: Final[tuple[Arm, ...]] = ("real", "reconstruction", "sham", "stress", "truth")
+Arm = Literal["real", "geometry", "reconstruction", "sham", "stress", "truth"]
+ARMS: Final[tuple[Arm, ...]] = ("real", "geometry", "reconstruction", "sham", "stress", "truth")
 PRIMARY: Final[dict[Task, Primary]] = {"classification": "accuracy", "segmentation": "dice"}
 ALL_SCENARIOS: Final = "all"
 
@@ -39,11 +39,36 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Extreme(Strict):
+    """A figure at one end of what it can be, with its 95 % interval (None: none can be given)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Withheld(Strict):
+    """What a figure would be, had the model also answered for the images that it gave no answer for.
+
+    Attributes:
+        n: images without an answer.
+        of: all images, with and without an answer.
+        worst: with the answers that make the figure worst; see ``radbench.metrics.withheld``.
+        best: with those that make it best.
+    """
+
+    n: int
+    of: int
+    worst: Extreme
+    best: Extreme
+
+
 class Estimate(Strict):
     """A figure with its 95 % interval.
 
     ``value`` is None where the metric is undefined (``note`` says why); ``low`` and ``high`` are None
     where no interval can be given. ``n`` counts the images behind the figure, ``note`` qualifies it.
+    ``withheld`` is given where the figure leaves out images that the model gave no answer for.
     """
 
     value: float | None
@@ -51,6 +76,7 @@ class Estimate(Strict):
     high: float | None = None
     n: int
     note: str = ""
+    withheld: Withheld | None = Field(default=None, exclude_if=lambda found: found is None)
 
     @property
     def defined(self) -> bool:

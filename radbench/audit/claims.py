@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from radbench.audit.basics import Estimate
+from radbench.audit.basics import Estimate, Withheld
 from radbench.audit.evidence import ClaimResult
 from radbench.audit.measure import Measure
 from radbench.audit.predict import Seen
@@ -64,6 +64,8 @@ def judge_claim(claim: Claim, measured: Estimate | None) -> tuple[_Verdict, str]
             "cannot tell",
             f"The claim of {claim.value:g} is no share between 0 and 1, as {claim.metric} is.",
         )
+    if measured.withheld is not None:
+        return _of_withheld(claim, measured, measured.withheld)
     if measured.low is None or measured.high is None:
         return "cannot tell", f"Measured {measured.value:.2f} without an interval: {measured.note}."
     interval = f"{measured.low:.2f} to {measured.high:.2f} (95 % interval, n = {measured.n})"
@@ -74,3 +76,19 @@ def judge_claim(claim: Claim, measured: Estimate | None) -> tuple[_Verdict, str]
     if measured.low <= claim.value <= measured.high:
         return "supported", f"Measured {interval}, which holds {claimed}."
     return "supported", f"Measured {interval}, wholly on the better side of {claimed}."
+
+
+def _of_withheld(claim: Claim, measured: Estimate, withheld: Withheld) -> tuple[_Verdict, str]:
+    """Return what can be said where the model withheld answers: only what holds in the worst and in the best case."""
+    said = []
+    for end in (withheld.worst, withheld.best):
+        case = Estimate(value=end.value, low=end.low, high=end.high, n=withheld.of)
+        said.append(judge_claim(claim, case)[0])
+    span = " to ".join(f"{value:.2f}" for value in sorted((withheld.worst.value, withheld.best.value)))
+    about = (
+        f"Measured {measured.value:.2f} on {measured.n} of {withheld.of} images; the other {withheld.n} have no "
+        f"answer, and with them it is {span}"
+    )
+    if said[0] == said[1]:
+        return said[0], f"{about}, which is one verdict on {claim.value:g} either way."
+    return "cannot tell", f"{about}: the claim of {claim.value:g} depends on what was withheld."

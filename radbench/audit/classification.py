@@ -1,13 +1,14 @@
 """What only a classification has: decisions, scores, and figures of the two classes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radbench.audit.arms import ArmImages
-from radbench.audit.basics import Estimate
+from radbench.audit.basics import Estimate, Extreme, Withheld
 from radbench.audit.measure import Measure, gap, of_mean
 from radbench.audit.points import PointMetrics
 from radbench.audit.predict import Seen
@@ -24,6 +25,7 @@ from radbench.metrics.intervals import (
     with_rare_errors,
 )
 from radbench.metrics.points import NO_ANSWERS, NO_IMAGES, NO_NEGATIVES, NO_SCORES, SCORED, Point
+from radbench.metrics.withheld import answered_for
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
 from radbench.specs.shift import METRICS_OF
 
@@ -114,11 +116,30 @@ class ClassificationMeasure(Measure):
         said = self._about_answers(name, seen)
         if point.value is None:
             return _noted(Estimate(value=None, n=n, note=point.note), said)
+        withheld = self._withheld(name, seen) if n < len(seen.images) and name in SCORED else None
         low, high, note = self._interval(name, point.value, answered)
         classes = set(labels.tolist())
         if name == "accuracy" and len(classes) == 1:
             note = "; ".join(filter(None, (ONE_CLASS_ACCURACY[classes.pop()], note)))
-        return _noted(Estimate(value=point.value, low=low, high=high, n=n, note=note), said)
+        said = "; ".join(filter(None, (said, _range_of(withheld))))
+        found = Estimate(value=point.value, low=low, high=high, n=n, note=note, withheld=withheld)
+        return _noted(found, said)
+
+    def _withheld(self, name: str, seen: Seen) -> Withheld | None:
+        """Return the worst and the best that a figure of the scores can be over all images, answered or not."""
+        if seen.scores is None:
+            return None
+        ends = {}
+        for best in (False, True):
+            filled = answered_for(name, seen.images.truths, seen.scores, best=best)
+            full = replace(seen, scores=filled)
+            point = self.points([name], full)[name]
+            if point.value is None:
+                return None
+            low, high, _ = self._interval(name, point.value, full)
+            ends[best] = Extreme(value=point.value, low=low, high=high)
+        silent = int(np.isnan(seen.scores).sum())
+        return Withheld(n=silent, of=len(seen.scores), worst=ends[False], best=ends[True])
 
     def _about_answers(self, name: str, seen: Seen) -> str:
         """Return what the images without an answer did to a figure."""
@@ -173,6 +194,17 @@ def _answered(seen: Seen) -> Seen:
 
 def _left_out(missing: int, n: int) -> str:
     return f"{missing} of {n} images have no answer and are left out" if missing else ""
+
+
+def _range_of(withheld: Withheld | None) -> str:
+    if withheld is None:
+        return ""
+    worst, best = (_words(end) for end in (withheld.worst, withheld.best))
+    return f"had they been answered: {worst} at worst, {best} at best"
+
+
+def _words(end: Extreme) -> str:
+    return f"{end.value:.3f}" if end.low is None else f"{end.value:.3f} ({end.low:.3f} to {end.high:.3f})"
 
 
 def _noted(estimate: Estimate, said: str) -> Estimate:

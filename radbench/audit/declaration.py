@@ -62,12 +62,23 @@ def refusals(
     """Return, by name, the models that fail their own contract and are not forced, with the reason in one sentence."""
     found = {}
     for name in names:
-        failed = [one.check for one in preflight.get(name, ()) if one.level == "failure"]
+        failed = [one for one in preflight.get(name, ()) if one.level == "failure"]
         if failed and name not in forced:
+            checks = ", ".join(one.check for one in failed)
+            causes = " ".join(_cause(one) for one in failed)
             found[name] = Outcome(
                 {},
-                f"The preflight found that the model breaks its own contract ({', '.join(failed)}), so it was not "
-                "audited; mend its declaration, or force it.",
+                f"The preflight found that the model breaks its own contract ({checks}), so it was not audited; mend "
+                f"its declaration, or force it. {causes}",
                 "refused",
             )
     return found
+
+
+def _cause(finding: "Found") -> str:
+    """Return what was declared and seen as one sentence, with what follows from it."""
+    observed = finding.observed.strip().rstrip(".")
+    said = (
+        f"{finding.check.capitalize()}: declared {finding.declared.strip().rstrip('.')}, observed {observed}."
+    )
+    return " ".join(filter(None, (said, finding.meaning)))

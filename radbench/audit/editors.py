@@ -97,14 +97,16 @@ def editor_row(
     """
     studies = {study.study_id: study for study in cohort.studies}
     records = testset.usable
-    draws = draw_patients([record.patient_id for record in records], replicates=REPLICATES, seed=result.seed)
+    counted = {case.study_id: case.patient_id for case in result.cases}
+    patients = [counted.get(record.study_id, record.patient_id) for record in records]
+    draws = draw_patients(patients, replicates=REPLICATES, seed=result.seed)
     values: dict[str, list[float | None]] = {name: [] for name in _MEASURES}
     for record in records:
         pictures = _pictures(cohort, testset, record, studies[record.study_id])
         for name, measure in _MEASURES.items():
             values[name].append(measure(pictures))
     figures = {
-        name: _estimate(draws, records, found, is_share=name == "retained") for name, found in values.items()
+        name: _estimate(draws, patients, found, is_share=name == "retained") for name, found in values.items()
     }
     return EditorRow(
         editor=editor,
@@ -154,13 +156,13 @@ _MEASURES: Mapping[str, Callable[[_Seen], float | None]] = {
 
 
 def _estimate(
-    draws: Draws, records: Sequence["Record"], values: Sequence[float | None], *, is_share: bool
+    draws: Draws, patients: Sequence[str], values: Sequence[float | None], *, is_share: bool
 ) -> Estimate:
     known = [index for index, value in enumerate(values) if value is not None]
     if not known:
-        return Estimate(value=None, n=0, note=NO_REGION if records else NO_IMAGES)
+        return Estimate(value=None, n=0, note=NO_REGION if patients else NO_IMAGES)
     numbers = np.array([values[index] for index in known], dtype=np.float64)
-    places = draws.places([records[index].patient_id for index in known])
+    places = draws.places([patients[index] for index in known])
     if is_share:
         found = share(draws, places, numbers == 1.0)
         low, high, note = found.interval()

@@ -44,7 +44,7 @@ def edit_quality(scene: Scene) -> list[EditQuality]:
 
 def _measure(scene: Scene, case: Case) -> dict[str, float | None]:
     testset, record = scene.testset, case.record
-    source, edited = scene.source(record.study_id), testset.image(record)
+    source, edited = scene.square(record.study_id), testset.image(record)
     edit, keep = testset.edit_mask(record), testset.keep_mask(record)
     everywhere = np.ones_like(edit)
     # The kept object is compared with how it truly looks after the edit, its surroundings being edited too.

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from radbench.audit.basics import Arm, Estimate, Strict, Verdict
 
 
@@ -94,7 +96,7 @@ class SubgroupResult(Strict):
 
     Attributes:
         column: The column (attribute), "age_band" for example.
-        value: Its value; "" for studies that have none.
+        value: Its value, "unknown" for studies that have none (which are never tested).
         n: Stress images.
         patients: Their patients.
         small: Fewer patients than can be judged (20): shown, and never a verdict of its own.
@@ -166,6 +168,7 @@ class GateResult(Strict):
         verdict: PASS, FAIL, INCONCLUSIVE (the interval holds the limit), NOT_RUN or ERROR.
         reason: One sentence.
         why: The team's reason for the rule.
+        left_out: What the verdict leaves out or counts in a way of its own, one sentence each.
     """
 
     rule: str
@@ -177,6 +180,7 @@ class GateResult(Strict):
     verdict: Verdict
     reason: str
     why: str = ""
+    left_out: list[str] = Field(default_factory=list)
 
 
 class Baseline(Strict):

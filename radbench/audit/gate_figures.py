@@ -1,11 +1,19 @@
 """The figure that a rule of the gates limits, with its interval, or why it was not measured."""
 
 from radbench.audit.baseline import Earlier, worse_by
-from radbench.audit.basics import Estimate
+from radbench.audit.basics import Estimate, Task
 from radbench.audit.result import AuditResult, ModelResult, PairedResult, ScenarioResult, SubgroupResult
+from radbench.data.values import value_text
 from radbench.errors import did_you_mean
 from radbench.metrics.intervals import wilson
+from radbench.metrics.segmentation import MILLIMETRES
 from radbench.specs import GateRule
+from radbench.specs.shift import METRICS_OF
+
+
+def belongs(metric: str, task: Task) -> bool:
+    """Whether a metric is one of a task's; a distance is one in pixels and in millimetres."""
+    return metric in METRICS_OF[task] or (task == "segmentation" and metric in MILLIMETRES)
 
 
 def model_figure(
@@ -81,6 +89,10 @@ def _metric(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
     if arm is None:
         return _missing(f"there are no {rule.arm} images")
     if name not in arm.metrics:
+        if name in MILLIMETRES and name.removesuffix("_mm") in arm.metrics:
+            return _missing(
+                "the pixel spacing of some film is not known, so it has no distances in millimetres"
+            )
         known = list(arm.metrics)
         return _missing(f"the shift measures {', '.join(known)} and not '{name}'")
     return arm.metrics[name]
@@ -107,12 +119,20 @@ def _of_pair(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
     return _missing("a segmentation has no decisions") if found is None else found
 
 
+def subgroup_of(model: ModelResult, rule: GateRule) -> SubgroupResult | None:
+    """Return the subgroup that a rule is about; None where it names none, or there is no such one."""
+    if rule.subgroup is None:
+        return None
+    column, _, value = rule.subgroup.partition("=")
+    wanted = (column.strip(), value_text(value))
+    return next((one for one in model.subgroups if (one.column, value_text(one.value)) == wanted), None)
+
+
 def _of_subgroup(result: AuditResult, model: ModelResult, rule: GateRule) -> Estimate:
-    column, _, value = str(rule.subgroup).partition("=")
-    for found in model.subgroups:
-        if (found.column, found.value) == (column.strip(), value.strip()):
-            return _figure_of(result, found, rule)
-    return _missing(f"there is no subgroup '{rule.subgroup}' in it")
+    found = subgroup_of(model, rule)
+    if found is None:
+        return _missing(f"there is no subgroup '{rule.subgroup}' in it")
+    return _figure_of(result, found, rule)
 
 
 def _figure_of(result: AuditResult, found: SubgroupResult, rule: GateRule) -> Estimate:

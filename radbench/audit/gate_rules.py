@@ -3,8 +3,9 @@
 from typing import Final, Literal
 
 from radbench.audit.baseline import Earlier
-from radbench.audit.basics import Estimate, Verdict
-from radbench.audit.gate_figures import kept, model_figure, placebo_share
+from radbench.audit.basics import Estimate, Extreme, Verdict, Withheld
+from radbench.audit.beside import beside_rule
+from radbench.audit.gate_figures import kept, model_figure, placebo_share, subgroup_of
 from radbench.audit.result import AuditResult, GateResult, ModelResult
 from radbench.errors import did_you_mean
 from radbench.specs import GateRule
@@ -50,7 +51,8 @@ def judged(rule: GateRule, result: AuditResult, earlier: Earlier | None) -> list
     """Return a rule judged by a result that it speaks of: once a model, a scenario's placebo, or for the test set."""
     shift = result.shift.name
     if rule.measure == "kept":
-        return [_of(rule, shift, "", kept(result, rule.scenario))]
+        found = _of(rule, shift, "", kept(result, rule.scenario))
+        return [found.model_copy(update={"left_out": beside_rule(rule, result, None)})]
     if rule.measure == "placebo_share":
         names: list[str | None] = [one.scenario for one in result.placebo] or [None]
         names = [rule.scenario] if rule.scenario else names
@@ -74,6 +76,7 @@ def _of_model(rule: GateRule, result: AuditResult, model: ModelResult, earlier: 
         reason = f"The model {'was not' if refused else 'could not be'} run: {model.error}"
         return rule_result(rule, shift, model.name, None, verdict, reason)
     found = _of(rule, shift, model.name, model_figure(result, model, rule, earlier))
+    found = found.model_copy(update={"left_out": beside_rule(rule, result, model)})
     if found.verdict not in {Verdict.PASS, Verdict.FAIL}:
         return found
     doubt = _small(rule, model) or (_doubt(result, model) if _rests_on_edits(rule) else None)
@@ -100,12 +103,10 @@ def _doubt(result: AuditResult, model: ModelResult) -> str | None:
 
 
 def _small(rule: GateRule, model: ModelResult) -> str | None:
-    for group in model.subgroups:
-        if group.small and rule.subgroup is not None:
-            column, _, value = rule.subgroup.partition("=")
-            if (group.column, group.value) == (column.strip(), value.strip()):
-                return f"Only {group.patients} patients are in the subgroup, too few for a verdict."
-    return None
+    group = subgroup_of(model, rule)
+    if group is None or not group.small:
+        return None
+    return f"Only {group.patients} patients are in the subgroup, too few for a verdict."
 
 
 def _of(
@@ -119,8 +120,25 @@ def _of(
 def _verdict(rule: GateRule, figure: Estimate) -> tuple[Verdict, str]:
     if figure.value is None:
         return Verdict.NOT_RUN, f"Not measured: {figure.note or 'nothing was measured'}."
-    found = f"Measured {_number(rule, figure.value)}"
+    if figure.withheld is not None:
+        return _at_worst(rule, figure, figure.withheld)
     note = f" ({figure.note})" if figure.note else ""
+    return _of_limits(rule, f"Measured {_number(rule, figure.value)}", figure, note)
+
+
+def _at_worst(rule: GateRule, figure: Estimate, withheld: Withheld) -> tuple[Verdict, str]:
+    """Return the verdict on the end that lies nearer to the wrong side of the limit."""
+    ends = sorted((withheld.worst, withheld.best), key=lambda end: end.value)
+    end = ends[0] if rule.min is not None else ends[1]
+    found = (
+        f"Measured {_number(rule, float(figure.value or 0.0))} on the {figure.n} of {withheld.of} images that have an "
+        f"answer, and {_number(rule, end.value)} if the {withheld.n} withheld ones are answered in the worst way, "
+        f"which is judged"
+    )
+    return _of_limits(rule, found, end, "")
+
+
+def _of_limits(rule: GateRule, found: str, figure: Estimate | Extreme, note: str) -> tuple[Verdict, str]:
     if figure.low is None or figure.high is None:
         return Verdict.INCONCLUSIVE, f"{found} without an interval{note}, which decides nothing."
     wholly = "" if rule.measure == "kept" else "wholly "  # a count is known exactly

@@ -10,11 +10,12 @@ from typing import Final
 
 from radbench.audit.baseline import Earlier, about
 from radbench.audit.basics import Verdict
+from radbench.audit.beside import beside_model
+from radbench.audit.gate_figures import belongs
 from radbench.audit.gate_rules import judged, rule_result
 from radbench.audit.result import AuditResult, GateResult, ModelResult
 from radbench.errors import did_you_mean
 from radbench.specs import GateRule, GatesSpec
-from radbench.specs.shift import METRICS_OF
 
 MARGIN: Final = 0.05
 """By how much a model may be worse than the baseline's where no rule says it."""
@@ -72,7 +73,7 @@ def speaks_of(rule: GateRule, result: AuditResult) -> bool:
     """
     if rule.shift is not None:
         return rule.shift == result.shift.name
-    fits = rule.metric is None or rule.metric in METRICS_OF[result.task]
+    fits = rule.metric is None or belongs(rule.metric, result.task)
     decides = rule.measure != "flip_rate" or result.task == "classification"
     model = rule.model is None or any(model.name == rule.model for model in result.models)
     scenario = rule.scenario is None or any(one.name == rule.scenario for one in result.shift.scenarios)
@@ -87,9 +88,15 @@ def _asked_drops(result: AuditResult) -> list[GateResult]:
     shift, models = result.shift.name, [model for model in result.models if model.role == "model"]
     drops = {model.name: model.paired["stress"].drop for model in models if "stress" in model.paired}
     return [
-        rule_result(rule, shift, model.name, drops.get(model.name), model.verdict, model.reason)
+        rule_result(
+            rule, shift, model.name, drops.get(model.name), model.verdict, _with_error(model)
+        ).model_copy(update={"left_out": beside_model(result, model)})
         for model in models
     ]
+
+
+def _with_error(model: ModelResult) -> str:
+    return " ".join(filter(None, (model.reason, model.error)))
 
 
 def _decided(result: AuditResult, rules: Sequence[GateResult]) -> AuditResult:
@@ -115,7 +122,7 @@ def _failed(result: AuditResult, model: ModelResult) -> GateResult:
         limit=1.0,
         sense="min",
         verdict=Verdict.NOT_RUN if model.verdict is Verdict.NOT_RUN else Verdict.ERROR,
-        reason=f"{model.reason} {model.error}",
+        reason=_with_error(model),
     )
 
 

@@ -23,7 +23,7 @@ def placebo_results(scene: Scene, draws: Draws) -> list[PlaceboResult]:
     for name, scenario in scene.scenarios.items():
         if scenario.placebo is None:
             continue
-        share = _share(_change(scene.placebos, name, draws), _change(scene.cases, name, draws))
+        share = _share(*(_change(scene, cases, name, draws) for cases in (scene.placebos, scene.cases)))
         passed = share.value is not None and share.value <= limit
         found.append(PlaceboResult(scenario=name, n=share.n, share=share, limit=limit, passed=passed))
     return found
@@ -37,9 +37,9 @@ def _share(placebo: Mean, stress: Mean) -> Estimate:
     return Estimate(value=placebo.value / stress.value, low=low, high=high, n=placebo.n, note=note)
 
 
-def _change(cases: Sequence[Case], scenario: str, draws: Draws) -> Mean:
+def _change(scene: Scene, cases: Sequence[Case], scenario: str, draws: Draws) -> Mean:
     known = [
-        (case.study.patient_id, case.record.measures[EFFECT])
+        (scene.patient(case.study), case.record.measures[EFFECT])
         for case in cases
         if case.record.scenario == scenario and EFFECT in case.record.measures
     ]

@@ -99,8 +99,9 @@ class ArmResult(Strict):
         n: images.
         patients: their patients.
         positives: images with the target's label 1; None for a segmentation.
-        empty: images in which the model marked nothing at all; None for a classification. Such an image has
-            Dice 0 and no surface distance, unless there was nothing to mark.
+        empty: images in which the model marked nothing at all; None for a classification.
+        missed: images in which the model marked nothing where there was something, or the reverse: Dice 0, and the
+            image's diagonal for every distance; None for a classification (and in results of before).
         indeterminate: images that the model gave no answer for. Each counts as wrong in accuracy, sensitivity and
             specificity, and has no part in figures of the scores.
         metrics: keyed by name ("accuracy", "specificity", ... or "dice", "hausdorff_95", ...).
@@ -110,6 +111,7 @@ class ArmResult(Strict):
     patients: int
     positives: int | None = None
     empty: int | None = None
+    missed: int | None = None
     indeterminate: int = 0
     metrics: dict[str, Estimate]
 
@@ -349,14 +351,15 @@ class AuditResult(Strict):
     def exit_code(self) -> int:
         """0 passed or no gate asked for, 1 a model broke, 3 gate failed, 4 inconclusive or not run.
 
-        A model that was refused because it breaks its own contract was not run, whether a gate was asked for or not.
+        What was not run is 4 whether a gate was asked for or not: a model that was refused because it breaks its own
+        contract, or a test set of which no edit could be measured.
         """
         if self.verdict is Verdict.ERROR:
             return 1
         if self.gate and self.verdict is not Verdict.PASS:
             return 3 if self.verdict is Verdict.FAIL else 4
-        refused = any(model.failure == "refused" for model in self.models if model.role == "model")
-        return 4 if refused else 0
+        judged = [self.verdict, *(model.verdict for model in self.models if model.role == "model")]
+        return 4 if Verdict.NOT_RUN in judged else 0
 
     def to_json(self) -> bytes:
         """Return the result as UTF-8 JSON with a stable layout (two spaces, fields in the order declared)."""

@@ -27,15 +27,15 @@ from radbench.audit.model_result import model_result
 from radbench.audit.placebo import placebo_results
 from radbench.audit.points import PointMetrics
 from radbench.audit.predict import Outcome, show
-from radbench.audit.questions import check_models
+from radbench.audit.ready import check_ready
 from radbench.audit.result import AuditResult, Instrument, IntervalSummary, ModelResult
 from radbench.audit.segmentation import SegmentationMeasure
 from radbench.audit.significance import correct_family
-from radbench.audit.subgroups import check_subgroups
 from radbench.audit.summary import summarise_cohort, summarise_shift, summarise_testset, tool_versions
 from radbench.audit.verdict import DEFAULT_MAX_DROP
 from radbench.data.cohort import Cohort
 from radbench.metrics.bootstrap import Draws, draw_patients
+from radbench.metrics.segmentation import in_millimetres
 from radbench.models.base import ModelUnderTest
 from radbench.models.cache import remembered
 from radbench.models.device import device_kind
@@ -70,12 +70,13 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     checkpoints: Mapping[str, Sequence[ModelUnderTest]] | None = None,
     preflight: "Mapping[str, Sequence[Finding]]" = MappingProxyType({}),
     forced: Collection[str] = (),
+    warnings: Sequence[str] = (),
 ) -> AuditResult:
     """Audit models on a cohort and the test set edited from it.
 
     Args:
         shift: the declared shift.
-        cohort: the real test set, all of whose studies are the real arm.
+        cohort: the real test set; its studies with a label (or mask) of the target are the real arm.
         testset: the edits; only records of status "ok" are measured, the others are counted.
         models: loaded, narrowed to the shift's task (``ModelSpec.answering``) and made for ``device``.
         seed: of the resampling.
@@ -90,6 +91,8 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         preflight: by a model's name, what was declared and observed before the audit. A model with a finding of level
             "failure" is refused: it is shown nothing and its verdict is NOT_RUN.
         forced: names of models that are audited whatever the preflight found.
+        warnings: what was odd about the films when they were read; they stand in the result's ``cohort.warnings``,
+            before those about films that stand under several patients.
 
     Returns:
         The result; the same inputs give the same result, whatever the cache holds.
@@ -100,13 +103,10 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     """
     everyone = [*models, *control_models]
     further = checkpoints or {}
-    check_models(shift, everyone, further)
+    check_ready(shift, cohort, everyone, further)
     scene = Scene(shift, cohort, testset)
-    check_subgroups(shift, list(scene.studies.values()))
-    draws = draw_patients(
-        [study.patient_id for study in scene.studies.values()], replicates=REPLICATES, seed=seed
-    )
-    measure = _measure(shift, draws, cache)
+    draws = draw_patients(map(scene.patient, scene.studies.values()), replicates=REPLICATES, seed=seed)
+    measure = _measure(shift, draws, cache, millimetres=scene.millimetres)
     refused = refusals(preflight, [model.spec.name for model in everyone], forced)
     runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
     allowed = _allowed(shift, max_drop)
@@ -123,7 +123,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         task=shift.task,
         primary=PRIMARY[shift.task],
         shift=summarise_shift(shift),
-        cohort=summarise_cohort(scene),
+        cohort=summarise_cohort(scene, warnings),
         testset=summarise_testset(testset),
         seed=seed,
         intervals=IntervalSummary(replicates=REPLICATES, method=METHOD),
@@ -180,10 +180,11 @@ def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:
     return next((limit for limit in asked if limit is not None), DEFAULT_MAX_DROP)
 
 
-def _measure(shift: ShiftSpec, draws: Draws, cache: Path) -> Measure:
+def _measure(shift: ShiftSpec, draws: Draws, cache: Path, *, millimetres: bool) -> Measure:
     primary = PRIMARY[shift.task]
-    names = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
+    names: list[str] = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
     if shift.task == "segmentation":
+        names += in_millimetres(names) if millimetres else []
         return SegmentationMeasure(draws, names, cache)
     return ClassificationMeasure(draws, names, PointMetrics(cache), shift.prevalence)
 

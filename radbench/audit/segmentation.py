@@ -15,9 +15,10 @@ from radbench.audit.predict import Seen
 from radbench.audit.result import ArmResult
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import Mean
+from radbench.metrics.segmentation import MEASURED, missed
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
 
-NEVER_DEFINED: Final = "undefined: the mask of the model, or the true one, is empty in every image"
+NEVER_DEFINED: Final = "undefined: the mask of the model and the true one are empty in every image"
 PRIMARY_FIGURE: Final = "dice"
 
 
@@ -34,22 +35,27 @@ class SegmentationMeasure(Measure):
             raise ValueError("A classification has labels and no masks.")
         truth = np.stack([images.mask(index) for index in range(len(images))])
         predicted = _masks(prediction, truth.shape)
-        figures = self.points(self.names, model.digest, predicted, truth)
+        spacing = None
+        if images.spacing is not None:
+            spacing = np.array([images.spacing(index) for index in range(len(images))], np.float64)
+        figures = self.points(self.names, model.digest, predicted, truth, spacing)
         empty = np.array([not mask.any() for mask in predicted], np.bool_)
-        return Seen(images, figures[PRIMARY_FIGURE], figures=figures, empty=empty)
+        gone = missed(predicted, truth)
+        return Seen(images, figures[PRIMARY_FIGURE], figures=figures, empty=empty, missed=gone)
 
     def arm(self, seen: Seen) -> ArmResult:
-        """Return the means over the images; a distance leaves out the images where it does not exist."""
+        """Return the means over the images; of a distance, a miss counts as the image's diagonal."""
         return ArmResult(
             n=len(seen.images),
             patients=len(set(seen.images.patient_ids)),
             empty=0 if seen.empty is None else int(seen.empty.sum()),
+            missed=0 if seen.missed is None else int(seen.missed.sum()),
             metrics=self.figures(self.names, seen),
         )
 
     def figures(self, names: Sequence[str], seen: Seen) -> dict[str, Estimate]:
         """Return the means of the figures called ``names``."""
-        return {name: self._estimate(seen, seen.figures[name]) for name in names}
+        return {name: self._estimate(seen, seen.figures[name], _misses(name, seen)) for name in names}
 
     def primary(self, seen: Seen) -> Mean:
         """Return the mean Dice."""
@@ -59,15 +65,24 @@ class SegmentationMeasure(Measure):
         """Return the mean change of every figure against the same studies' real images."""
         del real
         changes = {name: seen.figures[name] - partner.figures[name] for name in self.names}
-        return {"changes": {name: self._estimate(seen, values) for name, values in changes.items()}}
+        told = {name: _misses(name, partner, seen) for name in self.names}
+        return {
+            "changes": {name: self._estimate(seen, values, told[name]) for name, values in changes.items()}
+        }
 
-    def _estimate(self, seen: Seen, values: NDArray[np.float64]) -> Estimate:
+    def _estimate(self, seen: Seen, values: NDArray[np.float64], misses: str) -> Estimate:
         found = of_mean(self.average(seen, values), NEVER_DEFINED)
         missing = len(values) - found.n
-        if not missing or not found.n:
-            return found
-        counted = f"undefined in {missing} of {len(values)} images, which have an empty mask"
-        return found.model_copy(update={"note": "; ".join(filter(None, (counted, found.note)))})
+        left_out = f"undefined in {missing} of {len(values)} images, where both masks are empty"
+        told = (misses, left_out if missing and found.n else "", found.note)
+        return found.model_copy(update={"note": "; ".join(filter(None, told))})
+
+
+def _misses(name: str, *arms: Seen) -> str:
+    """Return what the misses in any of the arms did to a distance, "" for nothing."""
+    gone = [seen.missed for seen in arms if seen.missed is not None]
+    count = int(np.logical_or.reduce(gone).sum()) if gone and name in MEASURED else 0
+    return f"{count} of {len(gone[0])} missed, counted as the diagonal" if count else ""
 
 
 def _masks(prediction: Prediction, shape: tuple[int, ...]) -> NDArray[np.bool_]:

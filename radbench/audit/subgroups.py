@@ -11,6 +11,7 @@ from radbench.audit.measure import Measure
 from radbench.audit.predict import Seen
 from radbench.audit.significance import drop_test
 from radbench.data.cohort import Study
+from radbench.data.values import UNKNOWN, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.specs import ShiftSpec
 
@@ -21,9 +22,10 @@ MOST_VALUES: Final = 20
 
 
 def subgroup_results(scene: Scene, seen: Mapping[Shown, Seen], measure: Measure) -> list[SubgroupResult]:
-    """Return one entry a value of every column that the shift names, in its order; studies without one come last.
+    """Return one entry a value of every column that the shift names, in its order.
 
-    A group that has no stress image is listed all the same. Nothing is returned for a model without a stress arm.
+    Studies without a value come last, as "unknown": they are counted and shown, and never tested. A group that has no
+    stress image is listed all the same. Nothing is returned for a model without a stress arm.
     """
     if "stress" not in seen:
         return []
@@ -41,13 +43,19 @@ def check_subgroups(shift: ShiftSpec, studies: Sequence[Study]) -> None:
         UsageError: such a column.
     """
     known = sorted({name for study in studies for name in study.attributes})
+    given = {name for study in studies for name in study.attributes if value_of(name, study) != UNKNOWN}
     for column in shift.subgroups:
         if column not in known:
             raise UsageError(
                 f"subgroups of shift '{shift.name}' has '{column}', which no study has, expected columns among "
                 f"{', '.join(known) or 'none'}.{did_you_mean(column, known)}"
             )
-        found = values_of(column, studies)
+        if column not in given:
+            raise UsageError(
+                f"subgroups of shift '{shift.name}' has '{column}', which is blank in all {len(studies)} studies; "
+                f"fill it in, or take it out."
+            )
+        found = [value for value in values_of(column, studies) if value != UNKNOWN]
         if len(found) > MOST_VALUES:
             raise UsageError(
                 f"subgroups of shift '{shift.name}' has '{column}', which has {len(found)} values, expected at most "
@@ -56,14 +64,21 @@ def check_subgroups(shift: ShiftSpec, studies: Sequence[Study]) -> None:
 
 
 def values_of(column: str, studies: Sequence[Study]) -> list[str]:
-    """Return the distinct values of a column as text, sorted, "" (studies without a value) last."""
+    """Return the distinct values of a column as text, numbers by their size first, "unknown" last."""
     found = {value_of(column, study) for study in studies}
-    return sorted(found, key=lambda value: (not value, value))
+    return sorted(found, key=_rank)
 
 
 def value_of(column: str, study: Study) -> str:
-    """Return a study's value of a column as text, "" for none."""
-    return str(study.attributes.get(column, "")).strip()
+    """Return a study's value of a column as text, "unknown" for none; 45 and 45.0 are one value."""
+    return value_text(study.attributes.get(column))
+
+
+def _rank(value: str) -> tuple[bool, bool, float, str]:
+    try:
+        return value == UNKNOWN, False, float(value), value
+    except ValueError:
+        return value == UNKNOWN, True, 0.0, value
 
 
 def _group(
@@ -72,6 +87,7 @@ def _group(
     real, stress = _of(column, value, scene, seen["real"]), _of(column, value, scene, seen["stress"])
     patients = len(set(stress.images.patient_ids))
     small = patients < SMALL
+    tested = not small and value != UNKNOWN
     return SubgroupResult(
         column=column,
         value=value,
@@ -81,7 +97,7 @@ def _group(
         real=measure.value(real),
         stress=measure.value(stress),
         drop=measure.effect(real, stress),
-        p=None if small else drop_test(real, stress, measure).p,
+        p=drop_test(real, stress, measure).p if tested else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import platform
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from radbench import __version__
@@ -47,16 +48,18 @@ def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
     )
 
 
-def summarise_cohort(scene: Scene) -> CohortSummary:
-    """Return the real test set's size and identity."""
+def summarise_cohort(scene: Scene, told: Sequence[str] = ()) -> CohortSummary:
+    """Return the real test set's size and identity; ``told`` are warnings that were found when it was read."""
     studies = scene.studies.values()
     return CohortSummary(
         name=scene.cohort.name,
         digest=scene.cohort.digest,
         truth_known=scene.cohort.truth_known,
         studies=len(studies),
-        patients=len({study.patient_id for study in studies}),
+        patients=len({scene.patient(study) for study in studies}),
         positives=None if scene.segments else sum(scene.label(study) for study in studies),
+        unlabelled=scene.unlabelled,
+        warnings=[*told, *scene.clusters.warnings],
     )
 
 

@@ -5,6 +5,7 @@ of theirs would silently answer nothing.
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from radbench.audit.arms import ArmImages, Scene
@@ -37,6 +38,16 @@ def refuse_uncovered(
         arms = Scene(shift, cohort, testset).arms()
         for table in tables:
             refuse_strange_table(table, arms)
+
+
+def refuse_foreign(models: Iterable[ModelUnderTest], shift: ShiftSpec, cohort: Cohort) -> None:
+    """Refuse, before anything is edited, a table that names not one of the real images; see ``refuse_uncovered``.
+
+    Raises:
+        UsageError: such a table.
+    """
+    nothing = TestSet(key="not built yet", path=Path(), records=[], attrition={}, provenance={})
+    refuse_uncovered(models, shift, cohort, nothing)
 
 
 def refuse_strange_table(table: PredictionTable, arms: Mapping[Any, ArmImages]) -> None:

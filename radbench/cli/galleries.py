@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from radbench.data.cohort import GrayImage, Pixels
 from radbench.reporting.gallery import GalleryItem, LazyGallery, RejectedItem
+from radbench.testsets.composite import put_back
 
 if TYPE_CHECKING:
     from radbench.audit.result import AuditResult
     from radbench.cli.looks import Looks
-    from radbench.data.cohort import Cohort
+    from radbench.data.cohort import Cohort, Study
+    from radbench.testsets.records import Record
     from radbench.testsets.testset import TestSet
 
 Scores = Mapping[tuple[str, str, str], dict[str, float | None]]
@@ -17,7 +22,12 @@ Scores = Mapping[tuple[str, str, str], dict[str, float | None]]
 
 
 def gallery(
-    result: "AuditResult", cohort: "Cohort", testset: "TestSet", looks: "Looks | None" = None
+    result: "AuditResult",
+    cohort: "Cohort",
+    testset: "TestSet",
+    looks: "Looks | None" = None,
+    *,
+    native: bool = False,
 ) -> LazyGallery:
     """Return the edited images that are judged; the report reads those that it shows.
 
@@ -26,10 +36,16 @@ def gallery(
         cohort: The cohort, for the originals and, where it is known, the truth.
         testset: The test set, for the edited images and the masks.
         looks: Where the models looked; None for no saliency.
+        native: Whether the models saw films with the edit put back, and not the edited squares; shown is the square
+            of what they saw.
     """
     studies = {study.study_id: study for study in cohort.studies}
     records = {(record.study_id, record.scenario): record for record in testset.usable}
     scores = _scores(result)
+
+    def seen(record: "Record") -> Pixels:
+        square = testset.image(record)
+        return put_back(cohort, testset, studies[record.study_id], record, square) if native else square
 
     def bare(key: tuple[str, str]) -> GalleryItem:
         record = records[key]
@@ -42,7 +58,7 @@ def gallery(
             study_id=record.study_id,
             scenario=record.scenario,
             original=cohort.image(study),
-            edited=testset.image(record),
+            edited=_square(cohort, study, seen(record), native=native),
             edit_mask=testset.edit_mask(record),
             keep_mask=keep if keep.any() else None,
             truth=cohort.counterfactual(study, *changed) if cohort.truth_known else None,
@@ -52,9 +68,21 @@ def gallery(
 
     def load(key: tuple[str, str]) -> GalleryItem:
         item = bare(key)
-        return item if looks is None else replace(item, saliency=looks.of(item.edited))
+        if looks is None:
+            return item
+        framing = cohort.framing(studies[records[key].study_id]) if native else None
+        maps = looks.of(seen(records[key]))
+        if framing is not None:
+            maps = {model: framing.geometry.plane(heat) for model, heat in maps.items()}
+        return replace(item, saliency=maps)
 
     return LazyGallery(list(records), load, bare)
+
+
+def _square(cohort: "Cohort", study: "Study", shown: Pixels, *, native: bool) -> GrayImage:
+    """Return what was shown to the models as the square that the page shows."""
+    framing = cohort.framing(study) if native else None
+    return np.asarray(shown, np.uint8) if framing is None else framing.square(shown)
 
 
 def rejected_gallery(cohort: "Cohort", testset: "TestSet") -> Iterator[RejectedItem]:

@@ -10,16 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from radbench.audit.baseline import Earlier, read_baseline
+from radbench.audit.beside import together
+from radbench.audit.gate_figures import belongs
 from radbench.audit.gates import gated, unmet, with_baseline_rules
 from radbench.audit.instrument import asks_for_sham
 from radbench.audit.result import PRIMARY, AuditResult, GateResult
+from radbench.audit.subgroups import values_of
 from radbench.cli.summary import STYLES
+from radbench.data.cohort import Study
+from radbench.data.values import value_text
 from radbench.errors import UsageError, did_you_mean
+from radbench.metrics.segmentation import in_millimetres
 from radbench.reporting.junit import JUNIT, junit_xml
 from radbench.reporting.markdown import SUMMARY, summary_markdown
 from radbench.reporting.plain import plain
 from radbench.specs import GateRule, GatesSpec, ShiftSpec, load_gates
-from radbench.specs.shift import METRICS_OF
 
 CI_FILES = (JUNIT, SUMMARY)
 """What a CI system reads, beside the report."""
@@ -35,15 +40,35 @@ class Gate:
     Attributes:
         spec: The declared rules and, of a run with a baseline, those about it; None for neither.
         earlier: The baseline's results by shift.
+        origin: The file of the rules, for sentences about them.
     """
 
     spec: GatesSpec | None = None
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    origin: str = "gates.yaml"
 
     @property
     def asked(self) -> bool:
         """Whether the run is held to anything."""
         return self.spec is not None
+
+    def check_cohort(self, shift: ShiftSpec, studies: Sequence[Study]) -> None:
+        """Refuse a rule about a subgroup that no study is in, before the long work.
+
+        Raises:
+            UsageError: One sentence with the file, the rule and the subgroups that there are.
+        """
+        for number, rule in enumerate([] if self.spec is None else self.spec.rules):
+            if rule.subgroup is None or not _is_about(rule, shift):
+                continue
+            column, _, value = rule.subgroup.partition("=")
+            known = values_of(column.strip(), studies)
+            if value_text(value) not in known:
+                raise UsageError(
+                    f"{self.origin}: rules[{number}] ({rule.measure}): no study is in the subgroup "
+                    f"'{rule.subgroup}' of shift '{shift.name}', expected one of "
+                    f"{', '.join(f'{column.strip()}={one}' for one in known)}.{did_you_mean(value_text(value), known)}"
+                )
 
     def hold(self, result: AuditResult) -> AuditResult:
         """Return a result judged by the rules that speak of it."""
@@ -66,15 +91,16 @@ def open_gate(gates: Path | GatesSpec | None, baseline: Path | None, shifts: Seq
         UsageError: A file that cannot be read, or a rule about what a shift does not measure.
     """
     spec = load_gates(gates) if isinstance(gates, Path) else gates
+    origin = "" if spec is None else str(gates) if isinstance(gates, Path) else spec.name
     if spec is not None:
-        check_gates(spec, shifts, origin=str(gates) if isinstance(gates, Path) else spec.name)
+        check_gates(spec, shifts, origin=origin)
     earlier = {} if baseline is None else read_baseline(baseline)
     rules = with_baseline_rules(spec, asked=baseline is not None)
     if not rules:
         return Gate()
     if spec is None:
         return Gate(GatesSpec(name="baseline", title="No worse than the baseline", rules=rules), earlier)
-    return Gate(spec.model_copy(update={"rules": rules}), earlier)
+    return Gate(spec.model_copy(update={"rules": rules}), earlier, origin)
 
 
 def check_gates(spec: GatesSpec, shifts: Sequence[ShiftSpec], *, origin: str = "gates.yaml") -> None:
@@ -101,7 +127,7 @@ def _is_about(rule: GateRule, shift: ShiftSpec) -> bool:
     """Whether a rule will be judged on a shift; one that names none is left out where it means nothing."""
     if rule.shift is not None:
         return rule.shift == shift.name
-    metric = rule.metric is None or rule.metric in METRICS_OF[shift.task]
+    metric = rule.metric is None or belongs(rule.metric, shift.task)
     decides = rule.measure != "flip_rate" or shift.task == "classification"
     return metric and decides and (rule.scenario is None or rule.scenario in _scenarios(shift))
 
@@ -109,7 +135,8 @@ def _is_about(rule: GateRule, shift: ShiftSpec) -> bool:
 def _problem(rule: GateRule, shift: ShiftSpec) -> str | None:
     """Return why a rule can never be judged on a shift, and how to mend it; None if it can."""
     primary, known = PRIMARY[shift.task], _scenarios(shift)
-    measured = list(dict.fromkeys([primary, *shift.metrics]))
+    measured: list[str] = list(dict.fromkeys([primary, *shift.metrics]))
+    measured += in_millimetres(measured)
     if rule.scenario is not None and rule.scenario not in known:
         hint = did_you_mean(rule.scenario, known)
         return f"shift '{shift.name}' has no scenario '{rule.scenario}', expected one of {', '.join(known)}.{hint}"
@@ -182,7 +209,7 @@ def exit_code(codes: Iterable[int], rules: Sequence[GateResult] = ()) -> int:
 
 
 def print_gates(console: Console, gates: Sequence[GateResult]) -> None:
-    """Print a table of rules; those that do not pass say why below it."""
+    """Print a table of rules; below it those that do not pass say why, and all of them what they leave out."""
     if not gates:
         return
     table = Table(title="Gates", title_justify="left", box=SIMPLE_HEAD)
@@ -193,10 +220,11 @@ def print_gates(console: Console, gates: Sequence[GateResult]) -> None:
         table.add_row(Text(plain(gate.rule)), Text(plain(gate.model) or "-"), verdict)
     console.print(table)
     for gate in gates:
-        if gate.verdict.value != "PASS":
+        if gate.verdict.value != "PASS" or gate.left_out:
             where = f" ({plain(gate.model)})" if gate.model else ""
+            reason = "" if gate.verdict.value == "PASS" else gate.reason
             line = Text.assemble(
                 (gate.verdict.value, STYLES[gate.verdict]),
-                f" {plain(gate.rule)}{where}: {plain(gate.reason)}",
+                f" {plain(gate.rule)}{where}: {plain(together(reason, gate.left_out))}",
             )
             console.print(line, highlight=False, soft_wrap=True)

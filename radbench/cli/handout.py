@@ -109,8 +109,9 @@ _FILES = """
 A test set to be answered by one model
 --------------------------------------
 
-images/ holds {count} images, each an 8-bit PNG of one channel (0 black, 255 white). The name of a file is the SHA-256
-of the image's size and pixels. manifest.csv lists them with width and height in pixels.
+images/ holds {count} images, each a PNG of one channel, of 8 bits (0 black, 255 white) or of 16 (0 black, 65535 white).
+The name of a file is the SHA-256 of the image's size and pixels. manifest.csv lists them with width and height in
+pixels.
 """
 
 _TABLE = """

@@ -65,6 +65,9 @@ def run_shifts(names: Sequence[str], options: run.RunOptions, console: Console |
     cache = run.settle(jobs, options)
     opened = [run.open_job(job, options) if job.choice.models else None for job in jobs]
     try:
+        for ready in opened:  # every shift before the first one's edits
+            if ready is not None:
+                run.check_job(ready, gate)
         done = _Done(jobs, options, gate, cache, console, top)
         for place, ready in enumerate(opened):
             run.say(console, f"Shift {place + 1} of {len(jobs)}: {jobs[place].shift.title}")
@@ -144,8 +147,7 @@ class _Done:
     def _write_index(self, unmet: Sequence[GateResult] = ()) -> Index:
         index = _index(self.rows, self.options, unmet, gate=self.gate.asked)
         codes = [found.result.exit_code for found in self.found.values()]
-        asked = self.gate.asked or self.options.max_drop is not None
-        missing = [4] if asked and any(row.verdict is Verdict.NOT_RUN for row in self.rows) else []
+        missing = [4] if any(row.verdict is Verdict.NOT_RUN for row in self.rows) else []
         index = index.model_copy(update={"exit_code": exit_code([*codes, *missing], unmet)})
         write_index(index, self.top)
         return index

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.models.base import ModelFailureError, ModelUnderTest
+from radbench.models.base import Image, ModelFailureError, ModelUnderTest
 from radbench.models.cache import image_sha256
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
 
@@ -35,13 +35,13 @@ class Looks:
         self._cache = cache
         self._without: set[str] = set()
 
-    def of(self, image: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
+    def of(self, image: Image) -> Mapping[str, NDArray[np.float32]]:
         """Return the maps of one image by the model's name, float32 [H, W] in [0, 1]."""
         found = {model.spec.name: self._map(model, image) for model in self._models}
         shares = np.linspace(0, 1, 256, dtype=np.float32)
         return {name: shares[steps] for name, steps in found.items() if steps is not None}
 
-    def _map(self, model: Any, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    def _map(self, model: Any, image: Image) -> NDArray[np.uint8] | None:
         place = self._place(model, image)
         known = _read(place, image.shape)
         if known is not None or model.spec.name in self._without:
@@ -56,7 +56,7 @@ class Looks:
         _write(place, steps)
         return steps if steps.size else None
 
-    def _place(self, model: ModelUnderTest, image: NDArray[np.uint8]) -> Path:
+    def _place(self, model: ModelUnderTest, image: Image) -> Path:
         contract = model.spec.input.model_dump(mode="json")
         key = sha256_bytes(canonical_json([VERSION, model.digest, contract, image_sha256(image)]))
         return self._cache / "saliency" / key[:2] / f"{key}.npz"

@@ -79,12 +79,15 @@ def draw(cohort: "Cohort", studies: "Sequence[Study]", target: str, *, segments:
 
     from radbench.models.preflight import Probe
 
-    images = [cohort.image(study) for study in studies]
+    images = [cohort.film(study) for study in studies]
     if not segments:
         labels = np.array([study.labels[target] for study in studies], np.int64) if target else None
         return Probe(images, labels)
     try:
-        return Probe(images, masks=np.stack([cohort.mask(study, target) for study in studies]))
+        if len({image.shape for image in images}) > 1:  # masks of several sizes are not compared
+            images = [cohort.image(study) for study in studies]
+            return Probe(images, masks=np.stack([cohort.mask(study, target) for study in studies]))
+        return Probe(images, masks=np.stack([cohort.native_mask(study, target) for study in studies]))
     except UsageError:
         return Probe(images)
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from radbench.audit.gates import with_unmet
+from radbench.audit.ready import check_masks, check_ready
 from radbench.audit.run import run_audit
 from radbench.cli.bundles import BundleRef, find_bundle, uses_hub
 from radbench.cli.cache import usable_cache
 from radbench.cli.choices import Choice, choose_models
 from radbench.cli.cohorts import load_cohort
-from radbench.cli.coverage import refuse_uncovered
+from radbench.cli.coverage import refuse_foreign, refuse_uncovered
 from radbench.cli.environment import prepare_environment
 from radbench.cli.galleries import gallery, rejected_gallery
-from radbench.cli.gated import ci_files, open_gate, print_gates
+from radbench.cli.gated import Gate, ci_files, open_gate, print_gates
 from radbench.cli.looks import Looks
 from radbench.cli.preflights import preflights
 from radbench.cli.progress import progress
@@ -114,7 +115,7 @@ def run_shift(options: RunOptions, console: Console | None = None) -> int:
         console: Where progress and the summary go; stdout if None.
 
     Returns:
-        The exit code: 0 pass or no gate asked for, 1 a model could not run, 3 gate failed, 4 inconclusive.
+        The exit code: 0 pass or no gate asked for, 1 a model could not run, 3 gate failed, 4 inconclusive or not run.
 
     Raises:
         UsageError: Something that the user can mend; found before the long work wherever that is possible.
@@ -125,6 +126,7 @@ def run_shift(options: RunOptions, console: Console | None = None) -> int:
     cache = settle([job], options)
     opened = open_job(job, options)
     try:
+        check_job(opened, gate)
         found = perform(opened, options, cache, console)
         result = with_unmet(gate.hold(found.result), gate.unmet([found.result]))
         report = write(replace(found, result=result), options, cache, console)
@@ -186,7 +188,7 @@ def open_job(job: Job, options: RunOptions) -> Opened:
 
     return Opened(
         job,
-        load_cohort(job.shift),
+        load_cohort(job.shift, job.bundle),
         [opened(spec) for spec in job.choice.models],
         [opened(spec) for spec in job.choice.controls],
         {
@@ -195,6 +197,20 @@ def open_job(job: Job, options: RunOptions) -> Opened:
             if spec.checkpoints
         },
     )
+
+
+def check_job(opened: Opened, gate: Gate) -> None:
+    """Refuse what shift, cohort, models and rules alone can decide, before the first edit; no model is started.
+
+    Raises:
+        UsageError: anything that the audit would refuse after the long work.
+    """
+    shift, cohort = opened.job.shift, opened.cohort
+    everyone = [*opened.models, *opened.control_models]
+    check_ready(shift, cohort, everyone, opened.checkpoints)
+    gate.check_cohort(shift, cohort.studies)
+    check_masks(shift, cohort)
+    refuse_foreign(everyone, shift, cohort)
 
 
 def perform(opened: Opened, options: RunOptions, cache: Path, console: Console) -> Audited:
@@ -210,7 +226,8 @@ def write(found: Audited, options: RunOptions, cache: Path, console: Console) ->
     opened, result = found.opened, found.result
     with console.status("Writing the report"):
         looks = Looks([*opened.models, *opened.control_models], cache)
-        shown = gallery(result, opened.cohort, found.testset, looks)
+        native = opened.job.shift.composite == "native"
+        shown = gallery(result, opened.cohort, found.testset, looks, native=native)
         rejected = rejected_gallery(opened.cohort, found.testset)
         return write_outputs(
             result,

@@ -5,7 +5,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from radbench.audit.beside import beside_model, beside_shift
 from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
+from radbench.reporting.plain import plain
 
 STYLES = {
     Verdict.PASS: "bold green",
@@ -16,6 +18,7 @@ STYLES = {
 }
 _TITLES: dict[Arm, str] = {
     "real": "Real",
+    "geometry": "Geometry (resized)",
     "reconstruction": "Reconstruction",
     "sham": "Sham (finding kept)",
     "stress": "Stress (edited)",
@@ -47,10 +50,24 @@ def print_summary(console: Console, result: AuditResult) -> None:
     console.print(_judgement(result), highlight=False, soft_wrap=True)
     if result.instrument is not None:
         console.print(_of_instrument(result), highlight=False, soft_wrap=True)
+    _print_beside(console, result)
     for model in result.models:
         if model.forced:
             line = Text.assemble(("Forced ", "bold yellow"), f"{model.name}: {model.reason}")
             console.print(line, highlight=False, soft_wrap=True)
+
+
+def _print_beside(console: Console, result: AuditResult) -> None:
+    """Print what the verdicts leave out, a line a sentence."""
+    told = [("every verdict", words) for words in beside_shift(result)]
+    told += [
+        (f"the verdict on {plain(model.name)}", words)
+        for model in result.models
+        for words in beside_model(result, model)
+    ]
+    for which, words in told:
+        line = Text.assemble((f"Beside {which}", "bold"), f": {plain(words)}")
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _add(table: Table, model: ModelResult, primary: str) -> None:

@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from radbench.errors import UsageError, did_you_mean
 
+if TYPE_CHECKING:
+    from radbench.data.framing import Framing
+
 GrayImage: TypeAlias = npt.NDArray[np.uint8]
 """``uint8 [H, W]``, 0 is black."""
+Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""A film, ``uint8 [H, W]`` or ``uint16 [H, W]``: 0 is black, the type's largest value is white."""
 Mask: TypeAlias = npt.NDArray[np.bool_]
 """``bool [H, W]``, true inside."""
 
@@ -30,7 +35,11 @@ class Study:
 
 
 class Cohort(Protocol):
-    """A set of studies with their pixels. Every image of a cohort has the same size.
+    """A set of studies with their pixels.
+
+    A study has two pictures: its *film*, as it was stored, which the models under test see; and the *square* that
+    the editor works on (``image``), ``uint8 [S, S]`` of one size for the whole cohort. ``framing`` leads from one to
+    the other and back.
 
     ``digest`` is the SHA-256 of what the cohort holds (or of the recipe that draws it);
     ``truth_known`` says whether ``counterfactual`` can answer.
@@ -57,11 +66,27 @@ class Cohort(Protocol):
         ...
 
     def image(self, study: Study) -> GrayImage:
-        """The study's pixels, ``uint8 [H, W]``."""
+        """The study's square, ``uint8 [S, S]``."""
         ...
 
     def mask(self, study: Study, name: str) -> Mask:
-        """The named mask, ``bool [H, W]`` of the image's size; unknown name -> ``UsageError``."""
+        """The named mask, ``bool [S, S]`` of the square's size; unknown name -> ``UsageError``."""
+        ...
+
+    def film(self, study: Study) -> Pixels:
+        """The study's film at its own size and bit depth, ``uint8`` or ``uint16 [H, W]``."""
+        ...
+
+    def native_mask(self, study: Study, name: str) -> Mask:
+        """The named mask, ``bool [H, W]`` of the film's size; unknown name -> ``UsageError``."""
+        ...
+
+    def framing(self, study: Study) -> "Framing | None":
+        """The way from the film to the square and back; None where the film is the square."""
+        ...
+
+    def spacing(self, study: Study) -> tuple[float, float] | None:
+        """Millimetres a pixel of the film, by row and by column; None where that is not known."""
         ...
 
     def counterfactual(
@@ -72,6 +97,30 @@ class Cohort(Protocol):
         ``attributes`` says more of what changes, such as the ``side`` of an added finding.
         """
         ...
+
+
+class SquareFilms:
+    """Part of a cohort whose films are the editor's squares already, such as drawn ones."""
+
+    def film(self, study: Study) -> Pixels:
+        """The square itself, ``uint8 [S, S]``."""
+        image: GrayImage = self.image(study)  # type: ignore[attr-defined]
+        return image
+
+    def native_mask(self, study: Study, name: str) -> Mask:
+        """The mask of the square, ``bool [S, S]``."""
+        mask: Mask = self.mask(study, name)  # type: ignore[attr-defined]
+        return mask
+
+    def framing(self, study: Study) -> "Framing | None":
+        """None: there is nothing to bring back."""
+        del study
+        return None
+
+    def spacing(self, study: Study) -> tuple[float, float] | None:
+        """None: a drawing has no millimetres."""
+        del study
+        return None
 
 
 def unknown_mask(cohort: str, study_id: str, name: str, known: Sequence[str]) -> UsageError:

@@ -109,6 +109,11 @@ class Geometry:
         values = self._undo(low + image.astype(np.float32) * np.float32((high - low) / 255.0), "edge")
         return np.where(inside, values, source.astype(np.float32)).astype(np.float32)
 
+    def undo_plane(self, plane: Plane) -> Plane:
+        """A plane of the square, ``float32 [size, size]``, at the source's size; 0 outside the crop."""
+        inside = self._undo(np.ones((self.size, self.size), dtype=np.float32), "constant") >= 0.5
+        return np.where(inside, self._undo(plane, "edge"), np.float32(0.0)).astype(np.float32)
+
     def _undo(self, plane: Plane, outside: Literal["constant", "edge"]) -> Plane:
         self._check(plane.shape, (self.size, self.size))
         rows, columns = self.resized

@@ -5,7 +5,8 @@ Overlap, in [0, 1], more is better:
 - ``dice``: the harmonic mean of precision and recall over pixels, 2 |P and T| / (|P| + |T|).
 - ``iou``: |P and T| / |P or T|.
 
-Distances between the two borders, in pixels of the image's own size, less is better. A border pixel is a pixel
+Distances between the two borders, in pixels of the image's own size (and, with ``_mm`` behind the name, in
+millimetres, each axis by its own spacing), less is better. A border pixel is a pixel
 of the mask that touches the outside; its distance is the Euclidean one to the nearest border pixel of the
 other mask.
 
@@ -29,9 +30,11 @@ Which of them is the paper's "AHD"?
 
 Empty masks:
     Nothing predicted and nothing to predict: Dice and IoU are 1. Nothing predicted where there was something,
-    or something predicted where there was nothing: Dice and IoU are 0. A distance to or from an empty mask does
-    not exist: it is NaN here, such images are left out of a distance's mean, and an audit counts them and says so
-    beside every figure that leaves them out. A model cannot hide behind that: its Dice is 0 there.
+    or something predicted where there was nothing, is a miss: Dice and IoU are 0. A distance to or from an empty
+    mask does not exist, but leaving a miss out of the mean would make a distance the better the less is found. A
+    miss therefore counts as the image's diagonal in pixels, sqrt(H^2 + W^2), which no distance within the image
+    reaches; the mean holds it, and an audit says how many of the images were missed beside every such mean. Only
+    where both masks are empty is there nothing to be near to: NaN, left out and counted.
 """
 
 import warnings
@@ -50,51 +53,80 @@ Floats = NDArray[np.float64]
 OVERLAPS: Final = ("dice", "iou")
 DISTANCES: Final = ("hausdorff_95", "average_surface_distance", "average_symmetric_surface_distance")
 SEGMENTATION: Final = (*OVERLAPS, *DISTANCES)
+MILLIMETRES: Final = tuple(f"{name}_mm" for name in DISTANCES)
+"""The distances in millimetres."""
+MEASURED: Final = (*DISTANCES, *MILLIMETRES)
+"""Everything that is a distance."""
 DIGITS: Final = 6
 """Decimals that are kept: MONAI answers in single precision."""
 
 
-def mask_metrics(names: Sequence[str], predicted: Masks, truth: Masks) -> dict[str, Floats]:
+def in_millimetres(names: Sequence[str]) -> list[str]:
+    """Return what the distances among ``names`` are called in millimetres."""
+    return [f"{name}_mm" for name in names if name in DISTANCES]
+
+
+def mask_metrics(
+    names: Sequence[str], predicted: Masks, truth: Masks, spacing: Floats | None = None
+) -> dict[str, Floats]:
     """Return the figures called ``names``, image by image.
 
     Args:
-        names: of ``SEGMENTATION``.
+        names: of ``SEGMENTATION`` and, with a spacing, ``MILLIMETRES``.
         predicted: bool [N, H, W].
         truth: bool [N, H, W].
+        spacing: float64 [N, 2], millimetres from row to row and from column to column of each image; only figures in
+            millimetres look at it.
 
     Returns:
-        name -> float64 [N], NaN where it does not exist (see the module's text on empty masks).
+        name -> float64 [N]; of a miss a distance is the image's diagonal, and NaN where both masks are empty (see
+        the module's text on empty masks).
 
     Raises:
-        ValueError: an unknown name, or masks of different sizes.
+        ValueError: an unknown name, masks of different sizes, or millimetres without a spacing.
     """
-    unknown = [name for name in names if name not in SEGMENTATION]
+    unknown = [name for name in names if name not in (*SEGMENTATION, *MILLIMETRES)]
     if unknown:
         raise ValueError(f"unknown metric '{unknown[0]}', expected one of {', '.join(SEGMENTATION)}")
     if predicted.shape != truth.shape or predicted.ndim != 3:
         raise ValueError(f"masks are {predicted.shape} and {truth.shape}, expected [N, H, W] twice")
     some, some_true = predicted.any(axis=(1, 2)), truth.any(axis=(1, 2))
-    both = np.flatnonzero(some & some_true)
-    measured = _by_monai(names, predicted[both], truth[both]) if len(both) else {}
+    both, gone = np.flatnonzero(some & some_true), missed(predicted, truth)
+    metric = [name for name in names if name in MILLIMETRES]
+    if metric and (spacing is None or spacing.shape != (len(truth), 2)):
+        raise ValueError(f"'{metric[0]}' needs the spacing of every image, expected [{len(truth)}, 2]")
+    pixels, apart = np.ones((len(truth), 2)), np.zeros((len(truth), 2)) if spacing is None else spacing
+    far = {
+        unit: np.where(gone, np.round(np.hypot(*(each * truth.shape[1:]).T), DIGITS), np.nan)
+        for unit, each in (("pixels", pixels), ("mm", apart))
+    }
+    measured = _by_monai(names, predicted[both], truth[both], apart[both]) if len(both) else {}
     found: dict[str, Floats] = {}
     for name in names:
-        values = np.where(some == some_true, 1.0, 0.0) if name in OVERLAPS else np.full(len(truth), np.nan)
+        unit = "mm" if name in MILLIMETRES else "pixels"
+        values = np.where(gone, 0.0, 1.0) if name in OVERLAPS else far[unit].copy()
         if len(both):
             values[both] = measured[name]
         found[name] = values
     return found
 
 
-def _by_monai(names: Sequence[str], predicted: Masks, truth: Masks) -> dict[str, Floats]:
+def missed(predicted: Masks, truth: Masks) -> Masks:
+    """Return bool [N], whether one of an image's masks (bool [N, H, W]) is empty and the other is not."""
+    found: Masks = predicted.any(axis=(1, 2)) != truth.any(axis=(1, 2))
+    return found
+
+
+def _by_monai(names: Sequence[str], predicted: Masks, truth: Masks, spacing: Floats) -> dict[str, Floats]:
     import torch
 
     first, second = (torch.from_numpy(np.ascontiguousarray(masks)[:, None]) for masks in (predicted, truth))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # MONAI's own calls use what MONAI has deprecated
-        return {name: _figure(name, first, second) for name in names}
+        return {name: _figure(name, first, second, spacing) for name in names}
 
 
-def _figure(name: str, predicted: "torch.Tensor", truth: "torch.Tensor") -> Floats:
+def _figure(name: str, predicted: "torch.Tensor", truth: "torch.Tensor", spacing: Floats) -> Floats:
     from monai.metrics import (
         compute_average_surface_distance,
         compute_dice,
@@ -103,6 +135,8 @@ def _figure(name: str, predicted: "torch.Tensor", truth: "torch.Tensor") -> Floa
     )
 
     whole: dict[str, Any] = {"include_background": True}  # the only channel is the target, not a background
+    if name in MILLIMETRES:
+        name, whole["spacing"] = name.removesuffix("_mm"), spacing.tolist()
     if name == "dice":
         found = compute_dice(predicted, truth, **whole)
     elif name == "iou":

@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 from radbench.errors import RadbenchError
 from radbench.specs import ModelSpec
 
-Image: TypeAlias = NDArray[np.uint8]
-"""Grayscale, uint8 [H, W], 0 to 255."""
+Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+"""Grayscale, uint8 or uint16 [H, W]: 0 is black, the type's largest value (255 or 65535) is white."""
+
+
+def is_image(image: NDArray[np.generic]) -> bool:
+    """Return whether an array is what a model may be shown: uint8 or uint16 [H, W] with pixels."""
+    return image.ndim == 2 and image.dtype in (np.uint8, np.uint16) and image.size > 0
+
 
 Kind = Literal["probabilities", "labels", "masks"]
 
@@ -79,5 +85,5 @@ class ModelUnderTest(Protocol):
         ...
 
     def predict(self, images: Sequence[Image]) -> Prediction:
-        """Return the prediction for uint8 [H, W] images; never dependent on how they are grouped."""
+        """Return the prediction for uint8 or uint16 [H, W] images; never dependent on how they are grouped."""
         ...

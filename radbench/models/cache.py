@@ -32,9 +32,10 @@ _RUNNERS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def image_sha256(image: Image) -> str:
-    """Return the SHA-256 of an image's size and pixels."""
+    """Return the SHA-256 of an image's size, depth (where it has more than 8 bits) and pixels."""
     height, width = image.shape
-    return sha256_bytes(f"{height}x{width}:".encode() + np.ascontiguousarray(image).tobytes())
+    depth = "" if image.dtype == np.uint8 else f"{image.dtype.itemsize * 8}:"
+    return sha256_bytes(f"{height}x{width}:{depth}".encode() + np.ascontiguousarray(image).tobytes())
 
 
 class CachedModel:

@@ -1,7 +1,8 @@
-"""From a grayscale uint8 image to the numbers that a model's input contract asks for, and its maps back again.
+"""From a grayscale image of 8 or 16 bits to the numbers that a model's input contract asks for, and its maps back.
 
-In order: inverted where the contract is MONOCHROME1; brought to the contract's size by its resize rule (bilinear,
-antialiased); mapped to its value range; one channel repeated; mean and standard deviation; type and layout.
+In order: stored values to shares by the contract's intensity rule; inverted where the contract is MONOCHROME1; brought
+to the contract's size by its resize rule (bilinear, antialiased); mapped to its value range; one channel repeated; mean
+and standard deviation; type and layout.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.errors import UsageError
-from radbench.models.base import Image
+from radbench.models.base import Image, is_image
 from radbench.models.geometry import canvas, interpolated, margin, placed, taken
 from radbench.specs import InputContract
 
@@ -23,7 +24,7 @@ def to_batch(images: Sequence[Image], contract: InputContract, rows: int) -> NDA
     """Prepare images for one forward pass.
 
     Args:
-        images: at most ``rows`` images, uint8 [H, W], of any sizes.
+        images: at most ``rows`` images, uint8 or uint16 [H, W], of any sizes.
         contract: what the model expects.
         rows: rows of the batch; those after the images are zero.
 
@@ -31,7 +32,7 @@ def to_batch(images: Sequence[Image], contract: InputContract, rows: int) -> NDA
         [rows, C, H, W] (or [rows, H, W, C]) in the contract's size, type, layout and value range.
 
     Raises:
-        UsageError: an image is not uint8 [H, W].
+        UsageError: an image is not uint8 or uint16 [H, W].
     """
     height, width = contract.spatial_shape
     batch = np.zeros((rows, contract.channels, height, width), np.float32)
@@ -69,12 +70,12 @@ def _unit(image: Image, contract: InputContract) -> NDArray[np.float32]:
     """Return float32 [height, width] in [0, 1], at the contract's size."""
     from PIL import Image as Picture
 
-    if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
+    if not is_image(image):
         raise UsageError(
             f"A model was given an image of shape {list(image.shape)} and type {image.dtype}; "
-            "expected grayscale uint8 [height, width]."
+            "expected grayscale uint8 or uint16 [height, width]."
         )
-    pixels = image.astype(np.float32) / np.float32(255.0)
+    pixels = _shares(image, contract)
     if contract.photometric == "MONOCHROME1":
         pixels = np.float32(1.0) - pixels
     pixels = placed(pixels, canvas((image.shape[0], image.shape[1]), contract))
@@ -83,6 +84,22 @@ def _unit(image: Image, contract: InputContract) -> NDArray[np.float32]:
         return pixels
     resized = Picture.fromarray(pixels).resize((width, height), Picture.Resampling.BILINEAR)
     return np.asarray(resized, np.float32)
+
+
+def _shares(image: Image, contract: InputContract) -> NDArray[np.float32]:
+    """Return float32 [H, W] in [0, 1] by the contract's intensity rule; a film of one grey is 0 by "min-max"."""
+    values = image.astype(np.float32)
+    white = np.float32(np.iinfo(image.dtype).max)
+    if contract.intensity == "stored-range":
+        return values / white
+    if contract.intensity == "min-max":
+        low, high = values.min(), values.max()
+    else:
+        low, high = (np.float32(share) * white for share in contract.window or (0.0, 1.0))
+    if high <= low:
+        return np.zeros_like(values)
+    shares: NDArray[np.float32] = np.clip((values - low) / (high - low), np.float32(0.0), np.float32(1.0))
+    return shares
 
 
 def _typed(batch: NDArray[np.float32], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:

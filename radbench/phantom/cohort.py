@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 
-from radbench.data.cohort import GrayImage, Mask, Study, unknown_mask
+from radbench.data.cohort import GrayImage, Mask, SquareFilms, Study, unknown_mask
 from radbench.errors import UsageError, did_you_mean
 from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
@@ -22,7 +22,7 @@ _ONE_SIDED = ("pneumothorax", "drain", "consolidation")
 _CHANGEABLE = {"side": ("left", "right"), "hospital": ("A", "B")}
 
 
-class PhantomCohort:
+class PhantomCohort(SquareFilms):
     """A cohort of phantom patients, rendered on demand.
 
     Studies have the attributes ``hospital``, ``side`` and ``severity`` of what is drawn, and ``sex`` ("F", "M"),

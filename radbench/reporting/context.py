@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from radbench.audit.beside import beside_shift
 from radbench.audit.result import AuditResult
 from radbench.reporting.asked import claim_rows, model_rows, preflight_views
 from radbench.reporting.calibration import calibration_views
@@ -51,6 +52,7 @@ def _basics(result: AuditResult) -> dict[str, Any]:
         "testset": result.testset,
         "verdict": badge(result.verdict),
         "headline": headline(result),
+        "beside": beside_shift(result),
         "models": models,
         "judged": [model for model in models if not model.is_control],
         "control_models": [model for model in models if model.is_control],

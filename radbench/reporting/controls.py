@@ -110,6 +110,7 @@ def _effects(result: AuditResult, model: ModelResult) -> _Effects:
     drops = {arm: paired.paired_drop for arm, paired in model.paired.items()}
     found: list[tuple[str, str, Estimate | None]] = [
         ("stress", "Whole drop on the same studies", drops.get("stress")),
+        ("geometry", "by resizing to the editor's size and back", drops.get("geometry")),
         ("reconstruction", "by encoding and decoding alone", drops.get("reconstruction")),
         ("sham", "by the sham edit", model.sham_effect),
         ("shift", "by the shift, beyond the sham", model.shift_effect),

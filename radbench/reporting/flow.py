@@ -63,13 +63,22 @@ def _of_scenario(result: AuditResult, row: AttritionRow) -> list[Step]:
     """One of several scenarios: what it does not select, what a limit leaves out, what is rejected."""
     if row.eligible is None:
         return [_start(result, []), *_edited(row.edited, row.rejected, row.failed, row.kept)]
-    start = _start(result, [(result.cohort.studies - row.eligible, "not selected by this scenario")])
+    start = _start(
+        result,
+        [
+            (result.cohort.unlabelled, f"nothing known of {plain(result.shift.target)}"),
+            (result.cohort.studies - row.eligible, "not selected by this scenario"),
+        ],
+    )
     eligible = Step("Eligible", row.eligible, [(row.eligible - row.edited, "beyond the limit")])
     return [start, eligible, *_edited(row.edited, row.rejected, row.failed, row.kept)]
 
 
 def _start(result: AuditResult, left_out: list[tuple[int, str]]) -> Step:
-    return Step(f"Real studies of {result.cohort.patients} patients", result.cohort.studies, left_out)
+    cohort = result.cohort
+    if cohort.unlabelled:  # patients are counted among the studies that are measured
+        return Step("Real studies", cohort.studies + cohort.unlabelled, left_out)
+    return Step(f"Real studies of {cohort.patients} patients", cohort.studies, left_out)
 
 
 def _edited(edited: int, rejected: dict[str, int], failed: int, kept: int) -> list[Step]:

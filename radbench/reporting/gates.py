@@ -20,6 +20,7 @@ class GateRow:
     badge: Badge
     reason: str
     why: str
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def gate_row(gate: GateResult) -> GateRow:
         badge(gate.verdict),
         gate.reason,
         gate.why,
+        " ".join(gate.left_out),
     )
 
 

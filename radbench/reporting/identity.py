@@ -11,6 +11,9 @@ from typing import Any
 from radbench.audit.result import AuditResult
 
 _TOKEN = re.compile(r"[\w./\\+@-]*\w")
+_NAMED = re.compile(
+    r"\b(study|patient)([\s'(]{1,2})(?!case-\d|patient-\d)((?=[\w./\\+@-]*\d)[\w./\\+@-]*\w)", re.IGNORECASE
+)
 _BEFORE = re.compile(r"\b(?:study|studies|patient|patients|subject|image|case)\W{0,3}$", re.IGNORECASE)
 
 
@@ -86,10 +89,34 @@ class Identities:
             )
             for model in result.models
         ]
+        cohort = result.cohort.model_copy(
+            update={"warnings": [self._anyone(words) for words in result.cohort.warnings]}
+        )
+        gates = [
+            gate.model_copy(update={"reason": self.words(gate.reason), "left_out": self._walk(gate.left_out)})
+            for gate in result.gates
+        ]
         losses = [row.model_copy(update={"rejected": self._walk(row.rejected)}) for row in result.attrition]
         testset = result.testset.model_copy(update={"attrition": self._walk(result.testset.attrition)})
-        update = {"cases": cases, "models": models, "attrition": losses, "testset": testset}
+        update = {
+            "cases": cases,
+            "models": models,
+            "attrition": losses,
+            "testset": testset,
+            "cohort": cohort,
+            "gates": gates,
+        }
         return result.model_copy(update=update)
+
+    def _anyone(self, text: str) -> str:
+        """Return a sentence about films, without the names of studies and patients that stand in no arm either."""
+
+        def numbered(found: re.Match[str]) -> str:
+            kind, gap, name = found.groups()
+            numbers = self.patient if kind.lower().startswith("patient") else self.study
+            return f"{kind}{gap}{numbers(name)}"
+
+        return _NAMED.sub(numbered, self.words(text))
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -133,12 +133,13 @@ def make_index(
         shifts: In the order of the page.
         tool: Versions of what made the figures.
         seed: Of the run.
-        gate: Whether the verdict sets the exit code.
+        gate: Whether the verdict sets the exit code; what was not run sets it in any case.
         max_drop: Largest fall of the primary metric that is accepted.
         unmet: Rules for a shift or a model that was not run.
     """
     verdict = Verdict.overall([*(shift.verdict for shift in shifts), *(rule.verdict for rule in unmet)])
-    code = _EXIT_CODES.get(verdict, 4) if gate or verdict is Verdict.ERROR else 0
+    missing = bool(unmet) or any(shift.verdict is Verdict.NOT_RUN for shift in shifts)
+    code = _EXIT_CODES.get(verdict, 4) if gate or verdict is Verdict.ERROR else 4 * missing
     return Index(
         tool=tool,
         seed=seed,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from radbench.audit.beside import beside_model, beside_shift
 from radbench.audit.result import AuditResult, GateResult, Verdict
 from radbench.reporting.plain import plain
 
@@ -28,12 +29,14 @@ class _Case:
     outcome: str
     verdict: Verdict
     reason: str
+    beside: str = ""
 
 
 @dataclass(frozen=True)
 class _Suite:
     name: str
     cases: list[_Case]
+    beside: str = ""
     properties: dict[str, str] = field(default_factory=dict)
 
 
@@ -42,7 +45,8 @@ def junit_xml(results: Sequence[AuditResult], unmet: Sequence[GateResult] = ()) 
 
     A test case is a rule of the gates, or a model's verdict where a result has no rules. PASS has no child; FAIL and
     INCONCLUSIVE are failures, ERROR an error, and NOT_RUN an error where a gate was asked for, else skipped. The
-    verdict is the child's ``type``. There are no times, because a result has none.
+    verdict is the child's ``type``. What a verdict leaves out is the case's ``system-out``, also where it passes, and
+    what all of a shift's verdicts leave out is its suite's. There are no times, because a result has none.
 
     Args:
         results: One suite each.
@@ -66,6 +70,7 @@ def _suite(result: AuditResult) -> _Suite:
             _outcome(model.verdict, gated=result.gate),
             model.verdict,
             model.reason if model.error is None else f"{model.reason} {model.error}",
+            " ".join(beside_model(result, model)),
         )
         for model in result.models
         if model.role == "model"
@@ -78,12 +83,19 @@ def _suite(result: AuditResult) -> _Suite:
         "test set": result.testset.key,
         "baseline": "" if result.baseline is None else result.baseline.sha256,
     }
-    return _Suite(result.shift.name, cases, {name: value for name, value in properties.items() if value})
+    told = {name: value for name, value in properties.items() if value}
+    return _Suite(result.shift.name, cases, " ".join(beside_shift(result)), told)
 
 
 def _of_gate(gate: GateResult, *, gated: bool) -> _Case:
     return _Case(
-        gate.shift, gate.model, gate.rule, _outcome(gate.verdict, gated=gated), gate.verdict, gate.reason
+        gate.shift,
+        gate.model,
+        gate.rule,
+        _outcome(gate.verdict, gated=gated),
+        gate.verdict,
+        gate.reason,
+        " ".join(gate.left_out),
     )
 
 
@@ -106,22 +118,30 @@ def _lines(suite: _Suite) -> list[str]:
             for name, value in suite.properties.items()
         ]
         lines += ["    <properties>", *named, "    </properties>"]
-    return [*lines, *(line for case in suite.cases for line in _testcase(case)), "  </testsuite>"]
+    lines += [line for case in suite.cases for line in _testcase(case)]
+    return [*lines, *_told(suite.beside, "    "), "  </testsuite>"]
 
 
 def _testcase(case: _Case) -> list[str]:
     parts = ".".join(filter(None, ("radbench", _dotless(case.suite), _dotless(case.model))))
     start = f"    <testcase classname={_attribute(parts)} name={_attribute(case.name)}"
+    told = _told(case.beside, "      ")
     if not case.outcome:
-        return [f"{start}/>"]
+        return [f"{start}>", *told, "    </testcase>"] if told else [f"{start}/>"]
     message = _attribute(f"{case.verdict.value}: {case.reason}")
     kind = "" if case.outcome == "skipped" else f" type={_attribute(case.verdict.value)}"
     text = "" if case.outcome == "skipped" else escape(plain(case.reason))
     return [
         f"{start}>",
         f"      <{case.outcome}{kind} message={message}>{text}</{case.outcome}>",
+        *told,
         "    </testcase>",
     ]
+
+
+def _told(beside: str, indent: str) -> list[str]:
+    """Return what stands beside a verdict as the output of its case or suite; nothing for none."""
+    return [f"{indent}<system-out>{escape(plain(beside))}</system-out>"] if beside else []
 
 
 def _dotless(name: str) -> str:

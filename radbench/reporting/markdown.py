@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
+from radbench.audit.beside import beside_model, beside_shift, together
 from radbench.audit.result import AuditResult, Estimate, GateResult, ModelResult, Verdict
 from radbench.reporting.plain import plain
 
@@ -16,6 +17,9 @@ _Row = TypeVar("_Row", GateResult, ModelResult)
 SUMMARY: Final = "summary.md"
 ROWS: Final = 100
 """Most rows of a table; those that pass make room first. A comment on GitHub may have 65,536 characters."""
+
+LONGEST: Final = 1000
+"""Most characters of a reason with what stands beside it."""
 
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]~$])")
 _LINKED: Final = re.compile(r"(@|#|:(?=//)|www(?=\.)|GH(?=-))", re.IGNORECASE)
@@ -77,10 +81,11 @@ def _section(result: AuditResult) -> list[str]:
         )
     else:
         blocks += _list(
-            f"{model.verdict.value}, {code(model.name)}: {text(model.error or model.reason)}"
+            f"{model.verdict.value}, {code(model.name)}: " + text(words, LONGEST)
             for model in result.models
-            if (model.verdict is not Verdict.PASS or model.forced) and model.role == "model"
+            if model.role == "model" and (words := _beside(result, model))
         )
+    blocks += _list(f"Beside every verdict: {text(words, LONGEST)}" for words in beside_shift(result))
     if result.instrument is not None:
         instrument = result.instrument
         blocks.append(f"Instrument: {instrument.verdict.value}. {text(instrument.reason)}")
@@ -97,6 +102,12 @@ def _section(result: AuditResult) -> list[str]:
         *blocks,
         f"{sizes}, seed {result.seed}, test set {code(result.testset.key[:12])}, radbench {version}.",
     ]
+
+
+def _beside(result: AuditResult, model: ModelResult) -> str:
+    """Return why a model does not pass, and what its verdict leaves out; "" for a pass that leaves out nothing."""
+    quiet = model.verdict is Verdict.PASS and not model.forced
+    return together("" if quiet else model.error or model.reason, beside_model(result, model))
 
 
 def _models(result: AuditResult) -> str:
@@ -126,9 +137,10 @@ def _gates(gates: Sequence[GateResult]) -> str:
 
 def _reasons(gates: Sequence[GateResult]) -> list[str]:
     return _list(
-        f"{gate.verdict.value}, {text(gate.rule)}{f' ({code(gate.model)})' if gate.model else ''}: {text(gate.reason)}"
+        f"{gate.verdict.value}, {text(gate.rule)}{f' ({code(gate.model)})' if gate.model else ''}: "
+        + text(together("" if gate.verdict is Verdict.PASS else gate.reason, gate.left_out), LONGEST)
         for gate in _gravest_kept(gates)
-        if gate.verdict is not Verdict.PASS
+        if gate.verdict is not Verdict.PASS or gate.left_out
     )
 
 

@@ -68,7 +68,9 @@ def _is_number(value: object) -> bool:
 
 def _controls(result: AuditResult) -> str:
     arms = {arm for model in result.models for arm in model.arms}
-    found = ["reconstructions (encoded and decoded without an edit)"] if "reconstruction" in arms else []
+    found = ["films resized to the editor's size and back"] if "geometry" in arms else []
+    if "reconstruction" in arms:
+        found.append("reconstructions (encoded and decoded without an edit)")
     if "sham" in arms:
         found.append("sham edits (same place and noise, a prompt that keeps what the image shows)")
     if result.placebo:

@@ -47,6 +47,10 @@ def provenance(result: AuditResult) -> list[FactGroup]:
     }
     if cohort.positives is not None:
         data[f"with {plain(shift.target)}"] = cohort.positives
+    if cohort.unlabelled:
+        data["left out, nothing known of the target"] = cohort.unlabelled
+    for number, words in enumerate(cohort.warnings, start=1):
+        data[f"warning {number}"] = words
     interval = result.intervals
     statistics: dict[str, JsonValue] = {
         "interval": f"{100 * interval.confidence:g} %, {interval.method}, {interval.replicates} replicates",

@@ -13,13 +13,13 @@ _TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
 
 @dataclass(frozen=True)
 class SegmentationRow:
-    """One model on one set of images: ``figures`` follow the table's metrics."""
+    """One model on one set of images: ``figures`` follow the table's metrics; ``missed`` as in the result."""
 
     arm: Arm
     scenario: str
     title: str
     n: int
-    empty: int
+    missed: int
     figures: tuple[Shown, ...]
     spread: str
 
@@ -41,7 +41,7 @@ class SegmentationView:
     metrics: tuple[str, ...]
     models: tuple[SegmentationModel, ...]
     charts: tuple[BoxChart, ...]
-    has_empty: bool
+    has_missed: bool
     has_runs: bool
     notes: tuple[str, ...]
 
@@ -56,7 +56,7 @@ def segmentation_view(result: AuditResult) -> SegmentationView | None:
         metrics=tuple(capital(metric_name(name)) for name in names),
         models=models,
         charts=tuple(chart for name in _charted(names) if (chart := _chart(result, name)) is not None),
-        has_empty=any(row.empty for model in models for row in model.rows),
+        has_missed=any(row.missed for model in models for row in model.rows),
         has_runs=any(row.spread for model in models for row in model.rows),
         notes=footnotes(
             (f"{model.name}, {row.title}, {metric_name(name)}", shown)
@@ -96,7 +96,7 @@ def _row(
     title = f"{plain(scenario)}: {_TITLES[arm].lower()}" if scenario else _TITLES[arm]
     figures = tuple(show(found.metrics.get(name), metric_unit(name)) for name in names)
     runs = "" if model is None else run_spread(model, arm, names[0])
-    return SegmentationRow(arm, plain(scenario), title, found.n, found.empty or 0, figures, runs)
+    return SegmentationRow(arm, plain(scenario), title, found.n, found.missed or 0, figures, runs)
 
 
 def _chart(result: AuditResult, metric: str) -> BoxChart | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.audit.result import AuditResult, ModelResult, SubgroupResult
+from radbench.data.values import UNKNOWN, value_text
 from radbench.reporting.charts import Forest
 from radbench.reporting.charts.forest import reach
 from radbench.reporting.effects import fall_forest
@@ -62,7 +63,7 @@ def subgroups_view(result: AuditResult) -> SubgroupsView:
 
 
 def _value(group: SubgroupResult) -> str:
-    return plain(group.value) if group.value else "not given"
+    return "not given" if value_text(group.value) == UNKNOWN else plain(group.value)
 
 
 def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, str, Shown]]:

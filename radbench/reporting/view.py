@@ -5,6 +5,7 @@ Templates decide where things stand; nothing is computed there.
 
 from dataclasses import dataclass
 
+from radbench.audit.beside import beside_model
 from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
 from radbench.reporting.figures import Figure, score_figure
 from radbench.reporting.words import (
@@ -30,6 +31,7 @@ ARM_WORDS: tuple[tuple[Arm, str, str], ...] = (
     ("real", "Real", "the whole real test set"),
     ("stress", "Synthetic", "the edited images: the shift"),
     ("sham", "Sham", "control: edited to keep what it shows"),
+    ("geometry", "Geometry", "control: resized to the editor's size and back, nothing else"),
     ("reconstruction", "Reconstruction", "control: decoded without an edit"),
     ("truth", "True counterfactual", "control: rendered, without any editor"),
 )
@@ -77,7 +79,10 @@ class ScenarioRow:
 
 @dataclass(frozen=True)
 class ModelView:
-    """One model as the page shows it; ``series`` is the number of its colour in the charts."""
+    """One model as the page shows it; ``series`` is the number of its colour in the charts.
+
+    ``beside`` is what its verdict leaves out.
+    """
 
     name: str
     title: str
@@ -85,6 +90,7 @@ class ModelView:
     is_control: bool
     badge: Badge
     reason: str
+    beside: str
     error: str
     operating_point: str
     rows: tuple[ArmRow, ...]
@@ -167,6 +173,7 @@ def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> Mode
         is_control=model.role == "control",
         badge=badge(model.verdict),
         reason=model.reason,
+        beside=" ".join(beside_model(result, model)),
         error=model.error or "",
         operating_point=f"{model.operating_point:g} ({model.operating_point_source})",
         rows=_arm_rows(result, model, unit),

@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 from radbench.audit.result import Estimate
 
-Unit = Literal["share", "points", "score", "ratio", "pixels", "more_pixels", "number"]
+Unit = Literal["share", "points", "score", "ratio", "pixels", "mm", "number"]
 """``share``: a rate in [0, 1], in per cent; ``points``: a difference of rates; ``score``: a signed number;
-``ratio``: an overlap such as Dice, or a fall of one; ``pixels``: a distance; ``more_pixels``: its change;
+``ratio``: an overlap such as Dice, or a fall of one; ``pixels`` and ``mm``: a distance;
 ``number``: anything, a count too."""
 
 _FORMATS: Final[dict[Unit, tuple[float, str, str, str]]] = {
@@ -17,7 +17,7 @@ _FORMATS: Final[dict[Unit, tuple[float, str, str, str]]] = {
     "score": (1.0, "+.3f", "", ""),
     "ratio": (1.0, ".3f", "", ""),
     "pixels": (1.0, ".2f", " px", " px"),
-    "more_pixels": (1.0, "+.2f", " px", " px"),
+    "mm": (1.0, ".2f", " mm", " mm"),
     "number": (1.0, "", "", ""),
 }
 """Factor, format, and what follows a figure and an interval."""
@@ -153,11 +153,14 @@ def capital(words: str) -> str:
 
 def metric_name(name: str) -> str:
     """Return a metric's name as a reader knows it."""
-    return _METRICS.get(name, plain(name))
+    found = _METRICS.get(name.removesuffix("_mm"))
+    return plain(name) if found is None else f"{found}, mm" if name.endswith("_mm") else found
 
 
 def metric_unit(name: str) -> Unit:
-    """Return the unit of a metric; a distance is in pixels."""
+    """Return the unit of a metric; a distance is in pixels, or in millimetres where its name says so."""
+    if name.endswith("_mm"):
+        return "mm"
     return "share" if name in _SHARES else "ratio" if name in _RATIOS else "pixels"
 
 

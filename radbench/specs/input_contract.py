@@ -21,7 +21,11 @@ class InputContract(Base):
         channels: Channels of the input (MONAI: ``num_channels``); a grayscale image is repeated.
         spatial_shape: Height and width in pixels.
         dtype: Type of the values; integers are rounded.
-        value_range: Lowest and highest value before standardisation; uint8 0 and 255 are mapped to them.
+        value_range: Lowest and highest value before standardisation.
+        intensity: How a film's stored values are mapped to ``value_range``. ``stored-range``: black (0) and white (255
+            of 8 bits, 65535 of 16) are mapped to its ends. ``min-max``: the film's own smallest and largest value are.
+            ``window``: the two values of ``window`` are, and what lies beyond is cut off.
+        window: Lower and upper value of ``intensity: window``, as shares of white, 0 to 1.
         is_patch_data: Whether the model sees patches; whole images only.
         channel_def: Meaning of each channel by its number, such as ``{"0": "image"}`` or red, green and blue.
         photometric: DICOM's word for what is bright: bone (MONOCHROME2), or air (MONOCHROME1, an inverted film).
@@ -40,6 +44,10 @@ class InputContract(Base):
     value_range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
         default_factory=lambda: [0.0, 1.0]
     )
+    intensity: Literal["stored-range", "min-max", "window"] = "stored-range"
+    window: (
+        Annotated[list[Annotated[float, Field(ge=0.0, le=1.0)]], Field(min_length=2, max_length=2)] | None
+    ) = None
     is_patch_data: Literal[False] = False
     channel_def: dict[str, Text] = Field(default_factory=dict)
     photometric: Literal["MONOCHROME1", "MONOCHROME2"] = "MONOCHROME2"
@@ -63,6 +71,13 @@ class InputContract(Base):
         low, high = self.value_range
         if low >= high:
             raise ValueError(f"value_range is [{low}, {high}], expected the lower value first")
+        if (self.intensity == "window") != (self.window is not None):
+            raise ValueError(
+                f"intensity is '{self.intensity}' and window is {self.window}, expected a window with "
+                "'intensity: window' and with nothing else"
+            )
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError(f"window is {self.window}, expected the lower value first")
         for field, values in (("mean", self.mean), ("std", self.std)):
             if values and len(values) != self.channels:
                 raise ValueError(

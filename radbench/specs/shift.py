@@ -56,6 +56,16 @@ METRICS_OF: dict[str, tuple[str, ...]] = {
 """The metrics of each task."""
 
 
+class LabelsSpec(Base):
+    """What a manifest's labels mean beyond 0, 1 and blank.
+
+    Attributes:
+        uncertain: What -1 means (CheXpert's "uncertain"): unknown, 1 or 0; None: such a label is refused.
+    """
+
+    uncertain: Literal["ignore", "positive", "negative"] | None = None
+
+
 class SourceSpec(Base):
     """The cohort whose images are edited and whose test split is the real set.
 
@@ -65,12 +75,19 @@ class SourceSpec(Base):
         split: The split that is drawn.
         size: Number of studies.
         seed: Seed of the draw.
+        columns: radbench's names of a manifest's columns (``study_id``, ``label_pneumothorax``, ``mask_lungs``, ...) to
+            the table's own, so that it need not be rewritten.
+        labels: What labels beyond 0 and 1 mean.
+        image_size: Side of the squares that are edited, in pixels; None for the size that the bundle was made for.
     """
 
     cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|folder:.+)$")]
     split: Name = "test"
     size: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    columns: dict[Text, Text] = Field(default_factory=dict)
+    labels: LabelsSpec = LabelsSpec()
+    image_size: Annotated[int, Field(ge=32, le=4096)] | None = None
 
 
 class ShiftSpec(Base):
@@ -85,6 +102,8 @@ class ShiftSpec(Base):
         target: The label that the models predict; in a segmentation, the mask that they draw.
         source: The cohort.
         bundle: ``phantom`` for the embedded diffusion bundle, a bundle's folder, or the YAML of an assembly.
+        composite: What the models see. ``native``: every film as it was stored, an edit put back into it at full size.
+            ``square``: the squares that are edited, in every arm, as in the paper.
         scenarios: The edits.
         limit: Most images that are edited for the stress set, unless a run asks for another number; None for
             every study that a scenario selects. Controls come on top.
@@ -109,6 +128,7 @@ class ShiftSpec(Base):
     target: Name
     source: SourceSpec
     bundle: Text = "phantom"
+    composite: Literal["native", "square"] = "native"
     scenarios: list[Scenario] = Field(min_length=1)
     limit: Annotated[int, Field(ge=1)] | None = None
     editor: EditorSpec = EditorSpec()

@@ -74,6 +74,7 @@ def audit_one(asked: Asked) -> AuditResult:
         # What a user's code said yesterday is not what it says today: nothing of it is remembered.
         with tempfile.TemporaryDirectory() as forgotten:
             mine = replace(opened, models=[own]) if own is not None else opened
+            run.check_job(mine, gate)
             return _audited(
                 asked, gate, mine, options, (cache, Path(forgotten) if own is not None else cache)
             )

@@ -29,6 +29,7 @@ class _Sources:
     edit_mask: str
     keep_mask: str | None
     reason: str
+    framing: Mapping[str, float]
 
 
 class TaskMaker:
@@ -99,6 +100,7 @@ class TaskMaker:
             mask_growth=growth,
             labels_after=dict(scenario.labels_after) if changes else {},
             attributes_after=dict(scenario.attributes_after) if changes else {},
+            framing=sources.framing,
             source_sha256=sources.image,
             edit_mask_sha256=sources.edit_mask,
             keep_mask_sha256=sources.keep_mask,
@@ -141,7 +143,17 @@ class TaskMaker:
             array_digest(edit),
             None if keep is None else array_digest(keep),
             reason,
+            _framing(self.cohort, self._studies[study_id]),
         )
+
+
+def _framing(cohort: Cohort, study: Study) -> dict[str, float]:
+    """Return what has to be known to put an edit back into the study's film; nothing where that is the square."""
+    framing = cohort.framing(study)
+    if framing is None:
+        return {}
+    geometry = framing.geometry
+    return {"height": geometry.height, "width": geometry.width, "low": framing.low, "high": framing.high}
 
 
 def words(study: Study) -> dict[str, object]:

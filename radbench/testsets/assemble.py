@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from radbench.runtime import canonical_json, sha256_bytes, sync_folder
+from radbench.testsets.composite import COMPOSITE_VERSION, FEATHER, METHOD
 from radbench.testsets.funnel import arms, attrition, attrition_by_scenario
 from radbench.testsets.plan import Plan
 from radbench.testsets.records import Record, row, to_parquet
@@ -35,6 +36,7 @@ def datasheet(
 ) -> dict[str, Any]:
     """Where the test set comes from; the same run gives the same content. ``encoder`` scored the edits."""
     first = plan.tasks[0]
+    framed = any(task.framing for task in plan.tasks)
     made_with = {canonical_json(dict(item.made_with)): dict(item.made_with) for item in items.values()}
     return {
         "layout": LAYOUT_VERSION,
@@ -46,6 +48,7 @@ def datasheet(
             "sha256": plan.shift_digest,
             "declared": plan.shift.model_dump(mode="json"),
         },
+        "composite": _composite(plan, framed=framed),
         "cohort": {"name": plan.cohort_name, "sha256": plan.cohort_digest},
         "editor": {
             "name": first.editor,
@@ -71,6 +74,20 @@ def datasheet(
         "arms": arms(records),
         "rows_sha256": sha256_bytes(canonical_json([row(record) for record in records])),
         "made_with": [made_with[key] for key in sorted(made_with)],
+    }
+
+
+def _composite(plan: Plan, *, framed: bool) -> dict[str, Any]:
+    """What the models see of an edit, and how anyone makes that from these files and the original films."""
+    if plan.shift.composite == "square" or not framed:
+        return {"mode": "square", "method": "the edited squares themselves"}
+    return {
+        "mode": "native",
+        "version": COMPOSITE_VERSION,
+        "method": METHOD,
+        "feather": FEATHER,
+        "square": "film resized bilinearly (short side to the square's side), centre crop, film_low and film_high of "
+        "the table to 0 and 255",
     }
 
 

@@ -13,7 +13,7 @@ from radbench.specs.scenario import Scenario
 
 @dataclass(frozen=True)
 class EditInputs:
-    """``image`` is ``uint8 [H, W]``; the masks are ``bool [H, W]``, made as the scenario says."""
+    """``image`` is the square, ``uint8 [S, S]``; the masks are ``bool [S, S]``, made as the scenario says."""
 
     image: GrayImage
     edit_mask: Mask

@@ -12,6 +12,7 @@ from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.scenario import Scenario
 from radbench.specs.shift import ShiftSpec
 from radbench.testsets.arms import COVERED_EDIT_MASK, EMPTY_EDIT_MASK, EMPTY_PROMPT, TaskMaker
+from radbench.testsets.known import measured_studies, unknown_target
 from radbench.testsets.selection import in_order, select, select_placebo
 from radbench.testsets.store import LAYOUT_VERSION
 from radbench.testsets.task import EditTask
@@ -32,7 +33,8 @@ class Plan:
             and its doses behind it, then the placebos.
         rejections: by key, why a task is rejected before any edit.
         eligible_ids: by scenario, the studies that its ``select`` leaves, in the order of editing.
-        attrition: how many studies the cohort has, each clause removes, are eligible, are stress tasks.
+        attrition: how many studies the cohort has, have no label (or mask) of the target, each clause removes, are
+            eligible, are stress tasks.
         cohort_name: the cohort that the tasks are of.
         cohort_digest: its digest.
         seed: the user's seed.
@@ -91,6 +93,7 @@ def make_plan(
 ) -> Plan:
     """Select the studies of every scenario and address their edits.
 
+    A study without the target's label (of a segmentation, its mask) is left out of every arm, and counted.
     Scenarios take turns. Each stress edit is followed by its sham, and on a scenario's first ``DOSE_STUDIES``
     studies by its doses. A scenario has at most as many placebos as stress edits; the first one borrows the masks
     of the first study edited, and so on.
@@ -105,12 +108,13 @@ def make_plan(
         seed: decides the order of the studies and, through the keys, the noise.
 
     Raises:
-        UsageError: a scenario selects on what no study has or leaves no study, a mask that it names is
-            missing, a prompt has a field that no study has, or an image cannot be read.
+        UsageError: no study has the target's label, a scenario selects on what no study has or leaves no study, a
+            mask that it names is missing, a prompt has a field that no study has, or an image cannot be read.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"The limit is {limit}; expected 1 or more images, or no limit.")
-    queues = [_queue(scenario, cohort, seed) for scenario in spec.scenarios]
+    known = measured_studies(spec, cohort)
+    queues = [_queue(scenario, cohort, known, seed) for scenario in spec.scenarios]
     turns = zip_longest(*([(queue.scenario, study) for study in queue.studies] for queue in queues))
     chosen = [pair for turn in turns for pair in turn if pair is not None]
     chosen = chosen[: spec.limit if limit is None else limit]
@@ -121,38 +125,44 @@ def make_plan(
         tasks += maker.of_study(scenario, study, doses=taken[scenario.name] < DOSE_STUDIES)
         taken[scenario.name] += 1
     for queue in queues:
-        tasks += _placebos(maker, queue, queue.studies[: taken[queue.scenario.name]])
+        tasks += _placebos(maker, queue, queue.studies[: taken[queue.scenario.name]], known)
+    start = {"cohort": len(cohort.studies)}
+    if len(known) < len(cohort.studies):
+        start[unknown_target(spec)] = len(cohort.studies) - len(known)
     return Plan(
         shift=spec,
         tasks=tuple(tasks),
         rejections=maker.rejections,
         eligible_ids={q.scenario.name: tuple(study.study_id for study in q.studies) for q in queues},
-        attrition=_attrition(len(cohort.studies), queues, taken),
+        attrition=_attrition(start, queues, taken),
         cohort_name=cohort.name,
         cohort_digest=cohort.digest,
         seed=seed,
-        attrition_by_scenario={q.scenario.name: _attrition(len(cohort.studies), [q], taken) for q in queues},
+        attrition_by_scenario={q.scenario.name: _attrition(start, [q], taken) for q in queues},
     )
 
 
-def _queue(scenario: Scenario, cohort: Cohort, seed: int) -> _Queue:
-    studies, removed = select(scenario, cohort)
+def _queue(scenario: Scenario, cohort: Cohort, known: Sequence[Study], seed: int) -> _Queue:
+    studies, removed = select(scenario, cohort, known)
     return _Queue(scenario, in_order(studies, seed), removed)
 
 
-def _placebos(maker: TaskMaker, queue: _Queue, edited: Sequence[Study]) -> list[EditTask]:
+def _placebos(
+    maker: TaskMaker, queue: _Queue, edited: Sequence[Study], known: Sequence[Study]
+) -> list[EditTask]:
     placebo = queue.scenario.placebo
     if placebo is None:
         return []
-    without = in_order(select_placebo(queue.scenario, placebo, maker.cohort, queue.studies), maker.seed)[
-        : placebo.size
-    ]
+    found = select_placebo(queue.scenario, placebo, maker.cohort, queue.studies, known)
+    without = in_order(found, maker.seed)[: placebo.size]
     return [maker.placebo(queue.scenario, *pair) for pair in zip(without, edited, strict=False)]
 
 
-def _attrition(cohort: int, queues: Sequence[_Queue], taken: Mapping[str, int]) -> dict[str, int]:
+def _attrition(
+    start: Mapping[str, int], queues: Sequence[_Queue], taken: Mapping[str, int]
+) -> dict[str, int]:
     """Counts in the order of the funnel; the scenario is named where there are several."""
-    counts = {"cohort": cohort}
+    counts = dict(start)
     for queue in queues:
         prefix = f"{queue.scenario.name}: " if len(queues) > 1 else ""
         counts |= {f"{prefix}without {clause}": count for clause, count in queue.removed.items()}

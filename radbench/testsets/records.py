@@ -16,7 +16,7 @@ UNSCORED = "no text to score the edit against"
 Status = Literal["ok", "rejected", "failed"]
 
 IMAGE, RECONSTRUCTED, EDITED_WHERE, KEPT_WHERE = "image", "reconstruction", "edit_mask", "keep_mask"
-LABEL, MEASURE = "label_after_", "measure_"
+LABEL, MEASURE, FILM = "label_after_", "measure_", "film_"
 _PLACES = {
     IMAGE: (EDITED, "images/{}.png"),
     RECONSTRUCTED: (RECONSTRUCTION, "reconstructions/{}.png"),
@@ -166,6 +166,7 @@ def row(record: Record) -> dict[str, Any]:
         "invert_prompt": record.task.invert_prompt,
         "source_sha256": record.task.source_sha256,
     }
+    cells |= {f"{FILM}{name}": float(value) for name, value in record.task.framing.items()}
     for role in _PLACES:
         stored = record.files.get(role)
         cells |= {role: stored.path if stored else "", f"{role}_sha256": stored.sha256 if stored else ""}
@@ -177,17 +178,19 @@ def to_parquet(records: Sequence[Record]) -> bytes:
     """The table as Parquet; the same records give the same bytes.
 
     Columns: key, study_id, patient_id, scenario, arm, dose, masks_of, status, reason, prompt, invert_prompt,
-    source_sha256; a path and a ``<role>_sha256`` for each role (empty where there is no file);
-    ``label_after_<label>`` (int8) and ``measure_<name>`` (float64), null where a row has none.
+    source_sha256; where a film was cut to a square ``film_height`` and ``film_width``, its size, and ``film_low`` and
+    ``film_high``, its values that are 0 and 255 in the square (float64); a path and a ``<role>_sha256`` for each role
+    (empty where there is no file); ``label_after_<label>`` (int8) and ``measure_<name>`` (float64), null where a row
+    has none.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = [row(record) for record in records]
     names = list(dict.fromkeys(name for cells in rows for name in cells))
-    plain = [name for name in names if not name.startswith((LABEL, MEASURE))]
+    plain = [name for name in names if not name.startswith((LABEL, MEASURE, FILM))]
     labels = sorted(name for name in names if name.startswith(LABEL))
-    measures = sorted(name for name in names if name.startswith(MEASURE))
+    measures = sorted(name for name in names if name.startswith((MEASURE, FILM)))
     types = {name: pa.string() for name in plain}
     types |= {name: pa.int8() for name in labels} | {name: pa.float64() for name in measures}
     table = pa.table(

@@ -3,29 +3,42 @@
 from collections.abc import Mapping, Sequence
 
 from radbench.data.cohort import Cohort, Study
+from radbench.data.values import UNKNOWN, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.scenario import Placebo, Scenario
 
 
-def select(scenario: Scenario, cohort: Cohort) -> tuple[list[Study], dict[str, int]]:
+def select(
+    scenario: Scenario, cohort: Cohort, known: Sequence[Study] | None = None
+) -> tuple[list[Study], dict[str, int]]:
     """The studies that every clause leaves, and how many each clause removes of those before it.
+
+    Args:
+        scenario: whose ``select``.
+        cohort: whose studies.
+        known: those of them that can be measured (``testsets.known``); None for all.
 
     Raises:
         UsageError: a clause names what no study has, or no study is left.
     """
-    left, removed = _matching(cohort, scenario.select, f"Scenario {scenario.name!r}")
+    left, removed = _matching(cohort, scenario.select, f"Scenario {scenario.name!r}", known)
     if not left:
         clauses = ", ".join(f"{clause} removes {count}" for clause, count in removed.items())
         raise UsageError(
-            f"Scenario {scenario.name!r} leaves none of the {len(cohort.studies)} studies of cohort "
+            f"Scenario {scenario.name!r} leaves none of the {len(cohort.studies if known is None else known)} "
+            f"studies {'' if known is None else 'that can be measured '}of cohort "
             f"{cohort.name!r}{': ' if clauses else ''}{clauses}; relax its select or take another cohort."
         )
     return left, removed
 
 
 def select_placebo(
-    scenario: Scenario, placebo: Placebo, cohort: Cohort, eligible: Sequence[Study]
+    scenario: Scenario,
+    placebo: Placebo,
+    cohort: Cohort,
+    eligible: Sequence[Study],
+    known: Sequence[Study] | None = None,
 ) -> list[Study]:
     """The studies without the finding, which may be none; never one that the scenario edits.
 
@@ -33,7 +46,7 @@ def select_placebo(
         UsageError: a clause names what no study has.
     """
     edited = {study.study_id for study in eligible}
-    left, _ = _matching(cohort, placebo.select, f"The placebo of scenario {scenario.name!r}")
+    left, _ = _matching(cohort, placebo.select, f"The placebo of scenario {scenario.name!r}", known)
     return [study for study in left if study.study_id not in edited]
 
 
@@ -52,9 +65,9 @@ def in_order(studies: Sequence[Study], seed: int) -> list[Study]:
 
 
 def _matching(
-    cohort: Cohort, clauses: Mapping[str, int | str], who: str
+    cohort: Cohort, clauses: Mapping[str, int | str], who: str, known: Sequence[Study] | None
 ) -> tuple[list[Study], dict[str, int]]:
-    left = list(cohort.studies)
+    left = list(cohort.studies if known is None else known)
     removed: dict[str, int] = {}
     for name, wanted in clauses.items():
         _check_known(cohort, name, who)
@@ -74,6 +87,6 @@ def _check_known(cohort: Cohort, name: str, who: str) -> None:
 
 
 def _has(study: Study, name: str, wanted: int | str) -> bool:
-    """Whether the value is the wanted one; 1 and "1" are the same, what is not known is nothing."""
-    value = study.labels[name] if name in study.labels else study.attributes.get(name)
-    return value is not None and (value == wanted or str(value) == str(wanted))
+    """Whether the value is the wanted one; 1, 1.0 and "1" are the same, what is not known is nothing."""
+    found = value_text(study.labels[name] if name in study.labels else study.attributes.get(name))
+    return found != UNKNOWN and found == value_text(wanted)

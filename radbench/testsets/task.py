@@ -27,6 +27,7 @@ _SAYS_WHO = (
     "mask_growth",
     "labels_after",
     "attributes_after",
+    "framing",
 )
 """Fields that say whose image it is and what it is for, and decide no pixel (of masks, their digests do)."""
 
@@ -48,6 +49,8 @@ class EditTask(BaseModel):
         mask_growth: further dilation of the edit mask, in pixels of an image whose short side is 512.
         labels_after: the labels that the edit changes, with their values after it.
         attributes_after: the same of attributes.
+        framing: how the source was cut from its film: ``height``, ``width``, and ``low`` and ``high``, the film's
+            values that are 0 and 255 in the square; empty where the film is the square.
         source_sha256: ``array_digest`` of the source, ``uint8 [H, W]``.
         edit_mask_sha256: ``array_digest`` of the finished edit mask, ``bool [H, W]``.
         keep_mask_sha256: the same of the keep mask; None for no keep mask.
@@ -68,6 +71,7 @@ class EditTask(BaseModel):
     mask_growth: float = 0.0
     labels_after: Mapping[str, int] = Field(default_factory=dict)
     attributes_after: Mapping[str, str] = Field(default_factory=dict)
+    framing: Mapping[str, float] = Field(default_factory=dict)
 
     source_sha256: str
     edit_mask_sha256: str

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from radbench.audit.run import run_audit
-from radbench.data.cohort import Study
+from radbench.data.cohort import SquareFilms, Study
 from radbench.models.base import Prediction
 from radbench.specs import InputContract, MaskRule, ModelSpec, Placebo, Scenario, ShiftSpec, SourceSpec
 
@@ -16,11 +16,13 @@ SICK, DRAIN = 100, 50  # an image's mean tells its labels: sick adds 100, a drai
 def picture(sick, drain, number):
     image = np.full((16, 16), 20 + SICK * sick + DRAIN * drain, np.uint8)
     image[0, 0] = number % 256
+    if number > 255:  # no two studies show the same film
+        image[0, 1] = number // 256
     return image
 
 
 @dataclass
-class Cohort:
+class Cohort(SquareFilms):
     size: int = 40
     truth_known: bool = True
     name: str = "fake"

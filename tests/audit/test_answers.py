@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from audit_world import Cohort, Threshold, audit, biased, robust, shift
 
+from radbench.audit.gates import gated
+from radbench.audit.result import AuditResult
 from radbench.models.base import Prediction
+from radbench.specs import GatesSpec
 
 EVERY = [
     "accuracy",
@@ -64,6 +67,62 @@ def test_indeterminate_answers_are_counted_wrong_and_never_dropped(tmp_path):
     rows = [row for row in model_rows(tmp_path) if row.decision == -1]
     assert len(rows) == 8
     assert {(row.score, row.value) for row in rows} == {(None, 0.0)}
+
+
+class Picky(Threshold):
+    """Right wherever it answers, and silent about most pictures."""
+
+    def predict(self, images):
+        scores = super().predict(images).values.copy()
+        scores[[image[0, 0] % 5 > 1 for image in images]] = np.nan
+        return Prediction("probabilities", scores)
+
+
+def test_what_is_withheld_is_bounded_by_its_worst_and_its_best(tmp_path):
+    metrics = audit(tmp_path, [Picky("picky", 100)], spec=everything()).models[0].arms["real"].metrics
+    for name in ("auroc", "auprc", "brier", "ece"):
+        found = metrics[name]
+        assert (found.n, found.withheld.n, found.withheld.of) == (16, 24, 40)
+        low, high = sorted((found.withheld.worst.value, found.withheld.best.value))
+        assert low <= found.value <= high
+        assert found.withheld.worst.low <= found.withheld.worst.value <= found.withheld.worst.high
+        assert "24 of 40 images have no answer" in found.note
+        assert "at worst" in found.note
+    assert metrics["auroc"].value == 1.0
+    # of 20 positives and 20 negatives, 8 of each are answered and in order
+    assert metrics["auroc"].withheld.worst.value == pytest.approx(64 / 400, abs=1e-6)
+    assert metrics["auroc"].withheld.best.value == 1.0
+    assert metrics["accuracy"].withheld is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "verdict"),
+    [("auroc", {"min": 0.5}, "FAIL"), ("auprc", {"min": 0.9}, "FAIL"), ("brier", {"max": 0.2}, "FAIL"),
+     ("ece", {"max": 0.3}, "INCONCLUSIVE"), ("auroc", {"min": 0.01}, "PASS")],
+)  # fmt: skip
+def test_a_gate_is_judged_on_the_worst_that_was_withheld(tmp_path, metric, limit, verdict):
+    rule = {"measure": "metric", "metric": metric, "arm": "real"} | limit
+    spec = GatesSpec.model_validate({"name": "g", "rules": [rule]})
+    result = audit(tmp_path, [Picky("picky", 100)], spec=everything(), max_drop=None)
+    (found,) = gated(result, spec).gates
+    assert found.verdict.value == verdict
+    assert "on the 16 of 40 images that have an answer" in found.reason
+    assert "the 24 withheld ones" in found.reason
+
+
+def test_a_claim_that_depends_on_what_was_withheld_is_left_open(tmp_path):
+    for claimed, verdict in ((0.95, "cannot tell"), (0.02, "supported")):
+        claims = [{"metric": "auroc", "value": claimed, "population": "elsewhere"}]
+        model = audit(tmp_path, [Picky("picky", 100, claims=claims)], spec=everything()).models[0]
+        assert model.claims[0].verdict == verdict
+        assert "the other 24 have no answer" in model.claims[0].reason
+
+
+def test_a_result_without_withheld_answers_says_nothing_of_them(tmp_path):
+    full = audit(tmp_path, [robust()], spec=everything())
+    assert b"withheld" not in full.to_json()
+    silent = audit(tmp_path, [Picky("picky", 100)], spec=everything())
+    assert AuditResult.from_json(silent.to_json()) == silent
 
 
 def model_rows(tmp_path):

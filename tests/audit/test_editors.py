@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radbench.audit.editors import RETAINED, editor_row
-from radbench.data.cohort import Study
+from radbench.data.cohort import SquareFilms, Study
 
 SHAPE = (32, 32)
 
@@ -17,7 +17,7 @@ def _object(image: np.ndarray, level: int) -> np.ndarray:
     return out
 
 
-class Cohort:
+class Cohort(SquareFilms):
     truth_known = True
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ def _testset(edited: np.ndarray) -> SimpleNamespace:
     )
 
 
-RESULT = SimpleNamespace(seed=0, primary="accuracy", models=[])
+RESULT = SimpleNamespace(seed=0, primary="accuracy", models=[], cases=[])
 
 
 def test_a_perfect_editor_has_no_error_and_keeps_everything() -> None:

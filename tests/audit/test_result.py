@@ -111,6 +111,8 @@ def test_another_schema_version_is_refused():
         (Verdict.FAIL, False, 0),
         (Verdict.INCONCLUSIVE, True, 4),
         (Verdict.NOT_RUN, True, 4),
+        (Verdict.NOT_RUN, False, 4),
+        (Verdict.INCONCLUSIVE, False, 0),
         (Verdict.ERROR, True, 1),
         (Verdict.ERROR, False, 1),
     ],

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from audit_world import Cohort, TestSet, Threshold, audit, shift
 
+from radbench.audit.gates import gated
 from radbench.audit.result import AuditResult, Verdict
 from radbench.models.base import Prediction
+from radbench.specs import GatesSpec
 
 METRICS = ("dice", "iou", "hausdorff_95", "average_symmetric_surface_distance")
 
@@ -111,14 +113,51 @@ def test_a_mask_that_is_empty_scores_nothing_and_is_counted(tmp_path):
     assert stress.empty == 10  # half of the edits cover all twelve columns
     assert stress.metrics["dice"].n == 20
     assert stress.metrics["dice"].value == pytest.approx((2 / 13) / 2, abs=1e-6)
-    assert stress.metrics["hausdorff_95"].n == 10
-    assert "undefined in 10 of 20 images" in stress.metrics["hausdorff_95"].note
+    assert (stress.missed, model.arms["real"].missed) == (10, 0)
+    distance = stress.metrics["hausdorff_95"]
+    assert distance.n == 20
+    assert distance.value == pytest.approx((16 * 2**0.5 + 11) / 2, abs=1e-5)
+    assert distance.note.startswith("10 of 20 missed, counted as the diagonal")
+    assert "missed" not in stress.metrics["dice"].note
+    assert "missed" not in model.arms["real"].metrics["hausdorff_95"].note
+    assert "10 of 20 missed" in model.paired["stress"].changes["hausdorff_95"].note
     assert model.arms["real"].empty == 0
     nothing = run(tmp_path, [Segmenter("weak", weak=True)], world(columns=12)).models[0]
-    undefined = nothing.arms["stress"].metrics["hausdorff_95"]
-    assert undefined.value is None
-    assert "empty" in undefined.note
+    everywhere = nothing.arms["stress"].metrics["hausdorff_95"]
+    assert everywhere.value == pytest.approx(16 * 2**0.5, abs=1e-5)
+    assert everywhere.note.startswith("20 of 20 missed")
     assert nothing.metric("stress", "dice").value == 0.0
+
+
+class Shy(Segmenter):
+    """Draws the lungs as they are, and nothing at all in every third image."""
+
+    def predict(self, images):
+        drawn = [(image > 100) & (image[0, 0] % 3 > 0) for image in images]
+        return Prediction("masks", np.array(drawn))
+
+
+def test_drawing_nothing_passes_no_gate_on_a_distance(tmp_path):
+    rule = {"measure": "metric", "metric": "average_symmetric_surface_distance", "arm": "real", "max": 3}
+    spec = GatesSpec.model_validate({"name": "g", "rules": [rule]})
+    result = run(tmp_path, [Shy("shy", weak=False), Segmenter("strong", weak=False)])
+    shy, strong = gated(result, spec).gates[-2:]
+    assert shy.verdict is Verdict.FAIL
+    assert (strong.estimate.value, strong.estimate.n) == (0.0, 40)
+    assert "14 of 40 missed, counted as the diagonal" in shy.reason
+    assert shy.estimate.value == pytest.approx(16 * 2**0.5 * 14 / 40, abs=1e-5)
+
+
+def test_where_there_is_nothing_to_draw_nothing_is_missed(tmp_path):
+    class Bare(Lungs):
+        def mask(self, study, name):
+            return super().mask(study, name) & (study.attributes["number"] % 2 == 0)
+
+    cohort = Bare(40)
+    real = run(tmp_path, [Segmenter("strong", weak=False)], (cohort, TestSet(cohort))).models[0].arms["real"]
+    assert real.missed == 0
+    assert real.metrics["hausdorff_95"].n == 20
+    assert "undefined in 20 of 40 images, where both masks are empty" in real.metrics["hausdorff_95"].note
 
 
 def test_a_warm_run_needs_neither_model_nor_torch_nor_monai(tmp_path, monkeypatch):

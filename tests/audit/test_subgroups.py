@@ -3,8 +3,11 @@
 import pytest
 from audit_world import Cohort, TestSet, audit, biased, picture, shift
 
+from radbench.audit.gates import gated
+from radbench.audit.result import Verdict
 from radbench.data.cohort import Study
 from radbench.errors import UsageError
+from radbench.specs import GatesSpec
 
 
 class Hospital(Cohort):
@@ -35,14 +38,14 @@ def test_groups_are_listed_by_value_and_the_missing_one_is_kept(tmp_path):
     result = run(tmp_path, subgroups=["ward"])
     model = result.models[0]
     groups = {group.value: group for group in model.subgroups}
-    assert list(groups) == ["a", "b", ""]
+    assert list(groups) == ["a", "b", "unknown"]
     assert sum(group.n for group in groups.values()) == model.arms["stress"].n
     assert groups["a"].real.value == 1.0
     assert groups["a"].drop.value == groups["a"].real.value - groups["a"].stress.value == 1.0
     assert groups["a"].n == 2 * groups["a"].patients
     assert not groups["a"].small
-    assert groups[""].small
-    assert groups[""].p is groups[""].p_holm is None
+    assert groups["unknown"].small
+    assert groups["unknown"].p is groups["unknown"].p_holm is None
     family = [test for test in model.tests if test.test == "paired bootstrap"]
     assert [test.subgroup for test in family] == ["", "ward=a", "ward=b"]
     assert groups["a"].p_holm == family[1].p_holm >= groups["a"].p
@@ -77,3 +80,35 @@ def test_a_group_without_an_edited_image_is_listed_all_the_same(tmp_path):
     empty = next(group for group in model.subgroups if group.value == "b")
     assert (empty.n, empty.patients, empty.small, empty.drop.value) == (0, 0, True, None)
     assert empty.real.value == 1.0
+
+
+def test_a_number_has_one_name_and_a_blank_is_said_to_be_unknown(tmp_path):
+    ages = [45, 45.0, "45", "45.0", None, "", "unknown", float("nan"), 5, "007"]
+
+    class Ages(Cohort):
+        def __post_init__(self):
+            super().__post_init__()
+            self.studies = [
+                Study(one.study_id, one.patient_id, one.labels, {**one.attributes, "age": ages[n // 4 % 10]})
+                for n, one in enumerate(self.studies)
+            ]
+
+    cohort = Ages(200)
+    result = audit(tmp_path, [biased()], cohort=cohort, spec=shift(subgroups=["age"]))
+    groups = {group.value: group.n for group in result.models[0].subgroups}
+    assert groups == {"5": 10, "007": 10, "45": 40, "unknown": 40}
+    assert list(groups) == ["5", "007", "45", "unknown"]
+    rule = {"measure": "drop", "subgroup": "age=45.0", "max": 0.9}
+    (found,) = gated(
+        result.model_copy(update={"gate": False}), GatesSpec.model_validate({"name": "g", "rules": [rule]})
+    ).gates
+    assert found.verdict is not Verdict.NOT_RUN
+
+
+def test_a_column_that_is_blank_everywhere_is_refused(tmp_path):
+    class Blank(Hospital):
+        def known(self, study):
+            return dict(study.attributes) | {"ward": " "}
+
+    with pytest.raises(UsageError, match="'ward', which is blank in all 40 studies"):
+        audit(tmp_path, [biased()], cohort=Blank(40), spec=shift(subgroups=["ward"]))

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from radbench.cli import check as command
 from radbench.cli.probes import fitting, probe_plan
-from radbench.data.cohort import Study, unknown_mask
+from radbench.data.cohort import SquareFilms, Study, unknown_mask
 from radbench.errors import UsageError
 from radbench.models.base import ModelFailureError, Prediction
 from radbench.specs import InputContract, ModelSpec
@@ -30,7 +30,7 @@ def declare(**changes):
     return ModelSpec(**(settings | changes))
 
 
-class Hospital:
+class Hospital(SquareFilms):
     """Forty studies of thirty-six patients; those with the finding are bright."""
 
     name = "hospital"

@@ -19,6 +19,7 @@ from radbench.audit.result import (
     Verdict,
 )
 from radbench.cli.gated import CI_FILES, ci_files, exit_code, open_gate, print_gates
+from radbench.data.cohort import Study
 from radbench.declared import shift_path
 from radbench.errors import UsageError
 from radbench.specs import GatesSpec, load_shift
@@ -172,3 +173,20 @@ def test_the_table_shows_names_as_they_are_and_why_a_rule_fails(tmp_path):
     assert "FAIL drop in stress at most 0.01" in shown
     assert "PASS images kept" not in shown
     print_gates(Console(file=text), [])
+    quiet = held.gates[1].model_copy(update={"left_out": ["3 of 9 edits were rejected."]})
+    print_gates(Console(file=text, width=120), [quiet])
+    assert "PASS images kept at least 1: 3 of 9 edits were rejected." in text.getvalue()
+
+
+def test_a_subgroup_that_no_study_is_in_is_refused_before_the_work(tmp_path):
+    split = SHIFT.model_copy(update={"subgroups": ["age"]})
+    studies = [Study(f"s{n}", f"p{n}", {}, {"age": age}) for n, age in enumerate((45.0, 50, None))]
+    file = gates_file(tmp_path, {"measure": "drop", "max": 0.1, "subgroup": "age = 45"})
+    open_gate(file, None, [split]).check_cohort(split, studies)
+    file = gates_file(tmp_path, {"measure": "drop", "max": 0.1, "subgroup": "age=54"})
+    with pytest.raises(
+        UsageError, match=r"no study is in the subgroup 'age=54'.*age=45, age=50, age=unknown"
+    ) as caught:
+        open_gate(file, None, [split]).check_cohort(split, studies)
+    assert str(caught.value).startswith(f"{file}: rules[0] (drop): ")
+    open_gate(None, None, [split]).check_cohort(split, studies)

@@ -163,7 +163,7 @@ def own_images(tmp_path, world, make_shift):
 def test_a_folder_of_images_has_no_truth(tmp_path, own_images):
     run(tmp_path / "out", shift=str(own_images))
     result = AuditResult.from_json((tmp_path / "out" / "result.json").read_bytes())
-    assert set(result.models[0].arms) == {"real", "reconstruction", "sham", "stress"}
+    assert set(result.models[0].arms) == {"real", "geometry", "reconstruction", "sham", "stress"}
     assert result.cohort.studies == 6
 
 

@@ -124,3 +124,21 @@ def test_a_forced_model_is_said_to_be_one():
         print_summary(Console(file=stream, width=200), one)
         texts.append(stream.getvalue())
     assert [text.count("Forced ") for text in texts] == [0, len(models)]
+
+
+def test_what_a_verdict_leaves_out_is_printed_below_it():
+    made = result()
+    arms = {name: arm.model_copy(update={"indeterminate": 3}) for name, arm in made.models[0].arms.items()}
+    model = made.models[0].model_copy(update={"arms": arms, "verdict": Verdict.PASS})
+    cohort = made.cohort.model_copy(
+        update={"unlabelled": 1, "warnings": ["study a is [red]flat[/red]\x1b[2J"]}
+    )
+    text = io.StringIO()
+    print_summary(Console(file=text, width=80), made.model_copy(update={"models": [model], "cohort": cohort}))
+    shown = text.getvalue()
+    assert "Beside every verdict: 1 study has no label of 'x' and stands in no arm." in shown
+    assert "Beside every verdict: study a is [red]flat[/red][2J" in shown
+    assert (
+        "Beside the verdict on [red]odd[/red]: 3 of 7 stress images have no answer and count as wrong."
+        in shown
+    )

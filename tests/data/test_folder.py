@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radbench.data.films import film_shape
 from radbench.data.folder import FolderCohort, open_folder_cohort
-from radbench.data.images import image_shape, write_png
+from radbench.data.images import write_png
 from radbench.errors import UsageError
 
 HEADER = "study_id,patient_id,image,label_ptx,mask_ptx,hospital,age,code,report,split"
@@ -43,7 +44,7 @@ def test_a_folder_becomes_a_cohort(tmp_path):
     assert image.shape == mask.shape == (32, 32)
     assert (image.dtype, mask.dtype) == (np.uint8, np.bool_)
     assert (image.min(), image.max()) == (0, 255)
-    assert cohort.geometry(first).undo_mask(mask).shape == (40, 50)
+    assert cohort.framing(first).undo_mask(mask).shape == (40, 50)
     with pytest.raises(UsageError, match=r"s2.*no mask 'ptx'"):
         cohort.mask(second, "ptx")
     with pytest.raises(UsageError, match="Did you mean 'ptx'"):
@@ -136,4 +137,4 @@ def test_real_radiographs_come_through_the_geometry(tmp_path):
         image = cohort.image(study)
         assert image.shape == (128, 128)
         assert (image.min(), image.max()) == (0, 255)
-        assert cohort.geometry(study).undo_mask(image > 100).shape == image_shape(path)
+        assert cohort.framing(study).undo_mask(image > 100).shape == film_shape(path)

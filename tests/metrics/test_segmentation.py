@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from radbench.metrics.segmentation import DISTANCES, OVERLAPS, SEGMENTATION, mask_metrics
+from radbench.metrics.segmentation import (
+    DISTANCES,
+    MEASURED,
+    OVERLAPS,
+    SEGMENTATION,
+    in_millimetres,
+    mask_metrics,
+    missed,
+)
 
 
 def blobs(count, seed, size=24):
@@ -72,10 +80,22 @@ def test_empty_masks():
     for name in OVERLAPS:
         assert found[name].tolist() == [0, 0, 1, 1]
     for name in DISTANCES:
-        assert np.isnan(found[name][:3]).all()
+        assert found[name][:2] == pytest.approx(24 * 2**0.5)
+        assert np.isnan(found[name][2])
         assert found[name][3] == 0
-    assert np.isnan(mask_metrics(["hausdorff_95"], nothing, mask)["hausdorff_95"]).all()
+    assert missed(predicted, truth).tolist() == [True, True, False, False]
+    wide = np.zeros((1, 30, 40), bool)
+    assert mask_metrics(["hausdorff_95"], wide, ~wide)["hausdorff_95"].tolist() == [50]
     assert mask_metrics(SEGMENTATION, nothing[:0], mask[:0])["dice"].shape == (0,)
+
+
+def test_no_distance_within_an_image_reaches_what_a_miss_counts():
+    far = np.zeros((1, 24, 24), bool)
+    far[0, 0, 0] = True
+    other = far[:, ::-1, ::-1]
+    nothing = np.zeros_like(far)
+    found, miss = mask_metrics(DISTANCES, far, other), mask_metrics(DISTANCES, nothing, other)
+    assert all(found[name][0] < miss[name][0] for name in DISTANCES)
 
 
 def test_what_cannot_be_measured_is_refused():
@@ -84,3 +104,31 @@ def test_what_cannot_be_measured_is_refused():
         mask_metrics(["ahd"], mask, mask)
     with pytest.raises(ValueError, match="expected \\[N, H, W\\]"):
         mask_metrics(["dice"], mask, mask[:, :10])
+
+
+def test_a_square_pixel_s_millimetres_are_its_pixels_times_its_side():
+    predicted, truth = blobs(6, 8), blobs(6, 9)
+    truth[0] = False
+    names = [*DISTANCES, *in_millimetres(["dice", *DISTANCES])]
+    assert set(names) == set(MEASURED)
+    sides = np.array([0.1, 0.5, 1.0, 0.143, 2.0, 0.3])
+    found = mask_metrics(names, predicted, truth, np.stack([sides, sides], axis=1))
+    for name in DISTANCES:
+        np.testing.assert_allclose(found[f"{name}_mm"], found[name] * sides, rtol=1e-5)
+
+
+def test_each_axis_has_its_own_spacing():
+    truth = np.zeros((2, 20, 20), bool)
+    truth[:, 5, 5] = True
+    predicted = np.stack([np.roll(truth[0], 4, axis=0), np.roll(truth[1], 4, axis=1)])
+    found = mask_metrics(["hausdorff_95_mm"], predicted, truth, np.array([[0.5, 2.0]] * 2))
+    assert found["hausdorff_95_mm"].tolist() == [2, 8]
+    nothing = np.zeros_like(truth)
+    missed_mm = mask_metrics(["hausdorff_95_mm"], nothing, truth, np.array([[0.3, 0.4]] * 2))
+    assert missed_mm["hausdorff_95_mm"] == pytest.approx([10, 10])
+
+
+def test_millimetres_without_a_spacing_are_refused():
+    mask = blobs(1, 7)
+    with pytest.raises(ValueError, match="'hausdorff_95_mm' needs the spacing of every image"):
+        mask_metrics(["hausdorff_95_mm"], mask, mask)

@@ -8,12 +8,17 @@ import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.audit.result import AuditResult
+from radbench.audit.result import AuditResult, GateResult, Verdict
 from radbench.reporting import deidentified, write_outputs
 from radbench.reporting.gallery import RejectedItem
 from radbench.reporting.identity import Identities, Numbers
 
 NAME = "MRN-4711-Doe"
+
+
+def gate(verdict, **changes):
+    fields = {"rule": "r", "shift": "s", "estimate": None, "limit": 0.1, "sense": "max", "verdict": verdict}
+    return GateResult(**(fields | changes))
 
 
 def named(result):
@@ -111,3 +116,23 @@ def test_names_of_the_outside_get_numbers_of_their_own(result, gallery, tmp_path
     words = (tmp_path / "report.html").read_text()
     assert "p0000" not in words
     assert io.StringIO(words).read().count('<h3 id="case-1">Case 00') == 1
+
+
+def test_warnings_about_films_name_nobody_either(result):
+    first = result.cases[0].model_copy(update={"study_id": "img_0001", "patient_id": "doe1+roe2"})
+    said = [
+        "The same pixels stand in 2 studies: study img_0001 (sick 0), study ex9 (sick 1).",
+        "patient 'roe2' is odd",
+    ]
+    cohort = result.cohort.model_copy(update={"warnings": said})
+    gates = [gate(Verdict.FAIL, reason="study img_0001 is odd", left_out=["study img_0001 too"])]
+    hidden = deidentified(result.model_copy(update={"cases": [first], "cohort": cohort, "gates": gates}))
+    assert hidden.cohort.warnings == [
+        "The same pixels stand in 2 studies: study case-001 (sick 0), study case-002 (sick 1).",
+        "patient 'patient-002' is odd",
+    ]
+    assert (hidden.gates[0].reason, hidden.gates[0].left_out) == (
+        "study case-001 is odd",
+        ["study case-001 too"],
+    )
+    assert deidentified(hidden).cohort.warnings == hidden.cohort.warnings

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radbench.audit.declaration import refusals
 from radbench.audit.gates import gated, unmet
 from radbench.audit.result import GateResult, Verdict
+from radbench.models.finding import Finding
 from radbench.reporting.junit import junit_xml
 from radbench.reporting.plain import plain
 from radbench.specs import GateRule, GatesSpec
@@ -121,3 +123,33 @@ def test_no_results_are_a_document_too():
 
 def test_long_text_is_cut():
     assert plain("a" * 5000, 10) == "a" * 9 + "…"
+
+
+def test_what_a_verdict_leaves_out_stands_beside_it_also_where_it_passes(make_result):
+    gates = [
+        gate(Verdict.PASS, left_out=["9 of 60 images <have> no answer."]),
+        gate(Verdict.FAIL, left_out=["Two."], model="n"),
+        gate(Verdict.PASS, model="o"),
+    ]
+    found = make_result().model_copy(update={"gates": gates, "gate": True})
+    cohort = found.cohort.model_copy(update={"warnings": ["study a is flat"]})
+    suite = read(found.model_copy(update={"cohort": cohort}))[0]
+    cases = list(suite.iter("testcase"))
+    assert [[child.tag for child in case] for case in cases] == [
+        ["system-out"],
+        ["failure", "system-out"],
+        [],
+    ]
+    assert cases[0].findtext("system-out") == "9 of 60 images <have> no answer."
+    assert "study a is flat" in suite.findtext("system-out")
+
+
+def test_the_cause_of_a_failure_is_said_and_not_only_its_check(make_result):
+    found = make_result()
+    refused = Finding("loads", "failure", "loads and answers", "weights.onnx is a Git LFS stub", "Fetch it.")
+    outcome = refusals({"m": [refused]}, ["m"], ())["m"]
+    model = found.models[0].model_copy(
+        update={"error": outcome.error, "reason": "Not audited.", "verdict": Verdict.NOT_RUN}
+    )
+    root = read(found.model_copy(update={"models": [model], "gate": False}))
+    assert "weights.onnx is a Git LFS stub. Fetch it." in root.find(".//skipped").get("message")

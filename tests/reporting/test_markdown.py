@@ -144,3 +144,20 @@ def test_a_crowd_is_cut_to_what_a_comment_may_hold_and_keeps_what_fails(make_res
 
 def test_the_same_results_give_the_same_bytes(make_result):
     assert summary_markdown([make_result()]) == summary_markdown([make_result()])
+
+
+def test_what_a_verdict_leaves_out_stands_beside_it_also_where_it_passes(make_result):
+    found = make_result()
+    cohort = found.cohort.model_copy(update={"warnings": ["study a is [flat](http://x)"], "unlabelled": 2})
+    arms = {name: arm.model_copy(update={"indeterminate": 9}) for name, arm in found.models[1].arms.items()}
+    model = found.models[1].model_copy(update={"arms": arms})
+    found = found.model_copy(update={"models": [model], "cohort": cohort, "gate": False})
+    shown = markdown(found)
+    assert "- PASS, `pneumothorax-robust`: 9 of 160 real images have no answer and count as wrong." in shown
+    assert "- Beside every verdict: 2 studies have no label of 'pneumothorax' and stand in no arm." in shown
+    assert "link_open" not in {token.type for token in tokens(shown)}
+    held = markdown(gated(found, rules({"measure": "drop", "max": 0.5})))
+    assert (
+        "- PASS, drop in stress at most 0.50 (`pneumothorax-robust`): 9 of 160 real images have no answer"
+        in held
+    )

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from radbench.data.cohort import Study, unknown_mask
+from radbench.data.cohort import SquareFilms, Study, unknown_mask
 from radbench.diffusion.editors.base import EditResult
 from radbench.specs.shift import ControlsSpec, EditorSpec, MaskRule, Scenario, ShiftSpec, SourceSpec
 from radbench.testsets.build import build_testset
@@ -17,7 +17,7 @@ from radbench.testsets.plan import make_plan
 WEIGHTS = {"unet": "ab" * 32, "vae": "cd" * 32}
 
 
-class TinyCohort:
+class TinyCohort(SquareFilms):
     """Every other study has the finding; two studies a patient; the masks are discs."""
 
     name = "tiny"

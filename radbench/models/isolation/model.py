@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from radbench.errors import UsageError
 from radbench.models.adapters.base import Adapter, TensorAdapter, joined
-from radbench.models.base import Image, ModelUnderTest, Prediction
+from radbench.models.base import Image, ModelUnderTest, Prediction, is_image
 from radbench.models.device import device_kind
 from radbench.models.isolation import answers
 from radbench.models.isolation.client import Client
@@ -184,10 +184,10 @@ class IsolatedModel:
 
     def _check(self, images: Sequence[Image], *, one_size: bool) -> None:
         for image in images:
-            if image.ndim != 2 or image.dtype != np.uint8:
+            if not is_image(image):
                 raise UsageError(
                     f"Model '{self.spec.name}' was given an image of shape {list(image.shape)} and type "
-                    f"{image.dtype}, expected grayscale uint8 [height, width]."
+                    f"{image.dtype}, expected grayscale uint8 or uint16 [height, width]."
                 )
         sizes = sorted({image.shape for image in images})
         if one_size and len(sizes) > 1:
@@ -212,7 +212,7 @@ def open_model(
 
 def _groups(images: Sequence[Image], rows: int) -> list[Sequence[Image]]:
     """Split into what one question holds: a batch of the model's, or as many images as fit into ``_REQUEST``."""
-    step = rows or min(_MOST_IMAGES, max(1, _REQUEST // max(image.size for image in images)))
+    step = rows or min(_MOST_IMAGES, max(1, _REQUEST // max(image.nbytes for image in images)))
     return [images[start : start + step] for start in range(0, len(images), step)]
 
 

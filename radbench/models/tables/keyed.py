@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from radbench.errors import UsageError
-from radbench.models.base import Image
+from radbench.models.base import Image, is_image
 from radbench.models.cache import image_sha256
 from radbench.models.tables.columns import HASH
 
@@ -21,18 +21,18 @@ def keys_of(images: Sequence[Image]) -> list[str]:
     """Return the SHA-256 of every image's size and pixels.
 
     Raises:
-        UsageError: an image is not uint8 [H, W].
+        UsageError: an image is not uint8 or uint16 [H, W].
     """
     for image in images:
-        if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
+        if not is_image(image):
             raise UsageError(
-                f"A model was given an image of {image.dtype} {list(image.shape)}, expected uint8 [height, width]."
+                f"A model was given an image of {image.dtype} {list(image.shape)}, expected uint8 or uint16 [h, w]."
             )
     return [image_sha256(image) for image in images]
 
 
 def png_bytes(image: Image) -> bytes:
-    """Return uint8 [H, W] as a PNG without metadata: the same bytes every time."""
+    """Return uint8 or uint16 [H, W] as a PNG of 8 or 16 bits without metadata: the same bytes every time."""
     from PIL import Image as Picture
 
     buffer = io.BytesIO()
