@@ -146,7 +146,8 @@ def _asking_of_negatives(session: Session, start: int, stop: int) -> Prediction:
 
 def negative(image: Image) -> Image:
     """Return uint8 or uint16 [H, W] with black and white exchanged."""
-    return np.asarray(np.iinfo(image.dtype).max - image, image.dtype)
+    turned_round: Image = np.invert(image)  # of an unsigned type: its largest value less each
+    return turned_round
 
 
 def _channels(session: Session) -> Iterator[Alternative]:
