@@ -58,6 +58,7 @@ class Tally:
     answered: int
     silent: int
     absent: int
+    notes: tuple[str, ...] = ()
 
 
 def run_import(options: ImportOptions, console: Console | None = None) -> Path:
@@ -160,7 +161,7 @@ def _check_table(table: Path, spec: ModelSpec, sizes: Sizes) -> Tally:
         raise UsageError(
             f"{table} answers none of the {len(sizes)} exported images, expected an answer to most."
         )
-    return Tally(answered, answers.silent, len(sizes) - len(answers.numbers))
+    return Tally(answered, answers.silent, len(sizes) - len(answers.numbers), tuple(answers.notes))
 
 
 def _check_masks(folder: Path, spec: ModelSpec, sizes: Sizes) -> Tally:
@@ -213,6 +214,8 @@ def _keep_folder(folder: Path, kept: Path, sizes: Sizes) -> str:
 
 def _tell(console: Console, options: ImportOptions, tally: Tally, key: Mapping[str, Any]) -> None:
     silent = tally.silent + tally.absent
+    for note in tally.notes:
+        run.say(console, f"Read as: {note}.")
     run.say(console, f"{tally.answered} of {tally.answered + silent} images are answered.")
     if silent:
         run.say(

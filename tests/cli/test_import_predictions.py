@@ -93,6 +93,23 @@ def test_labels_by_name(tmp_path, testset):
         load(tmp_path, testset, given, name="other", target_file=tmp_path / "other.yaml")
 
 
+def test_how_a_vendor_s_table_is_read_is_told(tmp_path, testset):
+    given = tmp_path / "answers.csv"
+    rows = "".join(f"{number};{key};0,{number}\n" for number, key in enumerate(KEYS[1:], start=1))
+    given.write_text(f";image_sha256;score\n0;{KEYS[0]};NA\n{rows};;\n")
+    spec, text = load(tmp_path, testset, given)
+    assert "3 of 4 images are answered" in text
+    for words in (
+        "semicolons",
+        "first column has no name",
+        "1 empty row",
+        "decimal comma",
+        "'NA' is read as",
+    ):
+        assert words in text
+    assert make_adapter(spec).readings()[0] == "values parted by semicolons"
+
+
 def test_images_left_out_are_told(tmp_path, testset):
     _, text = load(tmp_path, testset, table(tmp_path / "a.csv", {KEYS[0]: 0.5}))
     assert "3 have no answer (0 by an empty one, 3 by none)" in text

@@ -5,7 +5,7 @@ digest; it cannot say whether the weights behind a version are still the same, s
 are sent by ``tritonclient``: as bytes where the server takes them, as JSON elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from radbench.models.adapters.base import ROWS, TensorAdapter
 from radbench.models.base import ModelFailureError
 from radbench.models.servers.address import Address, address_of
+from radbench.models.servers.again import BUSY, Patience
 from radbench.models.servers.fit import fitted_input, fitted_outputs, rows_of
 from radbench.models.servers.metadata import Served, Tensor, ask
 from radbench.runtime import canonical_json, sha256_bytes
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _CLIENT: Final = "tritonclient.http"
 """Imported by name, when a model is first asked: it brings an event loop with it."""
+
+_BUSY: Final = frozenset(map(str, BUSY))
 
 
 class InferenceServer(TensorAdapter):
@@ -39,22 +42,19 @@ class InferenceServer(TensorAdapter):
     def __init__(self, spec: ModelSpec, device: "torch.device | str" = "cpu", *, trust: bool = False) -> None:
         self._client: Any = None
         self._address: Address = address_of(spec)
+        self._come_back: str | None = None
         super().__init__(spec, device, trust=trust)
-
-    @property
-    def _model(self) -> str:
-        return self.spec.endpoint_model or self.spec.name
 
     def verify(self) -> str:
         """Return a digest of where the model is and what its server says of it, checked against the declaration."""
         if self.spec.sha256 is not None:
             return super().verify()  # refuses it: a server cannot be pinned
-        version = self.spec.endpoint_version
-        self._served: Served = ask(self._address, self._model, version)
+        address = self._address
+        self._served: Served = ask(address, self.spec.limits.start_seconds)
         self._input: Tensor = fitted_input(self.spec, self._served)
         self._outputs = fitted_outputs(self.spec, self._served)
         self.rows = rows_of(self._input, self._served, ROWS)
-        named = [self._address.shown, self._model, version]
+        named = [address.shown, address.model, address.version or None]
         return sha256_bytes(canonical_json([*named, *self._served.decisive()]))
 
     def prepare(self) -> None:
@@ -68,6 +68,17 @@ class InferenceServer(TensorAdapter):
             ssl=self._address.secure,
             ssl_context_factory=_context if self._address.secure else None,
         )
+        self._client._post = self._noting(self._client._post)  # noqa: SLF001 - it hands on no headers
+
+    def _noting(self, post: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``post`` that keeps when the server asks to come back, which the client's errors do not hold."""
+
+        def noted(*arguments: Any, **settings: Any) -> Any:
+            response = post(*arguments, **settings)
+            self._come_back = response.get("Retry-After")
+            return response
+
+        return noted
 
     def forward(self, rows: NDArray[np.generic]) -> Mapping[str, NDArray[np.generic]]:
         """Return every output of the server by its name; see ``TensorAdapter.forward``.
@@ -80,15 +91,7 @@ class InferenceServer(TensorAdapter):
         refused: type[Exception] = import_module("tritonclient.utils").InferenceServerException
         closed: type[Exception] = import_module("geventhttpclient.response").HTTPConnectionClosed
         try:
-            try:
-                return self._asked(rows)
-            except (
-                closed,
-                ConnectionError,
-            ):  # many servers hang up on a connection that was idle for seconds
-                self.close()
-                self.prepare()
-                return self._asked(rows)
+            return self._patiently(rows, refused, (closed, ConnectionError))
         except TimeoutError as error:
             raise self._failure(
                 f"did not answer within {self.spec.limits.batch_seconds:g} s (limits.batch_seconds)",
@@ -111,16 +114,22 @@ class InferenceServer(TensorAdapter):
             self._client.close()
             self._client = None
 
-    def _asked_again(
-        self, rows: NDArray[np.generic], gone: tuple[type[Exception], ...]
+    def _patiently(
+        self, rows: NDArray[np.generic], refused: type[Exception], gone: tuple[type[Exception], ...]
     ) -> dict[str, NDArray[np.generic]]:
-        """Ask, and once more where the server had hung up: many do when a connection was idle for seconds."""
-        try:
-            return self._asked(rows)
-        except gone:
-            self.close()
-            self.prepare()
-            return self._asked(rows)
+        """Ask; again where the server is busy or had hung up: many do when a connection was idle for seconds."""
+        patience = Patience(self.spec.limits.batch_seconds)
+        while True:
+            try:
+                return self._asked(rows)
+            except gone:
+                self.close()
+                if not patience.wait():
+                    raise
+                self.prepare()
+            except refused as error:
+                if _told(error)[0] not in _BUSY or not patience.wait(self._come_back):
+                    raise
 
     def _asked(self, rows: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
         client = import_module(_CLIENT)
@@ -129,18 +138,30 @@ class InferenceServer(TensorAdapter):
         image.set_data_from_numpy(np.ascontiguousarray(rows), binary_data=binary)
         wanted = [client.InferRequestedOutput(name, binary_data=binary) for name in self._outputs]
         found = self._client.infer(
-            self._model,
+            self._address.model,
             [image],
-            model_version=self.spec.endpoint_version or "",
+            model_version=self._address.version,
             outputs=wanted or None,
             headers=self._address.headers or None,
         )
         names = [str(output["name"]) for output in found.get_response()["outputs"]]
-        return {name: found.as_numpy(name) for name in self._outputs or names if name in names}
+        return {name: _numbers(found, name) for name in self._outputs or names if name in names}
 
     def _failure(self, what: str, kind: str) -> ModelFailureError:
         sentence = f"The server {self._address.shown} of model '{self.spec.name}' {what}."
         return ModelFailureError(sentence, kind=kind)  # type: ignore[arg-type]
+
+
+def _numbers(found: Any, name: str) -> NDArray[np.generic]:
+    """Return an output; bfloat16, which numpy does not know, as the float32 that it is the half of."""
+    output = found.get_output(name)
+    if output["datatype"] != "BF16":
+        return np.asarray(found.as_numpy(name))
+    if "data" in output:
+        output["datatype"] = "FP32"
+        return np.asarray(found.as_numpy(name))
+    output["datatype"] = "UINT16"
+    return np.asarray((found.as_numpy(name).astype(np.uint32) << 16).view(np.float32))
 
 
 def _context() -> Any:

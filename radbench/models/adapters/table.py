@@ -53,6 +53,10 @@ class PredictionTable(Adapter):
             return self._answers.of(keys)
         return Prediction("masks", self._masks(images, keys))
 
+    def readings(self) -> list[str]:
+        """Return how the table is read where that is not plain: its delimiter, its words for no answer."""
+        return [] if self._answers is None else list(self._answers.notes)
+
     def missing(self, images: Sequence[Image]) -> int:
         """Return how many of the images the table does not name."""
         return sum(not self._names(key) for key in keys_of(images))

@@ -1,8 +1,9 @@
 """Preflight: what a model's declaration says against what the model does, before anything is measured with it.
 
 ``probe`` holds the images; ``session`` asks the model; ``answers``, ``output``, ``steady`` and ``nan_input`` check its
-contract; ``alternatives`` asks again as if the declaration were another (range, polarity, channels, resize rule, class)
-and ``judge`` says whether one of them is clearly better; ``run`` is the way through, ``store`` remembers the findings.
+contract; ``alternatives`` asks again as if the declaration were another (range, ``intensity``, polarity, channels,
+resize rule, class) and ``judge`` says whether one of them is clearly better; ``run`` is the way through, ``store``
+remembers the findings.
 """
 
 from radbench.models.preflight.probe import Probe, ProbePlan

@@ -9,11 +9,13 @@ import numpy as np
 
 from radbench.models.base import Image, Prediction
 from radbench.models.geometry import canvas
+from radbench.models.preflight.intensity import readings
 from radbench.models.preflight.session import Batch, Session, answer, decoded
 from radbench.specs import InputContract
 
-RANGE, INVERTED, CHANNELS, RESIZE, CLASSES = (
+RANGE, INTENSITY, INVERTED, CHANNELS, RESIZE, CLASSES = (
     "input range",
+    "intensity",
     "inverted film",
     "channel order",
     "resize rule",
@@ -54,7 +56,7 @@ def alternatives(session: Session) -> list[Alternative]:
     """Return all that can be tried with a model, whatever it is like."""
     found = list(_inverted(session))
     if session.rows:
-        found += [*_ranges(session), *_channels(session), *_resizes(session)]
+        found += [*_ranges(session), *_intensities(session), *_channels(session), *_resizes(session)]
     return [*found, *_classes(session)]
 
 
@@ -76,6 +78,12 @@ def _ranges(session: Session) -> Iterator[Alternative]:
             "input.mean and input.std of your images (each image's own cannot be declared)",
             _asking(**plain),
         )
+
+
+def _intensities(session: Session) -> Iterator[Alternative]:
+    for words, changes in readings(session.spec.input, session.probe.images):
+        mend = ", ".join(f"{name}: {value}" for name, value in changes.items() if value)
+        yield Alternative(INTENSITY, words, f"input.{mend}", _asking(**changes))
 
 
 def _candidates(channels: int) -> Iterator[tuple[str, float, float, list[float], list[float]]]:
@@ -133,7 +141,13 @@ def _inverted(session: Session) -> Iterator[Alternative]:
 
 
 def _asking_of_negatives(session: Session, start: int, stop: int) -> Prediction:
-    return session.model.predict([255 - image for image in session.probe.images[start:stop]])
+    return session.model.predict([negative(image) for image in session.probe.images[start:stop]])
+
+
+def negative(image: Image) -> Image:
+    """Return uint8 or uint16 [H, W] with black and white exchanged."""
+    turned_round: Image = np.invert(image)  # of an unsigned type: its largest value less each
+    return turned_round
 
 
 def _channels(session: Session) -> Iterator[Alternative]:
@@ -155,10 +169,11 @@ def _reversed(batch: Batch, axis: int) -> Batch:
 
 
 def _resizes(session: Session) -> Iterator[Alternative]:
-    contract, image = session.spec.input, session.probe.images[0]
-    size = (image.shape[0], image.shape[1])
+    contract = session.spec.input
+    sizes = session.probe.sizes
     for rule in ("stretch", "pad", "crop"):
-        if canvas(size, contract.model_copy(update={"resize": rule})) != canvas(size, contract):
+        other = contract.model_copy(update={"resize": rule})
+        if any(canvas(size, other) != canvas(size, contract) for size in sizes):
             yield Alternative(RESIZE, f"the rule '{rule}'", f"input.resize: {rule}", _asking(resize=rule))
 
 

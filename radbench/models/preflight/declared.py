@@ -22,7 +22,11 @@ def pinned(spec: ModelSpec) -> Finding:
 
 
 def vendor_notes(model: ModelUnderTest) -> Iterator[Finding]:
-    """Yield where the vendor's own files contradict the declaration, as the model's adapter reads them."""
+    """Yield how the vendor's files are read where that is not plain, and where they contradict the declaration."""
+    readings = getattr(model, "readings", None)
+    for reading in readings() if callable(readings) else ():
+        meaning = "This is how the vendor's file is understood: make sure that it is what they mean."
+        yield Finding("read as", "note", "not declared", reading, meaning)
     ask = getattr(model, "notes", None)
     for note in ask() if callable(ask) else ():
         meaning = "The vendor's files and the declaration differ: one of them is wrong."

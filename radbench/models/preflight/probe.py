@@ -20,10 +20,10 @@ LEAST: Final = 6
 
 @dataclass(frozen=True)
 class Probe:
-    """Images of one size with what is known of them, in an order in which both classes alternate.
+    """Images with what is known of them, in an order in which both classes alternate.
 
     Attributes:
-        images: uint8 [H, W].
+        images: uint8 or uint16 [H, W], of any sizes; of one size for a segmentation.
         labels: int64 [N], 0 or 1 for the model's target; None where it is not known.
         masks: bool [N, H, W] of the model's target; None where they are not known.
     """
@@ -38,6 +38,11 @@ class Probe:
         return sha256_bytes(
             canonical_json([_digest(part) for part in (*self.images, self.labels, self.masks)])
         )
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Height and width of the images in pixels, each once, the smallest first."""
+        return sorted({(image.shape[0], image.shape[1]) for image in self.images})
 
     @property
     def labelled(self) -> bool:

@@ -11,7 +11,7 @@ from radbench.models.preflight.run import LOADS, preflight
 from radbench.models.remembered import Remembered
 from radbench.runtime import canonical_json, sha256_bytes
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when the same model and probe would get other findings."""
 
 _WORDS: Final = {"title", "description", "intended_use", "training", "claims", "limits", "checkpoints"}

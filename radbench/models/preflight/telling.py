@@ -7,12 +7,14 @@ from radbench.models.finding import Finding, Level
 from radbench.models.preflight.alternatives import (
     CHANNELS,
     CLASSES,
+    INTENSITY,
     INVERTED,
     RANGE,
     RESIZE,
     ends,
 )
 from radbench.models.preflight.figures import Gain, Metric
+from radbench.models.preflight.intensity import stored
 from radbench.models.preflight.judge import Outcome, declared_figures
 from radbench.models.preflight.session import Session
 from radbench.specs import InputContract, ModelSpec
@@ -21,6 +23,7 @@ GRAVITY: Final[dict[Level, int]] = {"ok": 0, "note": 1, "warning": 2, "failure":
 
 _SUSPECTED: Final = {
     RANGE: "Wrong preprocessing suspected",
+    INTENSITY: "Another reading of the stored values is suspected",
     INVERTED: "The wrong polarity of films is suspected",
     CHANNELS: "The wrong order of channels is suspected",
     RESIZE: "The wrong resize rule is suspected",
@@ -34,8 +37,10 @@ _FOREIGN: Final = (
 
 def told(session: Session, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
     """Yield one finding for each check that alternatives were tried for, and for what could not be tried."""
-    for check in (RANGE, INVERTED, CHANNELS, RESIZE, CLASSES):
+    for check in (RANGE, INTENSITY, INVERTED, CHANNELS, RESIZE, CLASSES):
         of_check = [outcome for outcome in outcomes if outcome.alternative.check == check]
+        if check == INTENSITY and all(outcome.level == "ok" for outcome in of_check):
+            continue
         if of_check:
             yield _of_check(session, check, of_check)
         else:
@@ -47,6 +52,8 @@ def declaration(spec: ModelSpec, check: str) -> str:
     contract = spec.input
     if check == RANGE:
         return range_words(contract)
+    if check == INTENSITY:
+        return contract.intensity + (f" {contract.window}" if contract.window else "")
     if check == CHANNELS:
         named = [
             contract.channel_def.get(str(index), f"channel {index}") for index in range(contract.channels)
@@ -76,6 +83,8 @@ def range_words(contract: InputContract) -> str:
 
 def _of_check(session: Session, check: str, outcomes: Sequence[Outcome]) -> Finding:
     stated = declaration(session.spec, check)
+    if check == INTENSITY:
+        stated += f", {stored(session.probe.images)}"
     worst = max(outcomes, key=lambda o: (GRAVITY[o.level], o.quality))
     if worst.level == "ok" or worst.decisive is None:
         return _fine(session, check, stated, outcomes)
@@ -176,12 +185,20 @@ def _unvaried(session: Session) -> Finding:
 
 def resized(session: Session) -> Finding:
     """Return how far the images are from the model's size, where every resize rule does the same."""
-    height, width = session.probe.images[0].shape
+    sizes = session.probe.sizes
     rows, columns = session.spec.input.spatial_shape
-    stated, seen = declaration(session.spec, RESIZE), f"images of {height} x {width}"
-    if (height, width) == (rows, columns):
+    stated, seen = declaration(session.spec, RESIZE), f"images of {_sizes(sizes)}"
+    if sizes == [(rows, columns)]:
         return Finding(RESIZE, "ok", stated, f"{seen}, the model's own size")
-    if rows * columns > height * width:
-        meaning = "They are enlarged: a model made for finer detail sees none, and may be worse for it."
+    if any(rows * columns > height * width for height, width in sizes):
+        which = "They are" if len(sizes) == 1 else "Some are"
+        meaning = f"{which} enlarged: a model made for finer detail sees none, and may be worse for it."
         return Finding(RESIZE, "note", stated, f"{seen}; every rule does the same", meaning)
     return Finding(RESIZE, "ok", stated, f"{seen}; every rule does the same")
+
+
+def _sizes(sizes: Sequence[tuple[int, int]]) -> str:
+    (height, width), (most, widest) = sizes[0], sizes[-1]
+    if len(sizes) == 1:
+        return f"{height} x {width}"
+    return f"{len(sizes)} sizes, {height} x {width} to {most} x {widest}"

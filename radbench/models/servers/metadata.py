@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from radbench.errors import UsageError
 from radbench.models.servers.address import Address
+from radbench.models.servers.again import BUSY, TRIES, Patience
 
 MAX_BYTES: Final = 1 << 20
 """Longest answer that is read."""
@@ -63,20 +64,25 @@ class Served:
         return [self.platform, list(self.versions), *tensors]
 
 
-def ask(address: Address, model: str, version: str | None) -> Served:
-    """Ask a server what it says of a model.
+def ask(address: Address, seconds: float = SECONDS) -> Served:
+    """Ask a server what it says of the model of an address; again where it is starting or has too much to do.
+
+    Args:
+        address: the server and the model.
+        seconds: within which the last try of a question begins.
 
     Raises:
         UsageError: it cannot be reached, does not answer in 10 s, redirects, does not have the model, or answers what
             the protocol does not allow.
     """
+    model, version = address.model, address.version
     named = f"/v2/models/{quote(model, safe='')}" + (
         f"/versions/{quote(version, safe='')}" if version else ""
     )
-    server = _get(address, "/v2")
+    server = _get(address, "/v2", seconds)
     extensions = server.get("extensions", [])
-    found = _get(address, named)
-    config = _get(address, f"{named}/config") if _CONFIGURED in extensions else {}
+    found = _get(address, named, seconds)
+    config = _get(address, f"{named}/config", seconds) if _CONFIGURED in extensions else {}
     try:
         return Served(
             platform=str(found.get("platform", "")),
@@ -100,16 +106,11 @@ def _tensors(given: list[Any]) -> tuple[Tensor, ...]:
     )
 
 
-def _get(address: Address, path: str) -> dict[str, Any]:
+def _get(address: Address, path: str, seconds: float) -> dict[str, Any]:
     """Return the JSON object at a path of the server."""
     whole = f"{address.shown}{path}"
     try:
-        with _connected(address) as connection:
-            connection.request(
-                "GET", address.path + path, headers={"Accept": "application/json"} | address.headers
-            )
-            response = connection.getresponse()
-            status, body = response.status, response.read(MAX_BYTES + 1)
+        status, body = _patiently(address, path, Patience(seconds))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UsageError(
             f"The server at {whole} cannot be asked ({_words(error)}); expected an inference server there that "
@@ -126,6 +127,11 @@ def _get(address: Address, path: str) -> dict[str, Any]:
     found = _object(body)
     if status != 200:
         said = str((found or {}).get("error", "no reason given"))
+        if status in BUSY:
+            raise UsageError(
+                f"The server at {whole} answers {status} ({_printable(said)}), asked up to {TRIES} times: it is "
+                "starting or has too much to do; try later, or give it longer with limits.start_seconds."
+            )
         raise UsageError(
             f"The server at {whole} answers {status} ({_printable(said)}), expected 200: is the model loaded, and are "
             "endpoint_model and endpoint_version right?"
@@ -133,6 +139,24 @@ def _get(address: Address, path: str) -> dict[str, Any]:
     if found is None:
         raise UsageError(f"The server at {whole} answers no JSON object; is it an inference server?")
     return found
+
+
+def _patiently(address: Address, path: str, patience: Patience) -> tuple[int, bytes]:
+    """Return status and body of an answer, of the last try where all fail."""
+    while True:
+        try:
+            with _connected(address) as connection:
+                connection.request(
+                    "GET", address.path + path, headers={"Accept": "application/json"} | address.headers
+                )
+                response = connection.getresponse()
+                status, body = response.status, response.read(MAX_BYTES + 1)
+        except (ConnectionResetError, http.client.RemoteDisconnected):
+            if not patience.wait():
+                raise
+            continue
+        if status not in BUSY or not patience.wait(response.getheader("Retry-After")):
+            return status, body
 
 
 @contextmanager

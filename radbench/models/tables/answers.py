@@ -1,10 +1,8 @@
 """A table's answers by image, decoded as the vendor declared them; every fault with the file and the line."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +12,13 @@ from numpy.typing import NDArray
 from radbench.errors import UsageError
 from radbench.models.base import ModelFailureError, Prediction
 from radbench.models.decode import decode
-from radbench.models.decode_scores import TOLERANCE
+from radbench.models.tables.cells import Cells
 from radbench.models.tables.columns import HASH, Answering, answering
-from radbench.models.tables.reading import Cell, Row, open_table
+from radbench.models.tables.reading import open_table
+from radbench.models.tables.rows import Row
 from radbench.specs import ModelSpec
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_WHOLE: Final = re.compile(r"[+-]?\d{1,18}(\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,14 @@ class Answers:
         numbers: an image's SHA-256 -> the number of its row, from 0.
         places: file and line of each row, as errors begin.
         prediction: the decoded answers, one a row.
+        notes: how the table is read where that is not plain (delimiter, decimal comma, words for no answer).
     """
 
     path: Path
     numbers: Mapping[str, int]
     places: Sequence[str]
     prediction: Prediction
+    notes: Sequence[str] = ()
 
     def of(self, keys: Sequence[str]) -> Prediction:
         """Return the answers to images by SHA-256; NaN (or -1) for those that the table does not name."""
@@ -58,7 +58,8 @@ def read_answers(path: Path, spec: ModelSpec) -> Answers:
     """Read a classifier's table.
 
     Args:
-        path: a CSV, JSON Lines or Parquet file with the column ``image_sha256`` and those that ``answering`` names.
+        path: a CSV (parted by commas, semicolons, tabs or bars), JSON Lines or Parquet file with the column
+            ``image_sha256`` and those that ``answering`` names.
         spec: the declaration, narrowed to one task.
 
     Raises:
@@ -67,6 +68,7 @@ def read_answers(path: Path, spec: ModelSpec) -> Answers:
     """
     table = open_table(path)
     asked = answering(path, spec, table.columns)
+    reader = Cells(asked)
     numbers: dict[str, int] = {}
     places: list[str] = []
     cells: list[list[object]] = []
@@ -79,8 +81,10 @@ def read_answers(path: Path, spec: ModelSpec) -> Answers:
             )
         numbers[key] = len(places)
         places.append(row.where)
-        cells.append([_value(row, column, asked.spec) for column in asked.columns])
-    return Answers(path, numbers, places, _decoded(asked, cells, places))
+        cells.append([reader.read(row, column) for column in asked.columns])
+    dtype = np.float64 if reader.numeric else object
+    values = np.array(cells, dtype).reshape(len(cells), len(asked.columns))
+    return Answers(path, numbers, places, _decoded(asked, values, places), [*table.notes, *reader.notes])
 
 
 def _key(row: Row) -> str:
@@ -93,44 +97,7 @@ def _key(row: Row) -> str:
     return key
 
 
-def _value(row: Row, column: str, spec: ModelSpec) -> object:
-    """Return one cell: a label as it is or as a whole number, a score as a float; NaN for no answer."""
-    cell = row.cells.get(column)
-    if cell is None or (isinstance(cell, str) and cell in spec.indeterminate):
-        return math.nan
-    if spec.output == "labels":
-        return _label(cell, spec)
-    try:
-        score = math.nan if isinstance(cell, bool) else float(cell)
-    except (ValueError, OverflowError):
-        score = math.inf
-    if isinstance(cell, bool) or math.isinf(score):
-        raise UsageError(
-            f"{row.where}: {column} is {cell!r:.80}, expected a number (with a point), or nothing for no answer."
-        )
-    bounded = spec.output != "logits" and score not in spec.indeterminate
-    if bounded and not math.isnan(score) and not -TOLERANCE <= score <= 1 + TOLERANCE:
-        raise UsageError(
-            f"{row.where}: {column} is {score:g}, expected a number from 0 to 1, as the output is declared as "
-            f"{spec.output}."
-        )
-    return score
-
-
-def _label(cell: Cell, spec: ModelSpec) -> object:
-    if isinstance(cell, Decimal):
-        return float(cell)
-    if not isinstance(cell, str) or cell in spec.classes:
-        return cell
-    if cell.lower() == "nan":
-        return math.nan
-    return int(float(cell)) if _WHOLE.fullmatch(cell) else cell
-
-
-def _decoded(asked: Answering, cells: list[list[object]], places: Sequence[str]) -> Prediction:
-    labelled = asked.spec.output == "labels"
-    width = len(asked.columns)
-    values = np.array(cells, object if labelled else np.float64).reshape(len(cells), width)
+def _decoded(asked: Answering, values: NDArray[np.generic], places: Sequence[str]) -> Prediction:
     try:
         return _decode(asked, values)
     except ModelFailureError as error:

@@ -1,55 +1,22 @@
-"""The rows of a CSV, JSON Lines or Parquet file with the place of each; nothing in such a file is ever run."""
+"""The rows of a delimited, JSON Lines or Parquet file with the place of each; nothing in such a file is ever run."""
 
-import csv
 import json
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from radbench.errors import UsageError
-
-Cell: TypeAlias = str | int | float | bool | Decimal | None
-Kind = Literal["csv", "jsonl", "parquet"]
+from radbench.models.tables.delimited import open_delimited
+from radbench.models.tables.rows import Cell, Kind, Row, Table
 
 MAX_BYTES: Final = 512 << 20
 """Largest table that is read."""
 
 _MAGIC: Final = b"PAR1"
 _KINDS: Final = (str, int, float, bool, Decimal, type(None))
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table.
-
-    Attributes:
-        where: file and line (or row), as errors begin.
-        cells: column -> value; "" of a CSV file is None.
-    """
-
-    where: str
-    cells: Mapping[str, Cell]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that was opened.
-
-    Attributes:
-        path: its file.
-        kind: how it is written, by what the file holds and not by its name.
-        columns: the names of its columns, each once.
-        rows: its rows in order; they can be read once.
-    """
-
-    path: Path
-    kind: Kind
-    columns: tuple[str, ...]
-    rows: Iterator[Row]
 
 
 def open_table(path: Path) -> Table:
@@ -60,7 +27,7 @@ def open_table(path: Path) -> Table:
             Reading on through ``rows`` raises the same for a row that does not fit.
     """
     kind = kind_of(path)
-    found = {"csv": _open_csv, "jsonl": _open_jsonl, "parquet": _open_parquet}[kind](path)
+    found = {"csv": open_delimited, "jsonl": _open_jsonl, "parquet": _open_parquet}[kind](path)
     twice = [name for name, count in Counter(found.columns).items() if count > 1]
     if twice:
         raise UsageError(f"{path} has the column '{twice[0]}' twice, expected each name once.")
@@ -101,39 +68,6 @@ def refuse_strange(path: Path) -> None:
         ) from error
     if not stat.S_ISREG(mode):
         raise UsageError(f"{path} is a link, a folder or a device, expected a plain file.")
-
-
-def _open_csv(path: Path) -> Table:
-    lines = _csv_lines(path)
-    _, header = next(lines, (1, []))
-    columns = tuple(name.strip() for name in header)
-    if not all(columns):
-        raise UsageError(
-            f"{path}, line 1: a column without a name, expected a header such as image_sha256,score."
-        )
-    return Table(path, "csv", columns, _csv_rows(path, columns, lines))
-
-
-def _csv_rows(path: Path, columns: tuple[str, ...], lines: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
-    for number, cells in lines:
-        where = f"{path}, line {number}"
-        if len(cells) != len(columns):
-            raise UsageError(f"{where}: {len(cells)} cells, expected {len(columns)} as in the header.")
-        yield Row(where, dict(zip(columns, (cell.strip() or None for cell in cells), strict=True)))
-
-
-def _csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the cells of every line that is not empty."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            for cells in reader:
-                if cells:
-                    yield reader.line_num, cells
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"{path}, line {reader.line_num + 1}: no CSV in UTF-8 ({error}), expected values parted by commas."
-            ) from error
 
 
 def _open_jsonl(path: Path) -> Table:

@@ -350,6 +350,81 @@ def test_from_its_sandbox_the_server_is_reached(serving, tmp_path):
         np.testing.assert_allclose(model.predict(images).values, expected_of_means(images), atol=1e-5)
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("radbench.models.servers.again._FIRST", 0.01)
+
+
+def busy(times, status, headers=None):
+    """Answer ``status`` a few times, to questions and inferences alike, then as ever."""
+    left = [times]
+
+    def answer(handler, *_):
+        if left[0]:
+            left[0] -= 1
+            if status is None:
+                handler.close_connection = True
+                handler.connection.shutdown(socket.SHUT_RDWR)
+            else:
+                handler.send(status, b"busy", headers)
+            return True
+        return False
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504, None])
+def test_a_busy_server_is_asked_again(serving, tmp_path, impatient, status):
+    server, images = serving(means), pictures(2)
+    server.first = busy(2, status)
+    model = InferenceServer(at(server, tmp_path))
+    server.first = busy(2, status, {"Retry-After": "0"})
+    np.testing.assert_allclose(model.predict(images).values, expected_of_means(images), atol=1e-5)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_what_will_not_pass_is_not_asked_again(serving, tmp_path, status):
+    server = serving(means)
+    model = InferenceServer(at(server, tmp_path))
+    server.first = busy(1, status)
+    with pytest.raises(ModelFailureError, match=f"answered {status}"):
+        model.predict(pictures(1))
+
+
+def test_a_server_that_stays_busy_is_given_up_with_a_sentence(serving, tmp_path, impatient):
+    server = serving(means)
+    model = InferenceServer(at(server, tmp_path))
+    server.first = busy(100, 503)
+    with pytest.raises(ModelFailureError, match="answered 503") as caught:
+        model.predict(pictures(1))
+    assert caught.value.kind == "crash"
+    with pytest.raises(UsageError, match=r"answers 503 .*it is starting or has too much to do"):
+        InferenceServer(at(server, tmp_path))
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_half_precision_of_another_kind_is_widened(serving, tmp_path, binary):
+    exact = np.array([[-1.5], [0.0], [3.140625]], np.float32)  # all that bfloat16 can hold
+
+    def model(rows):
+        return {"output": np.resize(exact, (len(rows), 1))}
+
+    server = serving(model, binary=binary)
+    server.output_type = "BF16"
+    found = InferenceServer(at(server, tmp_path)).predict(pictures(3)).values
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-exact[:, 0].astype(np.float64))), rtol=1e-12)
+
+
+@pytest.mark.parametrize("path", ["/v2/models/tiny", "/v2/models/tiny/versions/1/infer", "/v2"])
+def test_the_model_s_own_address_is_as_good_as_the_server_s(serving, tmp_path, path):
+    server, images = serving(means), pictures(2)
+    spec = at(server, tmp_path, endpoint=server.url + path, name="other" if "tiny" in path else "tiny")
+    np.testing.assert_allclose(
+        InferenceServer(spec).predict(images).values, expected_of_means(images), atol=1e-5
+    )
+
+
 def test_a_redirect_is_not_followed_anywhere(serving, tmp_path):
     other = serving(means)
     server = serving(

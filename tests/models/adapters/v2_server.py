@@ -36,6 +36,8 @@ class V2Server:
         named: whether the metadata name inputs and outputs.
         answer: replaces the answer to an inference: (handler, body) -> None.
         about: replaces the answer to a question about the model: (handler) -> None.
+        first: is asked before every answer and may give it: (handler, ...) -> whether it did.
+        output_type: datatype of numbers in answers, "FP32" or "BF16".
         patience: seconds after which an idle connection is closed.
         seen: (path, headers, images) of every inference, in order.
     """
@@ -53,6 +55,8 @@ class V2Server:
     inputs: int = 1
     answer: Callable | None = None
     about: Callable | None = None
+    first: Callable | None = None
+    output_type: str = "FP32"
     patience: float | None = None
     seen: list = field(default_factory=list)
 
@@ -91,6 +95,10 @@ class V2Server:
         }
 
 
+def _raw(values, kind):
+    return (values.view("<u4") >> 16).astype("<u2").tobytes() if kind == "BF16" else values.tobytes()
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_of: V2Server
@@ -100,6 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         me = self.server_of
+        if me.first is not None and me.first(self):
+            return
         path = self.path.removeprefix(me.base)
         model = f"/v2/models/{me.name}"
         if path == "/v2":
@@ -118,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         me = self.server_of
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if me.first is not None and me.first(self, body):
+            return
         if me.answer is not None:
             me.answer(self, body)
             return
@@ -148,10 +160,13 @@ class _Handler(BaseHTTPRequestHandler):
         for name, found in outputs.items():
             text = found.dtype.kind in "USO"
             values = found if text else found.astype("<f4")
-            tensor = {"name": name, "datatype": "BYTES" if text else "FP32", "shape": list(values.shape)}
+            kind = self.server_of.output_type
+            tensor = {"name": name, "datatype": "BYTES" if text else kind, "shape": list(values.shape)}
             if self.server_of.binary:
                 words = [str(word).encode() for word in values.ravel()] if text else []
-                raw = b"".join(len(w).to_bytes(4, "little") + w for w in words) if text else values.tobytes()
+                raw = (
+                    b"".join(len(w).to_bytes(4, "little") + w for w in words) if text else _raw(values, kind)
+                )
                 tensor["parameters"] = {"binary_data_size": len(raw)}
                 raws.append(raw)
             else:

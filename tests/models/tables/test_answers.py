@@ -218,3 +218,10 @@ def test_what_was_written_is_what_is_read(tmp_path_factory, scores):
     answers = read_answers(csv(folder / "a.csv", zip(keys, map(repr, scores), strict=True)), spec)
     assert answers.of(keys).values.tolist() == scores
     assert answers.of(keys[::-1]).values.tolist() == scores[::-1]
+
+
+def test_labels_in_a_column_a_class_are_the_class_that_says_yes(tmp_path, spec):
+    several = labelled(spec, task="multiclass", classes=["normal", "pneumothorax", "oedema"])
+    rows = [[KEYS[0], 0, 1, 0], [KEYS[1], 1, 0, 0], [KEYS[2], "NA", "NA", "NA"]]
+    table = csv(tmp_path / "a.csv", rows, "image_sha256,normal,pneumothorax,oedema")
+    assert read_answers(table, several).of(KEYS[:3]).values.tolist() == [1, 0, -1]
