@@ -85,14 +85,22 @@ class CachedModel:
 
 
 def remembered(model: ModelUnderTest, cache: Path, device: str = "cpu") -> ModelUnderTest:
-    """Return the model with its predictions kept; a server is asked every time, because what it runs may change.
+    """Return the model with its predictions kept, or the model itself where none may be kept (``asked_anew``).
 
     Args:
         model: the model.
         cache: as in ``CachedModel``.
         device: as in ``CachedModel``.
     """
-    return model if model.spec.format in _ASKED_ANEW else CachedModel(model, cache, device)
+    return model if asked_anew(model) else CachedModel(model, cache, device)
+
+
+def asked_anew(model: ModelUnderTest) -> str:
+    """Return why a model is asked every time, in words: nothing says whether it is still the same; "" otherwise."""
+    if model.spec.format in _ASKED_ANEW:
+        return "a server, behind which another model may stand at any time"
+    ask = getattr(model, "asked_anew", None)
+    return str(ask()) if callable(ask) else ""
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

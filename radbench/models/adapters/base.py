@@ -47,7 +47,17 @@ class Adapter(ABC):
         self.device = device
         self.trust = trust
         self.sha256 = self.verify()
-        self.digest = sha256_bytes(canonical_json(self.decisive()))
+        self.delivered = sha256_bytes(canonical_json(self.decisive()))
+        """SHA-256 of ``decisive``, which the model's process finds again before it is asked anything."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides an answer except the image and the input contract."""
+        return self.delivered
+
+    def asked_anew(self) -> str:
+        """Return why no answer of this model may be remembered, in words; "" where its digest says all it reads."""
+        return ""
 
     def verify(self) -> str:
         """Return the SHA-256 of what the vendor delivered, checked against the declared one; runs nothing of it."""

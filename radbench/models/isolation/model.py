@@ -60,6 +60,8 @@ class IsolatedModel:
         self._client: Client | None = None
         self.spec = spec
         self.digest = self._adapter.digest
+        self.delivered = self._adapter.delivered
+        """SHA-256 of what the model's process must find again."""
         self.takes_tensors = isinstance(self._adapter, TensorAdapter)
         """Whether ``forward`` can be asked."""
         self.sandbox: dict[str, str] = {}
@@ -150,6 +152,10 @@ class IsolatedModel:
         notes = getattr(self._adapter, "notes", None)
         return [] if notes is None else list(notes())
 
+    def asked_anew(self) -> str:
+        """Return why no answer may be remembered, in words; see ``Adapter.asked_anew``."""
+        return self._adapter.asked_anew()
+
     def close(self) -> None:
         """End the process, if there is one."""
         if self._client is not None:
@@ -170,7 +176,7 @@ class IsolatedModel:
         try:
             if self._client is None:
                 kind = device_kind(self._device)
-                self._client = Client(self.spec, kind, trust=self._trust, digest=self.digest)
+                self._client = Client(self.spec, kind, trust=self._trust, digest=self.delivered)
                 self.sandbox = self._client.sandbox
             yield self._client
         except BaseException:

@@ -132,7 +132,7 @@ class Host:
         if head["origin"]:
             spec = spec.read_from(Path(head["origin"]))
         self._adapter = make_adapter(spec, head["device"], trust=head["trust"])
-        return Message({"digest": self._adapter.digest})
+        return Message({"digest": self._adapter.delivered})
 
     def _prepare(self, _request: Message) -> Message:
         self.adapter.prepare()

@@ -35,7 +35,7 @@ def preflight(model: ModelUnderTest, probe: Probe) -> list[Finding]:
     """
     if not probe.images:
         raise UsageError("A preflight was given no image, expected one at least.")
-    start = [pinned(model.spec), *vendor_notes(model)]
+    start = [pinned(model), *vendor_notes(model)]
     try:
         opened = _open(model, probe)
     except (ModelFailureError, UsageError) as error:
