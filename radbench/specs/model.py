@@ -123,6 +123,8 @@ class ModelSpec(Base):
         description: What it is and what it was trained on.
         format: How it is delivered: a built-in format (see ``SOURCES``) or one that another package registers.
         weights: A ``.safetensors`` file for a declared ``architecture``, relative to the YAML file.
+        cache_root: Folder that links in the model's folder may lead into (of DVC or git-annex), relative to the YAML
+            file; the blobs of a Hugging Face cache need none.
         path: A self-contained model file or folder, or a table of predictions, relative to the YAML file.
         endpoint: Address of an inference server, such as ``http://127.0.0.1:8000``.
         endpoint_model: Name of the model on that server (default: ``name``), ``endpoint_version`` its version.
@@ -158,6 +160,7 @@ class ModelSpec(Base):
     format: Name
     weights: Weights | None = None
     path: Text | None = None
+    cache_root: Text | None = None
     endpoint: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
     endpoint_model: Text | None = None
     endpoint_version: Text | None = None

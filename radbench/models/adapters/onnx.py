@@ -69,11 +69,12 @@ class OnnxModel(TensorAdapter):
         names = external_files(file)
         if not self.spec.source_path.is_dir():
             return names
+        # where links lead was checked when the digest was made
         root = self.spec.source_path.resolve()
         return [
             name
             for name in names
-            if not (root / name).is_file() or not (root / name).resolve().is_relative_to(root)
+            if not Path(os.path.normpath(root / name)).is_relative_to(root) or not (root / name).is_file()
         ]
 
     def prepare(self) -> None:

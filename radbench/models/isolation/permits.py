@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from radbench.models.links import link_targets
 from radbench.specs import ModelSpec
 
 __all__ = ["THREADS", "Permits", "environment", "permits"]
@@ -137,7 +138,8 @@ def _vendor(spec: ModelSpec) -> list[Path]:
     if spec.weights is None and spec.path is None:
         return []
     source = spec.source_path.resolve()
-    return [source, source.parent] if spec.format == "onnx" and source.is_file() else [source]
+    beside = [source.parent] if spec.format == "onnx" and source.is_file() else []
+    return [source, *beside, *link_targets(spec)]
 
 
 def _places(command: Sequence[str], beside: Path) -> list[Path]:
