@@ -17,7 +17,10 @@ __all__ = ["is_read", "link_targets", "refuse_strange_links", "refuse_stub"]
 _STUB: Final = b"version https://git-lfs.github.com/spec/"
 _LONGEST_STUB: Final = 1024
 _READ: Final = frozenset(
-    ".onnx .data .onnx_data .bin .pt .pth .ckpt .pt2 .ts .safetensors .json .yaml .yml".split()
+    {
+        *(".onnx", ".data", ".onnx_data", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pt2", ".ts"),
+        *(".json", ".yaml", ".yml"),
+    }
 )
 
 
@@ -78,10 +81,12 @@ def _leading_out(source: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _roots(spec: ModelSpec) -> list[Path]:
-    found = []
-    for folder in (spec.source_path.absolute(), *spec.source_path.absolute().parents):
-        if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
-            found.append((folder.parent.parent / "blobs").resolve())
+    here = spec.source_path.absolute()
+    found = [
+        (folder.parent.parent / "blobs").resolve()
+        for folder in (here, *here.parents)
+        if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--")
+    ]
     if spec.cache_root is not None:
         root = spec.resolve(spec.cache_root)
         if not root.is_dir():

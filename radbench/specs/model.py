@@ -22,8 +22,8 @@ __all__ = [
     "Weights",
 ]
 
-Weights = Annotated[str, Field(pattern=r"\.safetensors$")]
-"""A weights file, relative to the YAML file that names it."""
+Weights = Annotated[str, Field(pattern=r"\.(safetensors|pt|pth|bin|ckpt)$")]
+"""A weights file, relative to the YAML file that names it: safetensors, or a state dict that ``torch.save`` wrote."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in 64 lower-case hexadecimal digits."""
@@ -55,12 +55,12 @@ class Checkpoint(Base):
     """The weights of another run of the same training.
 
     Attributes:
-        weights: The ``.safetensors`` file, relative to the YAML file.
-        sha256: SHA-256 of that file, in hexadecimal; anything else is refused.
+        weights: The weights file, relative to the YAML file.
+        sha256: SHA-256 of that file, in hexadecimal; anything else is refused. None: not pinned.
     """
 
     weights: Weights
-    sha256: Sha256
+    sha256: Sha256 | None = None
 
 
 class OutputNames(Base):
@@ -122,7 +122,8 @@ class ModelSpec(Base):
         title: One line for people.
         description: What it is and what it was trained on.
         format: How it is delivered: a built-in format (see ``SOURCES``) or one that another package registers.
-        weights: A ``.safetensors`` file for a declared ``architecture``, relative to the YAML file.
+        weights: A weights file for a declared ``architecture``, relative to the YAML file: ``.safetensors``, or a
+            state dict (``.pt``, ``.pth``, ``.bin``, ``.ckpt``), which is read as tensors only.
         cache_root: Folder that links in the model's folder may lead into (of DVC or git-annex), relative to the YAML
             file; the blobs of a Hugging Face cache need none.
         path: A self-contained model file or folder, or a table of predictions, relative to the YAML file.
@@ -233,8 +234,6 @@ class ModelSpec(Base):
             )
         if given[0] == "weights" and not self.architecture:
             raise ValueError("weights need the 'architecture' that they belong to, found none")
-        if given[0] == "weights" and self.sha256 is None:
-            raise ValueError("weights need their 'sha256', found none")
         return self
 
     @model_validator(mode="after")
@@ -271,11 +270,16 @@ class ModelSpec(Base):
     @model_validator(mode="after")
     def _distinct_runs(self) -> Self:
         seen = {self.sha256: "weights"}
+        files = {self.weights: "weights"}
         for index, checkpoint in enumerate(self.checkpoints):
             place = f"checkpoints[{index}]"
-            if checkpoint.sha256 in seen:
+            if checkpoint.sha256 is not None and checkpoint.sha256 in seen:
                 raise ValueError(
                     f"{place} has the SHA-256 of {seen[checkpoint.sha256]}, expected another run's weights"
                 )
-            seen[checkpoint.sha256] = place
+            if checkpoint.sha256 is None and checkpoint.weights in files:
+                raise ValueError(
+                    f"{place} names the file of {files[checkpoint.weights]}, expected another run's weights"
+                )
+            seen[checkpoint.sha256] = files[checkpoint.weights] = place
         return self

@@ -46,6 +46,7 @@ class Adapter(ABC):
         self.spec = spec
         self.device = device
         self.trust = trust
+        self.found: list[str] = []
         self.sha256 = self.verify()
         self.delivered = sha256_bytes(canonical_json(self.decisive()))
         """SHA-256 of ``decisive``, which the model's process finds again before it is asked anything."""
@@ -85,6 +86,10 @@ class Adapter(ABC):
     def class_names(self) -> list[str] | None:
         """Return the names of the classes that the files themselves hold, or None where they hold none."""
         return None
+
+    def readings(self) -> list[str]:
+        """Return, in sentences, what the declaration leaves open and was read from the files; whole once loaded."""
+        return list(self.found)
 
     def prepare(self) -> None:
         """Load the model; called once before the first ``predict``, and may be called again.

@@ -58,7 +58,8 @@ class IsolatedModel:
         self._device = device
         self._trust = trust
         self._client: Client | None = None
-        self.spec = spec
+        self.spec = self._adapter.spec
+        """The declaration, with what it leaves open read from the files."""
         self.digest = self._adapter.digest
         self.delivered = self._adapter.delivered
         """SHA-256 of what the model's process must find again."""
@@ -120,6 +121,17 @@ class IsolatedModel:
         """
         with self._asking() as client:
             return answers.class_names(self.spec, client.ask(Message({"ask": "names"}), _SMALL))
+
+    def readings(self) -> list[str]:
+        """Return, in sentences, what the declaration leaves open and was read from the files.
+
+        Raises:
+            UsageError: as ``start``.
+            ModelFailureError: as ``predict``.
+        """
+        with self._asking() as client:
+            asked = answers.readings(self.spec, client.ask(Message({"ask": "readings"}), _SMALL))
+        return list(dict.fromkeys([*self._adapter.readings(), *asked]))
 
     def saliency(self, images: Sequence[Image]) -> NDArray[np.float32] | None:
         """Return what the model looked at, float32 [N, H, W] in [0, 1], or None where that cannot be had.

@@ -37,3 +37,11 @@ def vendor_notes(model: ModelUnderTest) -> Iterator[Finding]:
     for note in ask() if callable(ask) else ():
         meaning = "The vendor's files and the declaration differ: one of them is wrong."
         yield Finding("vendor's files", "warning", "as declared", note, meaning)
+
+
+def read_from_files(model: ModelUnderTest) -> Iterator[Finding]:
+    """Yield what the declaration leaves open and was read from the vendor's files; the model is loaded."""
+    ask = getattr(model, "readings", None)
+    for sentence in ask() if callable(ask) else ():
+        meaning = "Declare it, if it is not what you mean."
+        yield Finding("read from the files", "note", "left open", sentence, meaning)

@@ -49,7 +49,7 @@ def test_a_model_of_links_answers_in_its_sandbox(tmp_path):
 
 def test_another_cache_has_to_be_named(tmp_path):
     path = cached(tmp_path, store="objects")
-    with pytest.raises(UsageError, match="outside the model's folder.*cache_root"):
+    with pytest.raises(UsageError, match=r"outside the model's folder.*cache_root"):
         source_sha256(declared(tmp_path, path=path))
     spec = declared(tmp_path, path=path, cache_root="models--x--y/objects")
     assert source_sha256(spec) == source_sha256(declared(tmp_path, path=path, cache_root="models--x--y"))
@@ -79,7 +79,7 @@ def test_a_stub_of_git_lfs_is_named(tmp_path, as_folder):
     (tmp_path / "model").mkdir()
     stub = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1234\n"
     (tmp_path / "model" / "model.onnx").write_text(stub)
-    with pytest.raises(UsageError, match="stub of Git LFS.*git lfs pull"):
+    with pytest.raises(UsageError, match=r"stub of Git LFS.*git lfs pull"):
         source_sha256(declared(tmp_path, path="model" if as_folder else "model/model.onnx"))
 
 
