@@ -18,7 +18,7 @@ from radbench.specs import ModelSpec
 
 CACHE_VERSION: Final = 3
 _ASKED_ANEW: Final = ("openinference",)
-_RUNNERS: Final[dict[str, tuple[str, ...]]] = {
+RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     "timm": ("torch", "timm"),
     "smp": ("torch", "timm", "segmentation-models-pytorch"),
     "onnx": ("onnxruntime",),
@@ -49,7 +49,7 @@ class CachedModel:
     def __init__(self, model: ModelUnderTest, cache: Path, device: str = "cpu") -> None:
         self.model = model
         contract = model.spec.input.model_dump()
-        runners = versions(("pillow", *_RUNNERS.get(model.spec.format, ())))
+        runners = versions(("pillow", *RUNNERS.get(model.spec.format, ())))
         decisive = [CACHE_VERSION, model.digest, contract, device, runners]
         key = sha256_bytes(canonical_json(decisive))
         folder = cache / "predictions" / key[:2]
