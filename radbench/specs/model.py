@@ -138,8 +138,9 @@ class ModelSpec(Base):
         checkpoints: Further runs of the same training beside the main weights. The paper trains every model five
             times and prints mean and standard deviation; one vendor model needs none.
         task: What the model answers. Multi-label: one independent score a class; multi-class: one class of all.
-        classes: Names of the classes in the order of the output. Empty: one score, for the target.
-        mask_classes: Names of the maps in the order of the output, of a segmentation. Empty: one map, the target.
+        classes: Names of the classes in the order of the output. Empty: one score, for the target (of a Hugging Face
+            folder: the names in its ``id2label``).
+        mask_classes: Names of the maps in the order of the output, of a segmentation. Empty: likewise.
         target: The finding that it is asked for, or the mask that it draws, in the words of the shift.
         target_class: The vendor's name for the target in ``classes`` (or ``mask_classes``) if it is another.
         input: The input contract.
@@ -252,7 +253,8 @@ class ModelSpec(Base):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
                 raise ValueError(f"{field} names '{twice[0]}' twice, expected each name once")
-        if self.task in {"multilabel", "multiclass"} and not self.classes:
+        reads_classes = self.format == "huggingface"
+        if self.task in {"multilabel", "multiclass"} and not self.classes and not reads_classes:
             raise ValueError(
                 f"a {self.task} model needs its 'classes' in the order of its output, found none"
             )
