@@ -75,6 +75,8 @@ def _leading_out(source: Path) -> Iterator[tuple[Path, Path]]:
         return
     root = source.resolve()
     for path in sorted(source.rglob("*")):
+        if not path.is_symlink():
+            continue
         target = path.resolve()
         if target.is_file() and not target.is_relative_to(root):
             yield path, target

@@ -220,7 +220,11 @@ class ModelSpec(Base):
 
     def at(self, checkpoint: Checkpoint) -> Self:
         """Return the same declaration with the weights of ``checkpoint``, and with no further runs."""
-        changes = {"weights": checkpoint.weights, "sha256": checkpoint.sha256, "checkpoints": []}
+        changes: dict[str, Any] = {
+            "weights": checkpoint.weights,
+            "sha256": checkpoint.sha256,
+            "checkpoints": [],
+        }
         return self.model_copy(update=changes)
 
     @model_validator(mode="after")

@@ -59,10 +59,11 @@ def only_channels_last(shape: Sequence[int | None], contract: InputContract) -> 
 def _hint(rest: Sequence[int | None], contract: InputContract) -> str:
     """Return what to declare where a file's shape shows where its channels are."""
     for layout, channels in (("NHWC", rest[2]), ("NCHW", rest[0])):
-        wanted = (
-            [*contract.spatial_shape, channels] if layout == "NHWC" else [channels, *contract.spatial_shape]
-        )
-        if channels is not None and channels <= 4 and _fits(rest, wanted):
+        if channels is None or channels > 4:
+            continue
+        height, width = contract.spatial_shape
+        wanted = [height, width, channels] if layout == "NHWC" else [channels, height, width]
+        if _fits(rest, wanted):
             return f" Declare channels: {channels} and layout: {layout}, if that is what it is."
     return ""
 

@@ -74,11 +74,12 @@ def _named(view: memoryview, field: int) -> bytes:
 
 def _shape(value_info: memoryview) -> list[int | None] | None:
     """Return the shape that a ValueInfoProto states: its type (2), of a tensor (1), with a shape (2) of dims (1)."""
-    place: memoryview | None = value_info
+    place = value_info
     for wanted in (2, 1, 2):
-        place = next((value for number, value in _fields(place) if number == wanted), None)
-        if place is None:
+        inner = next((value for number, value in _fields(place) if number == wanted), None)
+        if inner is None:
             return None
+        place = inner
     return [_length(dim) for number, dim in _fields(place) if number == 1]
 
 

@@ -139,7 +139,9 @@ def _vendor(spec: ModelSpec) -> list[Path]:
         return []
     source = spec.source_path.resolve()
     beside = [source.parent] if spec.format == "onnx" and source.is_file() else []
-    return [source, *beside, *link_targets(spec)]
+    # a folder that holds a home is not opened at all, nor looked through
+    linked = [] if _holds_home(source) else link_targets(spec)
+    return [source, *beside, *linked]
 
 
 def _places(command: Sequence[str], beside: Path) -> list[Path]:
