@@ -18,7 +18,7 @@ from radbench.specs import ModelSpec
 
 CACHE_VERSION: Final = 3
 _ASKED_ANEW: Final = ("openinference",)
-_RUNNERS: Final[dict[str, tuple[str, ...]]] = {
+RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     "timm": ("torch", "timm"),
     "smp": ("torch", "timm", "segmentation-models-pytorch"),
     "onnx": ("onnxruntime",),
@@ -50,7 +50,7 @@ class CachedModel:
     def __init__(self, model: ModelUnderTest, cache: Path, device: str = "cpu") -> None:
         self.model = model
         contract = model.spec.input.model_dump()
-        runners = versions(("pillow", *_RUNNERS.get(model.spec.format, ())))
+        runners = versions(("pillow", *RUNNERS.get(model.spec.format, ())))
         decisive = [CACHE_VERSION, model.digest, contract, device, runners]
         key = sha256_bytes(canonical_json(decisive))
         folder = cache / "predictions" / key[:2]
@@ -86,14 +86,22 @@ class CachedModel:
 
 
 def remembered(model: ModelUnderTest, cache: Path, device: str = "cpu") -> ModelUnderTest:
-    """Return the model with its predictions kept; a server is asked every time, because what it runs may change.
+    """Return the model with its predictions kept, or the model itself where none may be kept (``asked_anew``).
 
     Args:
         model: the model.
         cache: as in ``CachedModel``.
         device: as in ``CachedModel``.
     """
-    return model if model.spec.format in _ASKED_ANEW else CachedModel(model, cache, device)
+    return model if asked_anew(model) else CachedModel(model, cache, device)
+
+
+def asked_anew(model: ModelUnderTest) -> str:
+    """Return why a model is asked every time, in words: nothing says whether it is still the same; "" otherwise."""
+    if model.spec.format in _ASKED_ANEW:
+        return "a server, behind which another model may stand at any time"
+    ask = getattr(model, "asked_anew", None)
+    return str(ask()) if callable(ask) else ""
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 from radbench.errors import UsageError
+from radbench.models.links import is_read, refuse_strange_links, refuse_stub
 from radbench.runtime import canonical_json, sha256_bytes, sha256_file
 from radbench.specs import ModelSpec
 
@@ -18,17 +19,24 @@ def source_sha256(spec: ModelSpec) -> str:
     told apart by what names it.
 
     Raises:
-        UsageError: nothing is there, something in a folder is neither file nor folder, or it is another one than
+        UsageError: nothing is there, a stub of Git LFS is, a link in a folder leads where the model may not read,
+            something in a folder is neither file nor folder, or it is another one than
             declared.
     """
     if spec.weights is None and spec.path is None:
         return _named_sha256(spec)
     path, field = spec.source_path, "weights" if spec.weights is not None else "path"
     if not path.exists():
-        expected = "a .safetensors file" if field == "weights" else "a file or folder"
+        expected = "a weights file" if field == "weights" else "a file or folder"
+        if path.with_name(f"{path.name}.dvc").is_file():
+            expected += ", which  dvc pull  fetches"
+        elif path.is_symlink():
+            expected += " where the link leads, which  git annex get  or a hub's download fetches"
         raise UsageError(
             f"{stated_source(spec, field)} names {path}, which is not there; expected {expected}."
         )
+    if path.is_dir():
+        refuse_strange_links(spec)
     found = folder_sha256(path) if path.is_dir() else _regular_sha256(path)
     if spec.sha256 is not None and found != spec.sha256:
         raise UsageError(
@@ -68,6 +76,8 @@ def _regular_sha256(path: Path) -> str:
         raise UsageError(
             f"{path}: neither a file nor a folder of its own, expected a model's plain files only."
         )
+    if is_read(path):
+        refuse_stub(path)
     return sha256_file(path)
 
 

@@ -86,15 +86,16 @@ def train_declared(
     }
     weights = declaration.parent / chosen.weights
     report = trainer(spec, settings, weights, weights.with_suffix(".checkpoint.safetensors"))
-    _fill_digest(declaration, chosen.sha256, report.weights_sha256)
+    _fill_digest(declaration, chosen, report.weights_sha256)
     _write_datasheet(weights, spec, training, run, report)
     return report
 
 
 def _at_run(spec: ModelSpec, run: int, declaration: Path) -> Checkpoint:
-    if spec.weights is None or spec.sha256 is None:
+    if spec.weights is None or spec.sha256 is None or not spec.weights.endswith(".safetensors"):
         raise UsageError(
-            f"{declaration}: names no weights, expected a model whose 'weights' and 'sha256' are declared."
+            f"{declaration}: names no weights, expected a model whose 'weights' (.safetensors) and 'sha256' are "
+            "declared."
         )
     if run == 0:
         return Checkpoint(weights=spec.weights, sha256=spec.sha256)
@@ -103,10 +104,17 @@ def _at_run(spec: ModelSpec, run: int, declaration: Path) -> Checkpoint:
             f"{declaration}: run {run} was asked for, expected 0 (the main weights) to {len(spec.checkpoints)}, the "
             "number of its checkpoints; declare a further one first."
         )
-    return spec.checkpoints[run - 1]
+    chosen = spec.checkpoints[run - 1]
+    if chosen.sha256 is None or not chosen.weights.endswith(".safetensors"):
+        raise UsageError(
+            f"{declaration}: run {run} is {chosen.weights} with the sha256 {chosen.sha256 or 'missing'}, expected a "
+            ".safetensors file and the digest that the training fills in (64 zeros at first)."
+        )
+    return chosen
 
 
-def _fill_digest(declaration: Path, old: str, new: str) -> None:
+def _fill_digest(declaration: Path, chosen: Checkpoint, new: str) -> None:
+    old = str(chosen.sha256)
     text = declaration.read_text(encoding="utf-8")
     if old != new:
         atomic_write(declaration, text.replace(old, new).encode())

@@ -22,8 +22,8 @@ __all__ = [
     "Weights",
 ]
 
-Weights = Annotated[str, Field(pattern=r"\.safetensors$")]
-"""A weights file, relative to the YAML file that names it."""
+Weights = Annotated[str, Field(pattern=r"\.(safetensors|pt|pth|bin|ckpt)$")]
+"""A weights file, relative to the YAML file that names it: safetensors, or a state dict that ``torch.save`` wrote."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in 64 lower-case hexadecimal digits."""
@@ -55,12 +55,12 @@ class Checkpoint(Base):
     """The weights of another run of the same training.
 
     Attributes:
-        weights: The ``.safetensors`` file, relative to the YAML file.
-        sha256: SHA-256 of that file, in hexadecimal; anything else is refused.
+        weights: The weights file, relative to the YAML file.
+        sha256: SHA-256 of that file, in hexadecimal; anything else is refused. None: not pinned.
     """
 
     weights: Weights
-    sha256: Sha256
+    sha256: Sha256 | None = None
 
 
 class OutputNames(Base):
@@ -122,7 +122,10 @@ class ModelSpec(Base):
         title: One line for people.
         description: What it is and what it was trained on.
         format: How it is delivered: a built-in format (see ``SOURCES``) or one that another package registers.
-        weights: A ``.safetensors`` file for a declared ``architecture``, relative to the YAML file.
+        weights: A weights file for a declared ``architecture``, relative to the YAML file: ``.safetensors``, or a
+            state dict (``.pt``, ``.pth``, ``.bin``, ``.ckpt``), which is read as tensors only.
+        cache_root: Folder that links in the model's folder may lead into (of DVC or git-annex), relative to the YAML
+            file; the blobs of a Hugging Face cache need none.
         path: A self-contained model file or folder, or a table of predictions, relative to the YAML file.
         endpoint: Address of an inference server, such as ``http://127.0.0.1:8000``.
         endpoint_model: Name of the model on that server (default: ``name``), ``endpoint_version`` its version.
@@ -135,8 +138,9 @@ class ModelSpec(Base):
         checkpoints: Further runs of the same training beside the main weights. The paper trains every model five
             times and prints mean and standard deviation; one vendor model needs none.
         task: What the model answers. Multi-label: one independent score a class; multi-class: one class of all.
-        classes: Names of the classes in the order of the output. Empty: one score, for the target.
-        mask_classes: Names of the maps in the order of the output, of a segmentation. Empty: one map, the target.
+        classes: Names of the classes in the order of the output. Empty: one score, for the target (of a Hugging Face
+            folder: the names in its ``id2label``).
+        mask_classes: Names of the maps in the order of the output, of a segmentation. Empty: likewise.
         target: The finding that it is asked for, or the mask that it draws, in the words of the shift.
         target_class: The vendor's name for the target in ``classes`` (or ``mask_classes``) if it is another.
         input: The input contract.
@@ -158,6 +162,7 @@ class ModelSpec(Base):
     format: Name
     weights: Weights | None = None
     path: Text | None = None
+    cache_root: Text | None = None
     endpoint: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
     endpoint_model: Text | None = None
     endpoint_version: Text | None = None
@@ -215,7 +220,11 @@ class ModelSpec(Base):
 
     def at(self, checkpoint: Checkpoint) -> Self:
         """Return the same declaration with the weights of ``checkpoint``, and with no further runs."""
-        changes = {"weights": checkpoint.weights, "sha256": checkpoint.sha256, "checkpoints": []}
+        changes: dict[str, Any] = {
+            "weights": checkpoint.weights,
+            "sha256": checkpoint.sha256,
+            "checkpoints": [],
+        }
         return self.model_copy(update=changes)
 
     @model_validator(mode="after")
@@ -230,8 +239,6 @@ class ModelSpec(Base):
             )
         if given[0] == "weights" and not self.architecture:
             raise ValueError("weights need the 'architecture' that they belong to, found none")
-        if given[0] == "weights" and self.sha256 is None:
-            raise ValueError("weights need their 'sha256', found none")
         return self
 
     @model_validator(mode="after")
@@ -250,7 +257,8 @@ class ModelSpec(Base):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
                 raise ValueError(f"{field} names '{twice[0]}' twice, expected each name once")
-        if self.task in {"multilabel", "multiclass"} and not self.classes:
+        reads_classes = self.format == "huggingface"
+        if self.task in {"multilabel", "multiclass"} and not self.classes and not reads_classes:
             raise ValueError(
                 f"a {self.task} model needs its 'classes' in the order of its output, found none"
             )
@@ -268,11 +276,16 @@ class ModelSpec(Base):
     @model_validator(mode="after")
     def _distinct_runs(self) -> Self:
         seen = {self.sha256: "weights"}
+        files = {self.weights: "weights"}
         for index, checkpoint in enumerate(self.checkpoints):
             place = f"checkpoints[{index}]"
-            if checkpoint.sha256 in seen:
+            if checkpoint.sha256 is not None and checkpoint.sha256 in seen:
                 raise ValueError(
                     f"{place} has the SHA-256 of {seen[checkpoint.sha256]}, expected another run's weights"
                 )
-            seen[checkpoint.sha256] = place
+            if checkpoint.sha256 is None and checkpoint.weights in files:
+                raise ValueError(
+                    f"{place} names the file of {files[checkpoint.weights]}, expected another run's weights"
+                )
+            seen[checkpoint.sha256] = files[checkpoint.weights] = place
         return self

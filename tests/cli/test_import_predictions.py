@@ -216,6 +216,23 @@ def test_masks_that_do_not_fit(tmp_path, testset):
 
 
 @pytest.mark.slow
+def assert_alike(found, expected, tolerance=1e-6):
+    """The same things in the same places, numbers within a tolerance."""
+    assert type(found) is type(expected)
+    if isinstance(found, dict):
+        assert found.keys() == expected.keys()
+        for key, value in found.items():
+            assert_alike(value, expected[key], tolerance)
+    elif isinstance(found, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_alike(one, other, tolerance)
+    elif isinstance(found, float):
+        assert found == pytest.approx(expected, rel=0, abs=tolerance, nan_ok=True)
+    else:
+        assert found == expected
+
+
 def test_answers_given_elsewhere_are_audited_like_the_model_itself(tmp_path):
     """A vendor runs a model on the exported files, by their pixels alone; the audit of the table is the model's own."""
     options = RunOptions(shift="tiny", out=tmp_path / "set", limit=2, device="cpu")
@@ -239,7 +256,8 @@ def test_answers_given_elsewhere_are_audited_like_the_model_itself(tmp_path):
         )
         results.append(AuditResult.from_json((out / "result.json").read_bytes()))
     (imported,), (own,) = (result.models for result in results)
-    assert imported.arms == own.arms
+    # another process than the table's answered for the model: its last digits are its own
+    assert_alike(imported.model_dump()["arms"], own.model_dump()["arms"])
     assert imported.verdict == own.verdict
     assert imported.error is None
 

@@ -67,9 +67,9 @@ def test_the_same_run_twice_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"weights": "a.pt", "sha256": "a" * 64}, r"checkpoints\[0\]\.weights"),
+        ({"weights": "a.pkl", "sha256": "a" * 64}, r"checkpoints\[0\]\.weights"),
         ({"weights": "a.safetensors", "sha256": "A" * 64}, r"checkpoints\[0\]\.sha256"),
-        ({"weights": "a.safetensors"}, r"key 'checkpoints\[0\]\.sha256' is missing"),
+        ({"weights": CLASSIFIER["weights"]}, r"checkpoints\[0\] names the file of weights"),
     ],
 )
 def test_a_checkpoint_s_errors(tmp_path, entry, words):
@@ -106,11 +106,12 @@ def test_a_format_of_another_package_may_come_from_anywhere(tmp_path):
         declared(tmp_path, VENDOR | {"format": "tensorrt"} | PLACES["path"] | PLACES["endpoint"])
 
 
-@pytest.mark.parametrize("missing", ["sha256", "architecture"])
-def test_weights_need_their_digest_and_architecture(tmp_path, missing):
-    settings = {key: value for key, value in (VENDOR | PLACES["weights"]).items() if key != missing}
-    with pytest.raises(UsageError, match=f"weights need .*'{missing}'"):
-        declared(tmp_path, settings | {"format": "timm"})
+def test_weights_need_their_architecture_and_no_digest(tmp_path):
+    settings = VENDOR | PLACES["weights"] | {"format": "timm"}
+    with pytest.raises(UsageError, match=r"weights need .*'architecture'"):
+        declared(tmp_path, {key: value for key, value in settings.items() if key != "architecture"})
+    for name in ("a.safetensors", "a.pth", "a.pt", "a.bin", "a.ckpt"):
+        assert declared(tmp_path, settings | {"weights": name, "sha256": None}).sha256 is None
 
 
 ONNX = VENDOR | {"format": "onnx", "path": "model.onnx"}

@@ -46,8 +46,19 @@ class Adapter(ABC):
         self.spec = spec
         self.device = device
         self.trust = trust
+        self.found: list[str] = []
         self.sha256 = self.verify()
-        self.digest = sha256_bytes(canonical_json(self.decisive()))
+        self.delivered = sha256_bytes(canonical_json(self.decisive()))
+        """SHA-256 of ``decisive``, which the model's process finds again before it is asked anything."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides an answer except the image and the input contract."""
+        return self.delivered
+
+    def asked_anew(self) -> str:
+        """Return why no answer of this model may be remembered, in words; "" where its digest says all it reads."""
+        return ""
 
     def verify(self) -> str:
         """Return the SHA-256 of what the vendor delivered, checked against the declared one; runs nothing of it."""
@@ -75,6 +86,10 @@ class Adapter(ABC):
     def class_names(self) -> list[str] | None:
         """Return the names of the classes that the files themselves hold, or None where they hold none."""
         return None
+
+    def readings(self) -> list[str]:
+        """Return, in sentences, what the declaration leaves open and was read from the files; whole once loaded."""
+        return list(self.found)
 
     def prepare(self) -> None:
         """Load the model; called once before the first ``predict``, and may be called again.

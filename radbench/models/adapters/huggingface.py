@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from radbench.errors import UsageError, did_you_mean
-from radbench.models.adapters.huggingface_notes import preprocessing_notes
+from radbench.models.adapters.huggingface_classes import classes_read, labels_of, with_classes
+from radbench.models.adapters.huggingface_notes import preprocessing_notes, resampling
 from radbench.models.adapters.monai_config import read_mapping
 from radbench.models.adapters.torch_base import TorchAdapter
 
@@ -42,32 +43,33 @@ class HuggingFaceModel(TorchAdapter):
         """Return the folder's SHA-256; refuse what would run code, before anything of it is loaded."""
         digest = super().verify()
         self.config = checked_config(self.spec.source_path)
+        named = with_classes(self.spec, self.config)
+        if named is not self.spec:
+            self.spec = named
+            self.found.append(classes_read(named))
+        self.found += [*resampling(self._preprocessor())]
         return digest
+
+    def _preprocessor(self) -> dict[str, Any]:
+        path = self.spec.source_path / "preprocessor_config.json"
+        return read_mapping(path) if path.is_file() else {}
 
     def class_names(self) -> list[str] | None:
         """Return the names of ``id2label``; None where they are transformers' LABEL_0, LABEL_1 and so on."""
-        labels = self.config.get("id2label")
-        if not isinstance(labels, dict) or not labels:
-            return None
-        names = [labels.get(str(index)) for index in range(len(labels))]
-        if any(not isinstance(name, str) for name in names):
-            return None
-        return (
-            None
-            if names == [f"LABEL_{index}" for index in range(len(names))]
-            else [str(name) for name in names]
-        )
+        names = labels_of(self.config)
+        return None if names == [f"LABEL_{index}" for index in range(len(names))] else names
 
     def notes(self) -> list[str]:
         """Return where ``preprocessor_config.json`` and the configuration differ from the declaration."""
-        path = self.spec.source_path / "preprocessor_config.json"
-        found = preprocessing_notes(read_mapping(path), self.spec.input) if path.is_file() else []
+        processor = self._preprocessor()
+        found = preprocessing_notes(processor, self.spec.input) if processor else []
         kind = self.config.get("problem_type")
         expected = {"multi_label_classification": "multilabel", "single_label_classification": "multiclass"}
         if (
             isinstance(kind, str)
             and kind in expected
             and self.spec.task not in {expected[kind], "segmentation"}
+            and not (self.spec.task == "binary" and kind == "single_label_classification")
         ):
             found.append(
                 f"config.json has the problem type {kind}, the declaration the task {self.spec.task}."

@@ -6,6 +6,9 @@ from typing import Any, Final
 from radbench.specs import InputContract
 
 _LARGEST: Final = 1e9
+_RESAMPLING: Final = {0: "by the nearest pixel", 1: "Lanczos", 3: "bicubic", 4: "by boxes", 5: "Hamming"}
+"""Pillow's numbers of every way but the bilinear one (2)."""
+
 _TOLERANCE: Final = 1e-2
 """In units of what the model sees; means and deviations are written with three decimals."""
 
@@ -18,8 +21,34 @@ def preprocessing_notes(found: Mapping[str, Any], contract: InputContract) -> li
         contract: what the vendor declared.
     """
     return [
-        note for note in (_size(found, contract), _rule(found, contract), _values(found, contract)) if note
+        note
+        for note in (
+            _size(found, contract),
+            _rule(found, contract),
+            _values(found, contract),
+            _colours(found, contract),
+        )
+        if note
     ]
+
+
+def resampling(found: Mapping[str, Any]) -> list[str]:
+    """Return a sentence where the file asks for another way of resampling than the bilinear one of this harness."""
+    code = found.get("resample")
+    if code not in _RESAMPLING or not found.get("do_resize", True):
+        return []
+    way = _RESAMPLING[code]
+    sentence = (
+        f"preprocessor_config.json resamples images {way}, radbench bilinear: scores may differ a little from the "
+        "vendor's own where a film has another size than the model."
+    )
+    return [sentence]
+
+
+def _colours(found: Mapping[str, Any], contract: InputContract) -> str | None:
+    if not found.get("do_convert_rgb") or contract.channels == 3:
+        return None
+    return f"preprocessor_config.json brings images to 3 channels (RGB), the input contract to {contract.channels}."
 
 
 def _size(found: Mapping[str, Any], contract: InputContract) -> str | None:

@@ -18,7 +18,7 @@ from radbench.models.adapters.monai_config import (
     read_mapping,
 )
 from radbench.models.adapters.monai_notes import input_notes
-from radbench.models.adapters.state_dict import fit, read_checkpoint
+from radbench.models.adapters.state_dict import load_weights
 from radbench.models.adapters.torch_base import TorchAdapter
 from radbench.models.adapters.torchscript import TorchScriptModel
 
@@ -94,7 +94,7 @@ class MonaiBundle(TorchAdapter):
             return self._script.network()
         network = self._trusted() if isinstance(self._definition, str) else self._of_monai(self._definition)
         if self._weights is not None:
-            fit(network, read_checkpoint(self._weights).tensors, self._weights)
+            self.found = load_weights(network, self._weights)
         return network
 
     def placed(self, network: "nn.Module") -> "nn.Module":

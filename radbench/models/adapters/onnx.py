@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from radbench.errors import UsageError, did_you_mean
 from radbench.models.adapters.base import TensorAdapter
-from radbench.models.adapters.file_input import agreed_rows
-from radbench.models.adapters.onnx_file import external_files
+from radbench.models.adapters.file_input import agreed_rows, only_channels_last, shape_words
+from radbench.models.adapters.onnx_file import external_files, input_shape
 from radbench.models.base import ModelFailureError
 from radbench.models.class_names import noted_class_names
 
@@ -48,7 +48,20 @@ class OnnxModel(TensorAdapter):
                 f"{file}: keeps tensors in another file ('{missing[0]}'), expected one file; put both into a folder of "
                 "their own and declare the folder as 'path', so that its digest holds both."
             )
+        self._read_layout(file)
         return found
+
+    def _read_layout(self, file: Path) -> None:
+        """Take the order of the axes from the file where the declaration leaves it open and the file is plain."""
+        contract = self.spec.input
+        if "layout" in contract.model_fields_set:
+            return
+        shape = input_shape(file)
+        if shape is not None and only_channels_last(shape, contract):
+            self.spec = self.spec.model_copy(update={"input": contract.model_copy(update={"layout": "NHWC"})})
+            self.found.append(
+                f"The input of {file.name} has the shape {shape_words(shape)}: channels last (layout NHWC)."
+            )
 
     def file(self) -> Path:
         """Return the ONNX file.
@@ -69,11 +82,12 @@ class OnnxModel(TensorAdapter):
         names = external_files(file)
         if not self.spec.source_path.is_dir():
             return names
+        # where links lead was checked when the digest was made
         root = self.spec.source_path.resolve()
         return [
             name
             for name in names
-            if not (root / name).is_file() or not (root / name).resolve().is_relative_to(root)
+            if not Path(os.path.normpath(root / name)).is_relative_to(root) or not (root / name).is_file()
         ]
 
     def prepare(self) -> None:

@@ -43,6 +43,54 @@ def external_files(path: Path) -> list[str]:
         ) from error
 
 
+def input_shape(path: Path) -> list[int | None] | None:
+    """Return the shape of an ONNX model's one input, None for a length that may vary.
+
+    None where the file has several inputs, or says nothing of the shape.
+
+    Raises:
+        UsageError: the file is no ONNX model.
+    """
+    try:
+        view = memoryview(path.read_bytes())
+        (graph,) = (value for number, value in _fields(view) if number == _GRAPH)
+        held, inputs = set(), {}
+        for number, value in _fields(graph):
+            if number == 5:
+                held.add(_named(value, 8))
+            elif number == 11:
+                inputs[_named(value, 1)] = value
+        images = [value for name, value in inputs.items() if name not in held]
+        return _shape(images[0]) if len(images) == 1 else None
+    except (OSError, ValueError, IndexError) as error:
+        raise UsageError(
+            f"{path}: not an ONNX model ({error}); expected a file that onnx.save writes."
+        ) from error
+
+
+def _named(view: memoryview, field: int) -> bytes:
+    return next((bytes(value) for number, value in _fields(view) if number == field), b"")
+
+
+def _shape(value_info: memoryview) -> list[int | None] | None:
+    """Return the shape that a ValueInfoProto states: its type (2), of a tensor (1), with a shape (2) of dims (1)."""
+    place = value_info
+    for wanted in (2, 1, 2):
+        inner = next((value for number, value in _fields(place) if number == wanted), None)
+        if inner is None:
+            return None
+        place = inner
+    return [_length(dim) for number, dim in _fields(place) if number == 1]
+
+
+def _length(dim: memoryview) -> int | None:
+    """Return the number in a dimension's dim_value (field 1), None where it has a name or nothing."""
+    if len(dim) > 1 and dim[0] == 1 << 3:
+        length, _ = _varint(dim, 1)
+        return length if 0 < length < 1 << 31 else None
+    return None
+
+
 def _external(view: memoryview) -> list[str]:
     fields = {number for number, _ in _fields(view)}
     if _GRAPH not in fields:

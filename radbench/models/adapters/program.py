@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from radbench.errors import UsageError
 from radbench.models.adapters.base import Adapter, joined
+from radbench.models.adapters.surroundings import Surroundings, surroundings
 from radbench.models.base import Image, ModelFailureError, Prediction
 from radbench.models.source import stated_source
 from radbench.models.tables.answers import read_answers
@@ -33,10 +34,12 @@ OUTPUT: Final = "{output}"
 class Program(Adapter):
     """A command line as a model.
 
-    The digest holds the command and the files that it names; what those read in their turn cannot be known.
+    The digest holds the command and all that a program in its sandbox may read: see ``surroundings``. Where that is
+    too much for a digest, or the program is trusted and so may read whatever its user may, it is asked anew each time.
     """
 
     format: ClassVar[str] = "program"
+    _around: Surroundings | None = None
 
     def __init__(self, spec: ModelSpec, device: "torch.device | str" = "cpu", *, trust: bool = False) -> None:
         self._command = list(spec.command or [])
@@ -57,6 +60,24 @@ class Program(Adapter):
         self._refuse_unfit()
         words = [self._word(word) for word in self._command]
         return sha256_bytes(canonical_json(words))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the declaration and of all that the program may read; computed once."""
+        return sha256_bytes(canonical_json([self.delivered, self._surroundings().sha256]))
+
+    def asked_anew(self) -> str:
+        """Return why no answer may be remembered, in words; see ``Adapter.asked_anew``."""
+        if self.trust:
+            return "it is trusted to run as its user, so that no digest says what it reads"
+        return self._surroundings().too_much
+
+    def _surroundings(self) -> Surroundings:
+        if self._around is None:
+            program = self._command[0]
+            found = self.folder / program if "/" in program else Path(str(shutil.which(program)))
+            self._around = surroundings(self.folder, self._command, found)
+        return self._around
 
     def predict(self, images: Sequence[Image]) -> Prediction:
         """Return what the program says of uint8 [H, W] images; see ``Adapter.predict``.

@@ -1,6 +1,6 @@
 """A segmenter of segmentation-models-pytorch under test: declared, or a folder of its ``save_pretrained``.
 
-Either way the weights are safetensors: nothing is downloaded, and no pickle is read.
+A folder's weights are safetensors; declared ones may be a state dict too, read as tensors only. Nothing is downloaded.
 """
 
 import json
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from radbench.errors import UsageError
+from radbench.models.adapters.state_dict import load_weights
 from radbench.models.adapters.torch_base import TorchAdapter
 from radbench.models.smp_factory import build_segmenter
-from radbench.models.weights import load_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,11 +37,11 @@ class SmpModel(TorchAdapter):
         spec, where = self.spec, str(self.spec.origin or self.spec.name)
         if spec.path is None:
             network = build_segmenter(spec.architecture, spec.architecture_args, where=where)
-            load_weights(network, spec.weights_path)
+            self.found = load_weights(network, spec.weights_path)
             return network
         architecture, arguments = self._configuration()
         network = build_segmenter(architecture, arguments, where=str(spec.source_path / _CONFIG))
-        load_weights(network, spec.source_path / _WEIGHTS)
+        self.found = load_weights(network, spec.source_path / _WEIGHTS)
         return network
 
     def _configuration(self) -> tuple[str, dict[str, Any]]:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-_INSIDE: Final = ("state_dict", "model_state_dict", "model")
+_INSIDE: Final = ("state_dict", "model_state_dict", "model", "net", "network")
 """Where trainers put the weights in a checkpoint that holds more."""
 
-_PARALLEL: Final = "module."
-"""What torch's DataParallel writes in front of every name."""
+_PREFIXES: Final = ("module.", "_orig_mod.", "model.", "net.", "network.")
+"""What DataParallel, torch.compile and Lightning write in front of every name."""
+
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,12 @@ class Checkpoint:
         tensors: the weights by name.
         extras: plain values beside them: other entries of the checkpoint, or the header of a safetensors file
             (its words read as JSON where they are JSON).
+        inside: the entries of the checkpoint that the weights lay in, from the outermost.
     """
 
     tensors: "dict[str, torch.Tensor]"
     extras: dict[str, Any] = field(default_factory=dict)
+    inside: tuple[str, ...] = ()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -45,6 +49,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
         UsageError: a pickled model, a TorchScript archive, or anything else than tensors by name.
     """
     return _safetensors(path) if path.suffix == ".safetensors" else _state_dict(path)
+
+
+def load_weights(network: "nn.Module", path: Path) -> list[str]:
+    """Put a weights file into ``network`` and return, in sentences, what had to be undone to find its tensors.
+
+    Raises:
+        UsageError: as ``read_checkpoint`` and ``fit``.
+    """
+    checkpoint = read_checkpoint(path)
+    tensors, prefixes, aside = _bare(checkpoint.tensors, set(network.state_dict()))
+    fit(network, tensors, path)
+    notes = []
+    if checkpoint.inside:
+        others = sorted(checkpoint.extras)
+        more = f"; it also holds {_listed(others)}" if others else ""
+        notes.append(
+            f"{path.name}: the weights were read from its entry '{'.'.join(checkpoint.inside)}'{more}."
+        )
+    if prefixes:
+        notes.append(f"{path.name}: '{''.join(prefixes)}' was taken off the tensors' names.")
+    if aside:
+        notes.append(f"{path.name}: {_listed(aside)} belongs to no part of the network and was left aside.")
+    return notes
 
 
 def fit(network: "nn.Module", tensors: "Mapping[str, torch.Tensor]", path: Path) -> None:
@@ -106,24 +133,55 @@ def _state_dict(path: Path) -> Checkpoint:
             "name. Save them where you trust the file: torch.save(model.state_dict(), path), or as safetensors."
         ) from error
     extras: dict[str, Any] = {}
-    for name in _INSIDE:
-        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
-            extras = {str(other): value for other, value in found.items() if other != name}
-            found = found[name]
-            break
+    inside: list[str] = []
+    while isinstance(found, Mapping) and (name := _wrapper(found)) is not None:
+        extras |= {str(other): value for other, value in found.items() if other != name}
+        inside.append(name)
+        found = found[name]
     if not isinstance(found, Mapping) or not found:
         raise UsageError(f"{path}: holds a {type(found).__name__}, expected a state dict: tensors by name.")
     strange = [name for name, value in found.items() if not isinstance(value, torch.Tensor)]
     if strange:
         raise UsageError(f"{path}: '{strange[0]}' is no tensor, expected a state dict: tensors by name.")
-    parallel = all(str(name).startswith(_PARALLEL) for name in found)
-    return Checkpoint(
-        {
-            str(name).removeprefix(_PARALLEL) if parallel else str(name): value
-            for name, value in found.items()
-        },
-        extras,
-    )
+    return Checkpoint({str(name): value for name, value in found.items()}, extras, tuple(inside))
+
+
+def _wrapper(found: Mapping[Any, Any]) -> str | None:
+    return next((name for name in _INSIDE if isinstance(found.get(name), Mapping)), None)
+
+
+def _bare(
+    tensors: "dict[str, torch.Tensor]", expected: set[str]
+) -> "tuple[dict[str, torch.Tensor], list[str], list[str]]":
+    """Return tensors under the network's names, the prefixes that were taken off, and names of no part of it.
+
+    A prefix is taken off only where the network itself has no name that starts so. Beside the network's own tensors
+    only those outside the prefix may be left aside (a training's loss), and only where nothing is lacking.
+    """
+    prefixes: list[str] = []
+    aside: list[str] = []
+    while set(tensors) != expected and (prefix := _prefix(tensors, expected)) is not None:
+        aside += sorted("".join(prefixes) + name for name in tensors if not name.startswith(prefix))
+        tensors = {
+            name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
+        }
+        prefixes.append(prefix)
+    return tensors, prefixes, aside
+
+
+def _prefix(tensors: "Mapping[str, torch.Tensor]", expected: set[str]) -> str | None:
+    for prefix in _PREFIXES:
+        inner = {name.removeprefix(prefix) for name in tensors if name.startswith(prefix)}
+        if not inner or any(name.startswith(prefix) for name in expected):
+            continue
+        if len(inner) == len(tensors) or inner == expected:
+            return prefix
+    return None
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more
 
 
 def _plain(value: str) -> Any:

@@ -1,10 +1,10 @@
-"""A timm classifier under test: declared architecture, safetensors weights, no download, no pickle."""
+"""A timm classifier under test: declared architecture, weights read as tensors only, no download."""
 
 from typing import TYPE_CHECKING, ClassVar
 
+from radbench.models.adapters.state_dict import load_weights
 from radbench.models.adapters.torch_base import TorchAdapter
 from radbench.models.timm_factory import build_network
-from radbench.models.weights import load_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,5 +21,5 @@ class TimmModel(TorchAdapter):
         network = build_network(
             spec.architecture, spec.architecture_args, where=str(spec.origin or spec.name)
         )
-        load_weights(network, spec.weights_path)
+        self.found = load_weights(network, spec.weights_path)
         return network

@@ -9,6 +9,7 @@ its classes are used, and the file is a state dict (``.pt`` or ``.safetensors``)
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from radbench.errors import UsageError, did_you_mean
@@ -25,6 +26,9 @@ _RESOLUTION: Final = {"densenet": 224, "resnet": 512}
 """Height and width in pixels that the library brings images to."""
 
 _ARGUMENTS: Final = ("block_config", "bn_size", "growth_rate", "num_init_features", "op_threshs")
+_PARALLEL: Final = "module."
+"""What torch's DataParallel writes in front of every name."""
+
 _POINTS: Final = "op_threshs"
 _NAMES: Final = ("pathologies", "targets")
 _RANGE: Final = [-1024.0, 1024.0]
@@ -111,7 +115,9 @@ class XrayVisionModel(TorchAdapter):
         return _scored(network, self._points(stored, checkpoint, int(head.shape[0])))
 
     def _checkpoint(self) -> Checkpoint:
-        return read_checkpoint(self.spec.source_path)
+        found = read_checkpoint(self.spec.source_path)
+        bare = {name.removeprefix(_PARALLEL): value for name, value in found.tensors.items()}
+        return replace(found, tensors=bare)
 
     def _keep_names(self, checkpoint: Checkpoint) -> None:
         named = next((checkpoint.extras[key] for key in _NAMES if key in checkpoint.extras), None)

@@ -10,11 +10,12 @@ from radbench.models.base import Image, Kind, ModelFailureError, Prediction
 from radbench.models.isolation.wire import Message
 from radbench.specs import ModelSpec
 
-__all__ = ["class_names", "expected_bytes", "kind_of", "prediction", "saliency_maps"]
+__all__ = ["class_names", "expected_bytes", "kind_of", "prediction", "readings", "saliency_maps"]
 
 _DTYPES: Final[dict[Kind, str]] = {"probabilities": "float64", "labels": "int64", "masks": "bool"}
 _MOST_NAMES: Final = 10_000
 _LONGEST_NAME: Final = 200
+_LONGEST_SENTENCE: Final = 2000
 
 
 def kind_of(spec: ModelSpec) -> Kind:
@@ -70,13 +71,26 @@ def class_names(spec: ModelSpec, answer: Message) -> list[str] | None:
     Raises:
         ModelFailureError: the names are no list of short texts.
     """
+    return _texts(spec, answer, "names of classes", _LONGEST_NAME)
+
+
+def readings(spec: ModelSpec, answer: Message) -> list[str]:
+    """Return what a model's process says that it read from the vendor's files, in sentences.
+
+    Raises:
+        ModelFailureError: they are no list of sentences.
+    """
+    return _texts(spec, answer, "sentences about its files", _LONGEST_SENTENCE) or []
+
+
+def _texts(spec: ModelSpec, answer: Message, what: str, longest: int) -> list[str] | None:
     names: Any = answer.head.get("names")
     if names is None:
         return None
     if not isinstance(names, list) or len(names) > _MOST_NAMES:
-        raise _wrong(spec, "names of classes that are no list, or too many")
-    if not all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names):
-        raise _wrong(spec, "names of classes that are no short texts")
+        raise _wrong(spec, f"{what} that are no list, or too many")
+    if not all(isinstance(name, str) and len(name) <= longest for name in names):
+        raise _wrong(spec, f"{what} that are no short texts")
     return ["".join(letter if letter.isprintable() else "?" for letter in name) for name in names]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from radbench.errors import UsageError
 from radbench.models.base import ModelFailureError
 from radbench.models.isolation import endings
+from radbench.models.isolation.bytecode import compiled_folder
 from radbench.models.isolation.permits import permits
 from radbench.models.isolation.process import EndedError, LateError, ModelProcess
 from radbench.models.isolation.wire import Message, WireError
@@ -43,7 +44,7 @@ class Client:
         self._spec = spec
         self._given = permits(spec, device, trust=trust)
         try:
-            self._process = ModelProcess(self._given, device)
+            self._process = ModelProcess(self._given, device, bytecode=compiled_folder(spec.format))
         except OSError as error:
             raise ModelFailureError(
                 f"No process could be started for model '{spec.name}': {error.strerror or error}.",

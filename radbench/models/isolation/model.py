@@ -58,8 +58,11 @@ class IsolatedModel:
         self._device = device
         self._trust = trust
         self._client: Client | None = None
-        self.spec = spec
+        self.spec = self._adapter.spec
+        """The declaration, with what it leaves open read from the files."""
         self.digest = self._adapter.digest
+        self.delivered = self._adapter.delivered
+        """SHA-256 of what the model's process must find again."""
         self.takes_tensors = isinstance(self._adapter, TensorAdapter)
         """Whether ``forward`` can be asked."""
         self.sandbox: dict[str, str] = {}
@@ -119,6 +122,17 @@ class IsolatedModel:
         with self._asking() as client:
             return answers.class_names(self.spec, client.ask(Message({"ask": "names"}), _SMALL))
 
+    def readings(self) -> list[str]:
+        """Return, in sentences, what the declaration leaves open and was read from the files.
+
+        Raises:
+            UsageError: as ``start``.
+            ModelFailureError: as ``predict``.
+        """
+        with self._asking() as client:
+            asked = answers.readings(self.spec, client.ask(Message({"ask": "readings"}), _SMALL))
+        return list(dict.fromkeys([*self._adapter.readings(), *asked]))
+
     def saliency(self, images: Sequence[Image]) -> NDArray[np.float32] | None:
         """Return what the model looked at, float32 [N, H, W] in [0, 1], or None where that cannot be had.
 
@@ -155,6 +169,10 @@ class IsolatedModel:
         notes = getattr(self._adapter, "notes", None)
         return [] if notes is None else list(notes())
 
+    def asked_anew(self) -> str:
+        """Return why no answer may be remembered, in words; see ``Adapter.asked_anew``."""
+        return self._adapter.asked_anew()
+
     def close(self) -> None:
         """End the process, if there is one."""
         if self._client is not None:
@@ -175,7 +193,7 @@ class IsolatedModel:
         try:
             if self._client is None:
                 kind = device_kind(self._device)
-                self._client = Client(self.spec, kind, trust=self._trust, digest=self.digest)
+                self._client = Client(self.spec, kind, trust=self._trust, digest=self.delivered)
                 self.sandbox = self._client.sandbox
             yield self._client
         except BaseException:

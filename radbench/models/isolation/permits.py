@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from radbench.models.links import link_targets
 from radbench.specs import ModelSpec
 
 __all__ = ["THREADS", "Permits", "environment", "permits"]
@@ -137,7 +138,10 @@ def _vendor(spec: ModelSpec) -> list[Path]:
     if spec.weights is None and spec.path is None:
         return []
     source = spec.source_path.resolve()
-    return [source, source.parent] if spec.format == "onnx" and source.is_file() else [source]
+    beside = [source.parent] if spec.format == "onnx" and source.is_file() else []
+    # a folder that holds a home is not opened at all, nor looked through
+    linked = [] if _holds_home(source) else link_targets(spec)
+    return [source, *beside, *linked]
 
 
 def _places(command: Sequence[str], beside: Path) -> list[Path]:

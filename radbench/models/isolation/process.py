@@ -46,13 +46,16 @@ class ModelProcess:
     Args:
         given: what it may read, use and hold.
         device: "cpu" or "cuda".
+        bytecode: folder in which it finds what is compiled already; None: beside the sources.
         code: Python that the process runs, with ``Settings`` as its first argument.
 
     Raises:
         OSError: the system starts no further process.
     """
 
-    def __init__(self, given: Permits, device: str, *, code: str = _LAUNCH) -> None:
+    def __init__(
+        self, given: Permits, device: str, *, bytecode: str | None = sys.pycache_prefix, code: str = _LAUNCH
+    ) -> None:
         folder = tempfile.mkdtemp(prefix="radbench-model-")
         theirs, ours = _pipes()
         settings = Settings(
@@ -60,7 +63,7 @@ class ModelProcess:
             memory=given.memory,
             network=given.network,
             guarded=given.guarded,
-            read=given.read,
+            read=given.read if bytecode is None else (*given.read, bytecode),
             devices=given.devices,
             requests=theirs["requests"],
             replies=theirs["replies"],
@@ -70,7 +73,13 @@ class ModelProcess:
         self._ends = ours
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-                [*_python(), "-c", code, settings.to_json(), str(Path(__file__).resolve().parents[3])],
+                [
+                    *_python(bytecode),
+                    "-c",
+                    code,
+                    settings.to_json(),
+                    str(Path(__file__).resolve().parents[3]),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=theirs["log"],
                 stderr=theirs["log"],
@@ -185,9 +194,9 @@ class ModelProcess:
         return bool(piece)
 
 
-def _python() -> list[str]:
+def _python(bytecode: str | None) -> list[str]:
     """Return the command of an interpreter that reads nothing of the user's and writes no bytecode."""
-    prefix = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+    prefix = ["-X", f"pycache_prefix={bytecode}"] if bytecode else []
     return [sys.executable, "-I", "-u", "-B", *prefix]
 
 

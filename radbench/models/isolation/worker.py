@@ -100,13 +100,14 @@ class Host:
         self._adapter: Adapter | None = None
 
     def handle(self, request: Message) -> Message:
-        """Answer one request: "open", "prepare", "predict", "forward", "names" or "saliency"."""
+        """Answer one request: "open", "prepare", "predict", "forward", "names", "readings" or "saliency"."""
         asked: dict[str, Callable[[Message], Message]] = {
             "open": self._open,
             "prepare": self._prepare,
             "predict": self._predict,
             "forward": self._forward,
             "names": self._names,
+            "readings": self._readings,
             "saliency": self._saliency,
         }
         return asked[request.head["ask"]](request)
@@ -132,7 +133,7 @@ class Host:
         if head["origin"]:
             spec = spec.read_from(Path(head["origin"]))
         self._adapter = make_adapter(spec, head["device"], trust=head["trust"])
-        return Message({"digest": self._adapter.digest})
+        return Message({"digest": self._adapter.delivered})
 
     def _prepare(self, _request: Message) -> Message:
         self.adapter.prepare()
@@ -154,6 +155,9 @@ class Host:
 
     def _names(self, _request: Message) -> Message:
         return Message({"names": self.adapter.class_names()})
+
+    def _readings(self, _request: Message) -> Message:
+        return Message({"names": self.adapter.readings()})
 
     def _saliency(self, request: Message) -> Message:
         from radbench.models.saliency import saliency

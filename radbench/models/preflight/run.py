@@ -9,7 +9,7 @@ from radbench.models.base import ModelFailureError, ModelUnderTest
 from radbench.models.finding import Finding
 from radbench.models.preflight import output, steady
 from radbench.models.preflight.alternatives import alternatives
-from radbench.models.preflight.declared import pinned, vendor_notes
+from radbench.models.preflight.declared import pinned, read_from_files, vendor_notes
 from radbench.models.preflight.judge import judged
 from radbench.models.preflight.nan_input import nan_input
 from radbench.models.preflight.probe import Probe
@@ -35,9 +35,10 @@ def preflight(model: ModelUnderTest, probe: Probe) -> list[Finding]:
     """
     if not probe.images:
         raise UsageError("A preflight was given no image, expected one at least.")
-    start = [pinned(model.spec), *vendor_notes(model)]
+    start = [pinned(model), *vendor_notes(model)]
     try:
         opened = _open(model, probe)
+        start += read_from_files(model)
     except (ModelFailureError, UsageError) as error:
         return [_unloaded(error), *start]
     if isinstance(opened, list):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from radbench.models.base import ModelUnderTest
+from radbench.models.cache import asked_anew
 from radbench.models.finding import Finding
 from radbench.models.preflight.probe import Probe, ProbePlan
 from radbench.models.preflight.run import LOADS, preflight
@@ -25,7 +26,8 @@ def cached_preflight(
 ) -> list[Finding]:
     """Return ``preflight(model, probe)``, from ``preflight/<k[:2]>/<key>.json`` under ``cache`` if it is known.
 
-    A known one needs neither the model nor the images. That a model could not be loaded is not remembered: it may be
+    A known one needs neither the model nor the images. A model that is asked anew each time (``asked_anew``) is checked
+    anew too. That a model could not be loaded is not remembered: it may be
     this machine's fault.
 
     Args:
@@ -39,11 +41,12 @@ def cached_preflight(
         UsageError: the cache cannot be written.
     """
     memory = Remembered(_place(model, probe, cache, device))
-    known = None if again else _read(memory.read().get(_FIELD))
+    changing = bool(asked_anew(model))
+    known = None if again or changing else _read(memory.read().get(_FIELD))
     if known is not None:
         return known
     found = preflight(model, probe.draw() if isinstance(probe, ProbePlan) else probe)
-    if not any(finding.check == LOADS and finding.level == "failure" for finding in found):
+    if not changing and not any(finding.check == LOADS and finding.level == "failure" for finding in found):
         memory.add({_FIELD: [asdict(finding) for finding in found]})
     return found
 

@@ -48,6 +48,14 @@ def pictures(count, shape=(32, 32), seed=0):
     return [rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(count)]
 
 
+def same(found, expected):
+    """Alike but for rounding: to the bit is promised in a model's own process only (``MKL_CBWR``), not in this one."""
+    if found.dtype == np.bool_:
+        assert found.shape == expected.shape and (found != expected).mean() < 1e-4
+    else:
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
 def declared(folder: Path, **settings) -> ModelSpec:
     """A declaration in ``folder``; what a test does not care for is filled in."""
     filled = {
@@ -114,12 +122,12 @@ class AdapterConformance:
         model = self.made(case.spec)
         together = model.predict(case.images).values
         alone = np.concatenate([model.predict([image]).values for image in case.images])
-        np.testing.assert_array_equal(together, alone)
-        np.testing.assert_array_equal(together, model.predict(case.images[::-1]).values[::-1])
+        same(together, alone)
+        same(together, model.predict(case.images[::-1]).values[::-1])
 
     def test_the_same_twice(self, case):
         first, second = (self.made(case.spec).predict(case.images).values for _ in range(2))
-        np.testing.assert_array_equal(first, second)
+        same(first, second)
 
     def test_no_image_no_answer(self, case):
         found = self.made(case.spec).predict([])

@@ -95,6 +95,50 @@ def edit(folder, name="config.json", **changes):
     path.write_text(json.dumps(found | changes))
 
 
+def two_classes(names=("Normal", "COVID-19"), **changes):
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    return classifier(**labels, **changes)
+
+
+@pytest.mark.parametrize("names", [("Normal", "COVID-19"), ("covid 19", "no finding")])
+def test_a_two_class_folder_is_read_from_its_id2label(tmp_path, names):
+    made, images = two_classes(names), pictures(6)
+    spec = declare(tmp_path, made, task="binary", classes=[], target="covid-19")
+    model = make_adapter(spec)
+    column = [name.casefold().startswith("covid") for name in names].index(True)
+    np.testing.assert_allclose(
+        model.predict(images).values, logits(made, images).softmax(1)[:, column], atol=1e-5
+    )
+    assert model.spec.classes == list(names)
+    (told,) = model.readings()
+    assert ", ".join(names) in told and f"the target is '{names[column]}'" in told
+    assert not any("problem type" in note for note in model.notes())
+
+
+def test_classes_of_their_own_probability_are_read_too(tmp_path):
+    made, images = two_classes(problem_type="multi_label_classification"), pictures(6)
+    spec = declare(tmp_path, made, task="binary", classes=[], target="covid", target_class="COVID-19")
+    np.testing.assert_allclose(
+        make_adapter(spec).predict(images).values, logits(made, images).sigmoid()[:, 1], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("names", [("LABEL_0", "LABEL_1"), ("normal", "opacity"), ("Covid", "covid")])
+def test_a_target_that_no_one_class_is_called_by_is_asked_for(tmp_path, names):
+    spec = declare(tmp_path, two_classes(names), task="binary", classes=[], target="covid")
+    with pytest.raises(UsageError, match=r"config\.json names .*target_class"):
+        make_adapter(spec)
+
+
+def test_other_resampling_and_colours_are_told(tmp_path):
+    spec = declare(tmp_path, classifier())
+    edit(tmp_path / "vendor", "preprocessor_config.json", resample=3, do_convert_rgb=True, size=32)
+    (told,) = make_adapter(spec).readings()
+    assert "bicubic" in told
+    grey = COLOUR.model_copy(update={"channels": 1, "mean": [0.5], "std": [0.25]})
+    assert any("3 channels (RGB)" in note for note in make_adapter(changed(spec, input=grey)).notes())
+
+
 class TestClassifier(AdapterConformance):
     @pytest.fixture
     def case(self, tmp_path):
@@ -210,7 +254,7 @@ def test_private_keys_and_kernels_of_a_configuration_are_left_aside(tmp_path):
         _name_or_path="../../elsewhere",
         torchscript=True,
     )
-    np.testing.assert_array_equal(make_adapter(spec).predict(images).values, before)
+    np.testing.assert_allclose(make_adapter(spec).predict(images).values, before, rtol=0, atol=1e-6)
 
 
 class _Bomb:

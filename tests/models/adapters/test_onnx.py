@@ -9,10 +9,10 @@ import torch
 from conformance import AdapterConformance, Case, changed, declared, pictures
 from onnx import TensorProto, helper
 from tiny_networks import Classifier, Segmenter, logits
-from tiny_onnx import classifier, noted, segmenter
+from tiny_onnx import channels_last, classifier, noted, segmenter
 
 from radbench.errors import UsageError
-from radbench.models.adapters.onnx_file import external_files
+from radbench.models.adapters.onnx_file import external_files, input_shape
 from radbench.models.base import ModelFailureError
 from radbench.models.registry import make_adapter
 from radbench.specs import InputContract
@@ -129,6 +129,39 @@ def test_a_contract_that_the_file_rules_out_is_refused(tmp_path, settings, words
     contract = InputContract(**({"spatial_shape": [32, 32]} | settings))
     with pytest.raises(UsageError, match=words):
         make_adapter(saved(tmp_path, classifier(Classifier()), input=contract)).prepare()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_last_is_read_from_the_file_and_told(tmp_path, channels):
+    network, images = Classifier(channels=channels), pictures(6)
+    contract = InputContract(
+        spatial_shape=[32, 32], channels=channels, mean=[0.5] * channels, std=[0.25] * channels
+    )
+    spec = saved(tmp_path, channels_last(classifier(network)), input=contract)
+    model = make_adapter(spec)
+    rows = (torch.stack([torch.from_numpy(image).float()[None] / 255 for image in images]) - 0.5) / 0.25
+    with torch.inference_mode():
+        expected = network(rows.expand(-1, channels, -1, -1))[:, 0].double().sigmoid()
+    np.testing.assert_allclose(model.predict(images).values, expected, atol=1e-5)
+    assert model.spec.input.layout == "NHWC"
+    (told,) = model.readings()
+    assert f"[any, 32, 32, {channels}]: channels last" in told
+    declared_so = changed(spec, input=contract.model_copy(update={"layout": "NHWC"}))
+    assert make_adapter(declared_so).digest == model.digest and make_adapter(declared_so).readings() == []
+
+
+def test_a_layout_that_is_declared_is_not_read_from_the_file(tmp_path):
+    contract = InputContract(spatial_shape=[32, 32], layout="NCHW")
+    spec = saved(tmp_path, channels_last(classifier(Classifier())), input=contract)
+    with pytest.raises(UsageError, match=r"Declare channels: 1 and layout: NHWC"):
+        make_adapter(spec).prepare()
+
+
+def test_the_shape_of_the_input_is_read_without_running_the_file(tmp_path):
+    onnx.save(classifier(Classifier(), batch=4), tmp_path / "model.onnx")
+    assert input_shape(tmp_path / "model.onnx") == [4, 1, 32, 32]
+    onnx.save(classifier(Classifier()), tmp_path / "model.onnx")
+    assert input_shape(tmp_path / "model.onnx") == [None, 1, 32, 32]
 
 
 def test_bytes_go_in_as_bytes(tmp_path):

@@ -6,10 +6,12 @@ import pytest
 from conformance import AdapterConformance, Case, changed, declared, pictures
 
 from radbench.errors import UsageError
+from radbench.models.adapters import surroundings
 from radbench.models.adapters.program import Program
 from radbench.models.base import ModelFailureError
-from radbench.models.cache import image_sha256
+from radbench.models.cache import image_sha256, remembered
 from radbench.models.isolation.model import IsolatedModel
+from radbench.models.preflight.declared import pinned
 
 HEAD = """
 import csv, os, sys
@@ -53,9 +55,8 @@ class TestProgram(AdapterConformance):
     def miscounted(self):
         return None
 
-    def test_the_digest_follows_the_program_and_not_its_place(self, case, tmp_path):
-        elsewhere = tmp_path / "elsewhere"
-        elsewhere.mkdir()
+    def test_the_digest_follows_the_program_and_not_its_place(self, case, tmp_path_factory):
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
         (elsewhere / "predict.py").write_text(HEAD + SCORES)
         moved = changed(case.spec).read_from(elsewhere / "model.yaml")
         assert self.made(moved).digest == self.made(case.spec).digest
@@ -68,6 +69,54 @@ class TestProgram(AdapterConformance):
         before = self.made(spec).digest
         (tmp_path / "weights.bin").write_bytes(b"2")
         assert self.made(spec).digest != before
+
+    def test_the_digest_follows_what_lies_beside_the_program(self, case, tmp_path):
+        inner = tmp_path / "parts"
+        inner.mkdir()
+        (inner / "weights.json").write_text("1")
+        before = self.made(case.spec).digest
+        (inner / "__pycache__").mkdir()
+        (inner / "__pycache__" / "x.pyc").write_bytes(b"bytecode")
+        assert self.made(case.spec).digest == before
+        (inner / "weights.json").write_text("2")
+        assert self.made(case.spec).digest != before
+
+    def test_the_digest_follows_a_folder_named_in_an_argument(self, case, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("outside")
+        (folder / "weights.bin").write_bytes(b"1")
+        for word in (str(folder), f"--weights={folder}"):
+            spec = changed(case.spec, command=[*case.spec.command, word])
+            before = self.made(spec).digest
+            (folder / "weights.bin").write_bytes((folder / "weights.bin").read_bytes() + b"2")
+            assert self.made(spec).digest != before
+
+    def test_too_much_to_read_is_asked_anew_and_said(self, case, tmp_path, monkeypatch):
+        assert self.made(case.spec).asked_anew() == ""
+        monkeypatch.setattr(surroundings, "MOST_FILES", 2)
+        for number in range(3):
+            (tmp_path / f"{number}.txt").write_text("x")
+        model = self.made(case.spec)
+        assert "more than 2 files" in model.asked_anew()
+        assert remembered(model, tmp_path / "cache") is model
+        assert "asked anew" in pinned(model).observed
+
+    def test_a_trusted_program_is_asked_anew(self, case):
+        assert "trusted" in Program(case.spec, trust=True).asked_anew()
+
+
+def test_new_weights_beside_a_program_are_asked_for_new_answers(tmp_path, tmp_path_factory):
+    body = """
+import json
+score = json.load(open("weights.json"))
+with open(output, "w") as file:
+    file.write("image_sha256,score\\n" + "".join(f"{row['image_sha256']},{score}\\n" for row in rows))
+"""
+    spec, cache = program(tmp_path, body), tmp_path_factory.mktemp("cache")
+    found = []
+    for score in (0.25, 0.75):
+        (tmp_path / "weights.json").write_text(str(score))
+        found.append(remembered(Program(spec), cache).predict(pictures(2)).values.tolist())
+    assert found == [[0.25, 0.25], [0.75, 0.75]]
 
 
 DRAW = """

@@ -12,6 +12,8 @@ from tiny_networks import logits
 
 from radbench.errors import UsageError
 from radbench.models.base import ModelFailureError
+from radbench.models.isolation.model import IsolatedModel
+from radbench.models.preflight import Probe, preflight
 from radbench.models.registry import load_model_under_test
 
 TINY = {"in_chans": 1, "num_classes": 1, "channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}
@@ -71,7 +73,7 @@ def test_a_changed_weights_file_is_refused_before_torch_reads_it(tmp_path):
     ):
         load_model_under_test(spec)
     spec.weights_path.unlink()
-    with pytest.raises(UsageError, match=r"not there; expected a \.safetensors file"):
+    with pytest.raises(UsageError, match=r"not there; expected a weights file"):
         load_model_under_test(spec)
 
 
@@ -88,6 +90,22 @@ def test_weights_that_do_not_fit_are_named(tmp_path, edit, words):
     edit(state)
     with pytest.raises(UsageError, match=words):
         load_model_under_test(declare(tmp_path, state)).predict(pictures(1))
+
+
+@pytest.mark.slow
+def test_a_wrapped_state_dict_answers_in_its_sandbox_and_is_told(tmp_path):
+    state = {f"module.{name}": value for name, value in network().state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 7}, tmp_path / "model.pth")
+    spec = changed(declare(tmp_path), weights="model.pth", sha256=None)
+    images = pictures(5)
+    with IsolatedModel(spec) as model:
+        found = preflight(model, Probe(images))
+        scores = model.predict(images).values
+    np.testing.assert_allclose(scores, logits(network(), images)[:, 0].sigmoid(), atol=1e-5)
+    told = [finding.observed for finding in found if finding.check == "read from the files"]
+    assert len(told) == 2 and "'state_dict'" in told[0] and "'module.'" in told[1]
+    (pinned,) = (finding for finding in found if finding.check == "pinned")
+    assert (pinned.level, pinned.declared) == ("note", "not pinned")
 
 
 def test_a_file_that_is_no_safetensors_is_named(tmp_path):

@@ -44,6 +44,17 @@ def segmenter(network):
     return _model(nodes, images, [output], held)
 
 
+def channels_last(model, batch="n"):
+    """The same model with an input [n, H, W, C], as Keras exports it."""
+    (images,) = model.graph.input
+    _, channels, height, width = (dim.dim_value for dim in images.type.tensor_type.shape.dim)
+    turned = helper.make_tensor_value_info(
+        "film", images.type.tensor_type.elem_type, [batch, height, width, channels]
+    )
+    turn = helper.make_node("Transpose", ["film"], ["images"], perm=[0, 3, 1, 2])
+    return _model([turn, *model.graph.node], turned, list(model.graph.output), list(model.graph.initializer))
+
+
 def noted(model, **notes):
     helper.set_model_props(model, notes)
     return model
