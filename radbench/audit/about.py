@@ -45,6 +45,7 @@ class CohortSummary(Strict):
         positives: studies with the target; None for a segmentation, which has no label.
         unlabelled: further studies that are in no arm, as they have no label (or mask) of the target.
         warnings: what is odd about the films, one sentence each.
+        films: what was done to the films' stored values when they were read, with the number of films.
     """
 
     name: str
@@ -55,6 +56,7 @@ class CohortSummary(Strict):
     positives: int | None
     unlabelled: int = 0
     warnings: list[str] = Field(default_factory=list)
+    films: list[str] = Field(default_factory=list)
 
 
 class TestSetSummary(Strict):

@@ -14,6 +14,7 @@ from radbench.audit.classification import ClassificationMeasure
 from radbench.audit.comparisons import compare_models
 from radbench.audit.declaration import FORCED, as_findings, refusals
 from radbench.audit.edits import edit_quality
+from radbench.audit.films import FilmNotes
 from radbench.audit.instrument import (
     asks_for_sham,
     control_fell,
@@ -72,7 +73,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     checkpoints: Mapping[str, Sequence[ModelUnderTest]] | None = None,
     preflight: "Mapping[str, Sequence[Finding]]" = MappingProxyType({}),
     forced: Collection[str] = (),
-    warnings: Sequence[str] = (),
+    films: FilmNotes = FilmNotes(),  # noqa: B008 - immutable
 ) -> AuditResult:
     """Audit models on a cohort and the test set edited from it.
 
@@ -93,8 +94,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         preflight: by a model's name, what was declared and observed before the audit. A model with a finding of level
             "failure" is refused: it is shown nothing and its verdict is NOT_RUN.
         forced: names of models that are audited whatever the preflight found.
-        warnings: what was odd about the films when they were read; they stand in the result's ``cohort.warnings``,
-            before those about films that stand under several patients.
+        films: what was found when the films were read (``film_notes``); it stands in the result's ``cohort``.
 
     Returns:
         The result; the same inputs give the same result, whatever the cache holds.
@@ -128,7 +128,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         task=shift.task,
         primary=PRIMARY[shift.task],
         shift=summarise_shift(shift),
-        cohort=summarise_cohort(scene, warnings),
+        cohort=summarise_cohort(scene, films),
         testset=summarise_testset(testset),
         seed=seed,
         intervals=IntervalSummary(replicates=REPLICATES, method=METHOD),

@@ -2,11 +2,11 @@
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from radbench import __version__
 from radbench.audit.arms import Scene
+from radbench.audit.films import FilmNotes
 from radbench.audit.result import CohortSummary, ScenarioSummary, ShiftSummary, TestSetSummary
 from radbench.models.cache import versions
 from radbench.specs import Scenario, ShiftSpec
@@ -48,8 +48,8 @@ def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
     )
 
 
-def summarise_cohort(scene: Scene, told: Sequence[str] = ()) -> CohortSummary:
-    """Return the real test set's size and identity; ``told`` are warnings that were found when it was read."""
+def summarise_cohort(scene: Scene, told: FilmNotes = FilmNotes()) -> CohortSummary:  # noqa: B008 - immutable
+    """Return the real test set's size and identity; ``told`` was found when it was read."""
     studies = scene.studies.values()
     return CohortSummary(
         name=scene.cohort.name,
@@ -59,7 +59,8 @@ def summarise_cohort(scene: Scene, told: Sequence[str] = ()) -> CohortSummary:
         patients=len({scene.patient(study) for study in studies}),
         positives=None if scene.segments else sum(scene.label(study) for study in studies),
         unlabelled=scene.unlabelled,
-        warnings=[*told, *scene.clusters.warnings],
+        warnings=[*told.warnings, *scene.clusters.warnings],
+        films=list(told.done),
     )
 
 

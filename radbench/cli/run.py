@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from radbench.audit.films import film_notes
 from radbench.audit.gates import with_unmet
 from radbench.audit.ready import check_masks, check_ready
 from radbench.audit.run import run_audit
@@ -316,4 +317,5 @@ def audit(
             checkpoints=opened.checkpoints,
             preflight=checked,
             forced=list(checked) if options.force else (),
+            films=film_notes(opened.cohort, cache),
         )

@@ -38,11 +38,14 @@ class FolderCohort:
         *,
         declared: Mapping[str, object] | None = None,
         notes: Sequence[str] = (),
+        elsewhere: Sequence[Entry] = (),
     ) -> None:
         self.name = f"{PREFIX}{manifest.parent.name}"
         self.image_size = image_size
         self.manifest = manifest
         self.notes = tuple(notes)
+        self.elsewhere = tuple((entry.study, entry.split, entry.image) for entry in elsewhere)
+        """Studies of other splits with their split and file; the films of a cohort should not be among them."""
         self._declared = dict(declared or {})
         self._entries = {entry.study.study_id: entry for entry in entries}
         self._studies = tuple(entry.study for entry in entries)
@@ -75,6 +78,12 @@ class FolderCohort:
         return hashlib.sha256(
             canonical_json({"image_size": self.image_size, "rows": rows, **self._declared})
         ).hexdigest()
+
+    @cached_property
+    def elsewhere_digest(self) -> str:
+        """SHA-256 of which films other splits hold: their names, sizes and times of change."""
+        held = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for _, _, path in self.elsewhere]
+        return hashlib.sha256(canonical_json(held)).hexdigest()
 
     def read(self, study: Study) -> Film:
         """The film with what its header says and what was done to it; a corrupt file is a ``UsageError``."""
@@ -180,7 +189,9 @@ def open_folder_cohort(
         declared["labels"] = {"uncertain": labels.uncertain, "codes": sorted(labels.codes)}
     if columns:
         declared["columns"] = dict(sorted(columns.items()))
-    return FolderCohort(manifest, entries, image_size, declared=declared, notes=found.notes)
+    chosen = {entry.split for entry in entries}
+    others = [entry for entry in found.entries if entry.split not in chosen]
+    return FolderCohort(manifest, entries, image_size, declared=declared, notes=found.notes, elsewhere=others)
 
 
 def _manifest(path: Path) -> Path:

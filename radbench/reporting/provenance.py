@@ -49,6 +49,8 @@ def provenance(result: AuditResult) -> list[FactGroup]:
         data[f"with {plain(shift.target)}"] = cohort.positives
     if cohort.unlabelled:
         data["left out, nothing known of the target"] = cohort.unlabelled
+    for number, words in enumerate(cohort.films, start=1):
+        data[f"reading of films {number}"] = words
     for number, words in enumerate(cohort.warnings, start=1):
         data[f"warning {number}"] = words
     interval = result.intervals

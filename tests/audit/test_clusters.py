@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.audit.clusters import find_clusters
+from radbench.audit.films import FilmNotes
 from radbench.data.cohort import Study
 
 
@@ -85,7 +86,7 @@ def test_one_film_under_many_patients_is_one_in_every_interval(tmp_path):
 
 
 def test_warnings_that_were_found_on_reading_stand_first(tmp_path):
-    result = audit(tmp_path, [biased()], warnings=["study s001 is of one grey"])
+    result = audit(tmp_path, [biased()], films=FilmNotes(warnings=["study s001 is of one grey"]))
     assert result.cohort.warnings == ["study s001 is of one grey"]
 
 

@@ -159,11 +159,6 @@ class IsolatedModel:
         """Images that the model takes at once, once a process has started; 0 for any number, or not known yet."""
         return 0 if self._client is None else self._client.rows
 
-    def readings(self) -> list[str]:
-        """Return how the vendor's files are read where that is not plain; nothing of theirs is run for it."""
-        readings = getattr(self._adapter, "readings", None)
-        return [] if readings is None else list(readings())
-
     def notes(self) -> list[str]:
         """Return what in the vendor's files speaks against the declaration; nothing of theirs is run for it."""
         notes = getattr(self._adapter, "notes", None)

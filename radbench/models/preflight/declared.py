@@ -1,10 +1,14 @@
 """What can be said of a declaration without asking the model anything."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from radbench.models.base import ModelUnderTest
 from radbench.models.cache import asked_anew
 from radbench.models.finding import Finding
+
+_TABLE: Final = "table"
+"""A format that runs nothing: what it says of its file is known before a model is asked anything."""
 
 
 def pinned(model: ModelUnderTest) -> Finding:
@@ -32,8 +36,8 @@ def _unpinned(model: ModelUnderTest) -> tuple[str, str]:
 
 
 def vendor_notes(model: ModelUnderTest) -> Iterator[Finding]:
-    """Yield how the vendor's files are read where that is not plain, and where they contradict the declaration."""
-    readings = getattr(model, "readings", None)
+    """Yield how a vendor's table is read where that is not plain, and where files contradict the declaration."""
+    readings = getattr(model, "readings", None) if model.spec.format == _TABLE else None
     for reading in readings() if callable(readings) else ():
         meaning = "This is how the vendor's file is understood: make sure that it is what they mean."
         yield Finding("read as", "note", "not declared", reading, meaning)
@@ -45,7 +49,7 @@ def vendor_notes(model: ModelUnderTest) -> Iterator[Finding]:
 
 def read_from_files(model: ModelUnderTest) -> Iterator[Finding]:
     """Yield what the declaration leaves open and was read from the vendor's files; the model is loaded."""
-    ask = getattr(model, "readings", None)
+    ask = getattr(model, "readings", None) if model.spec.format != _TABLE else None
     for sentence in ask() if callable(ask) else ():
         meaning = "Declare it, if it is not what you mean."
         yield Finding("read from the files", "note", "left open", sentence, meaning)
