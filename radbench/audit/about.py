@@ -2,7 +2,7 @@
 
 from pydantic import Field, JsonValue
 
-from radbench.audit.basics import Estimate, Strict
+from radbench.audit.basics import Estimate, Figure, Strict
 
 
 class ScenarioSummary(Strict):
@@ -101,20 +101,20 @@ class EditQuality(Strict):
 
     scenario: str
     n: int
-    edited_vs_truth: float | None = None
-    source_vs_truth: float | None = None
-    keep_vs_truth: float | None = None
-    keep_vs_source: float | None = None
-    outside_vs_source: float | None = None
-    reconstruction_vs_source: float | None = None
-    keep_contrast: float | None = None
-    editing_score: float | None = None
-    change_edit: float | None = None
-    change_keep: float | None = None
-    change_outside: float | None = None
-    effect_edit: float | None = None
-    seam: float | None = None
-    saturation: float | None = None
+    edited_vs_truth: Figure | None = None
+    source_vs_truth: Figure | None = None
+    keep_vs_truth: Figure | None = None
+    keep_vs_source: Figure | None = None
+    outside_vs_source: Figure | None = None
+    reconstruction_vs_source: Figure | None = None
+    keep_contrast: Figure | None = None
+    editing_score: Figure | None = None
+    change_edit: Figure | None = None
+    change_keep: Figure | None = None
+    change_outside: Figure | None = None
+    effect_edit: Figure | None = None
+    seam: Figure | None = None
+    saturation: Figure | None = None
 
 
 class AttritionRow(Strict):

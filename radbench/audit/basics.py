@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Final = 3
 Task = Literal["classification", "segmentation"]
@@ -39,12 +39,25 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def rounded(value: float) -> float:
+    """Return a measured figure with ``DECIMALS`` decimals; what rounds to nothing is 0, never -0."""
+    return round(value, DECIMALS) + 0.0
+
+
+DECIMALS: Final = 6
+"""Decimals of every measured figure: two machines differ in the ninth, and write the same result all the same."""
+
+Figure = Annotated[float, AfterValidator(rounded)]
+"""A measured figure, rounded once, when it enters a result: verdicts, JSON, tables and report have the same number.
+What a user declared (limits, tolerances, the operating point) is a plain ``float`` and kept as it was declared."""
+
+
 class Extreme(Strict):
     """A figure at one end of what it can be, with its 95 % interval (None: none can be given)."""
 
-    value: float
-    low: float | None = None
-    high: float | None = None
+    value: Figure
+    low: Figure | None = None
+    high: Figure | None = None
 
 
 class Withheld(Strict):
@@ -71,9 +84,9 @@ class Estimate(Strict):
     ``withheld`` is given where the figure leaves out images that the model gave no answer for.
     """
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
+    value: Figure | None
+    low: Figure | None = None
+    high: Figure | None = None
     n: int
     note: str = ""
     withheld: Withheld | None = Field(default=None, exclude_if=lambda found: found is None)

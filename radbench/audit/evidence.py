@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from radbench.audit.basics import Arm, Estimate, Strict, Verdict
+from radbench.audit.basics import Arm, Estimate, Figure, Strict, Verdict
 
 
 class Finding(Strict):
@@ -87,7 +87,7 @@ class Power(Strict):
 
     n: int
     patients: int
-    detectable: float | None
+    detectable: Figure | None
     line: str
 
 
@@ -133,8 +133,8 @@ class CalibrationBin(Strict):
     low: float
     high: float
     n: int
-    score: float | None
-    positive: float | None
+    score: Figure | None
+    positive: Figure | None
 
 
 class ModelComparison(Strict):

@@ -28,6 +28,7 @@ from radbench.audit.basics import (
     SCHEMA_VERSION,
     Arm,
     Estimate,
+    Figure,
     Primary,
     Role,
     Strict,
@@ -189,14 +190,14 @@ class DoseRow(Strict):
     n: int
     primary: Estimate
     score_change: Estimate | None = None
-    change_edit: float | None = None
+    change_edit: Figure | None = None
 
 
 class Spread(Strict):
     """Mean and sample standard deviation (``n - 1`` in the denominator) of ``n >= 2`` runs."""
 
-    mean: float
-    sd: float
+    mean: Figure
+    sd: Figure
     n: int
 
 
@@ -310,10 +311,10 @@ class CaseRow(Strict):
     scenario: str
     arm: Arm
     label: int | None
-    score: float | None
+    score: Figure | None
     decision: int | None
-    value: float = Field(default_factory=_correct)
-    figures: dict[str, float | None] = Field(default_factory=dict)
+    value: Figure = Field(default_factory=_correct)
+    figures: dict[str, Figure | None] = Field(default_factory=dict)
 
 
 class AuditResult(Strict):

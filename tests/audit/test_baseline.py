@@ -51,7 +51,7 @@ def test_pairing_is_narrower_than_comparing_two_intervals():
     unpaired = worse(other, before)
     assert "unpaired" in unpaired.note
     assert unpaired.value == pytest.approx(0.1)
-    assert unpaired.high - unpaired.value == pytest.approx((0.02**2 + 0.02**2) ** 0.5)
+    assert unpaired.high - unpaired.value == pytest.approx((0.02**2 + 0.02**2) ** 0.5, abs=2e-6)
     assert about(now, Earlier.of(before)).same_testset
     assert not about(other, Earlier.of(before)).same_testset
     assert paired.n == unpaired.n == 60
@@ -100,7 +100,7 @@ def test_the_same_model_with_the_same_answers_is_no_worse_and_another_one_might_
 def test_dice_is_compared_as_a_mean():
     before, now = release([], dice=0.9), release(range(20), dice=0.9, digest="d1")
     loss = worse(now, before)
-    assert loss.value == pytest.approx(0.1 * 20 / 60)
+    assert loss.value == pytest.approx(0.1 * 20 / 60, abs=1e-6)
     assert 0 < loss.low < loss.value < loss.high
 
 

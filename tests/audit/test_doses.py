@@ -69,4 +69,4 @@ def test_a_run_that_breaks_is_counted(tmp_path):
 
 def test_a_spread_needs_two():
     assert spread([0.5, None]) is None
-    assert spread([0.5, None, 0.7]).sd == pytest.approx(np.sqrt(0.02))
+    assert spread([0.5, None, 0.7]).sd == pytest.approx(np.sqrt(0.02), abs=1e-6)
