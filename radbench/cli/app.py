@@ -183,7 +183,10 @@ def bench(
     context: typer.Context,
     *,
     what: Annotated[
-        Bench, typer.Argument(help="What is timed: the inversion, the harness, the bootstrap or the report.")
+        Bench,
+        typer.Argument(
+            help="inversion, harness, bootstrap or report (times), or composite (errors against the truth)."
+        ),
     ] = Bench.INVERSION,
     bundle: BundleOption = "phantom",
     steps: Annotated[int, typer.Option(min=1, help="Steps of the noise schedule.")] = 50,

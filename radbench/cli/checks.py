@@ -74,7 +74,8 @@ def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None
 
     Args:
         what: "inversion" (batched against the sequential loop of Algorithm 1, and a second prompt), "harness"
-            (against a bare torch loop), "bootstrap" (against a naive loop) or "report".
+            (against a bare torch loop), "composite" (ways of putting an edit back into a film, against the truth),
+            "bootstrap" (against a naive loop) or "report".
         bundle: The bundle of the inversion: ``phantom``, a folder or the YAML file of an assembly.
         steps: Steps of the inversion's noise schedule.
         device: Where the inversion's network runs.
@@ -90,6 +91,8 @@ def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None
 
         prepare_environment()
         print_harness(console)
+    elif what == "composite":
+        _bench_composite(console, device)
     elif what == "bootstrap":
         from radbench.metrics.bench import print_bootstrap
 
@@ -109,6 +112,24 @@ def _bench_inversion(console: Console, bundle: str, steps: int, device: DeviceNa
     with console.status("Timing"):
         result = measure(load_bundle(found, resolve_device(device)), steps=steps)
     print_bench(result, console)
+
+
+def _bench_composite(console: Console, device: DeviceName) -> None:
+    prepare_environment()
+    from radbench.diffusion.bundle import load_bundle
+    from radbench.testsets.bench import measure_composites
+
+    bundle = load_bundle("phantom", resolve_device(device))
+    for name in ("manifestation", "acquisition", "population"):
+        with console.status(f"Measuring: {name}"):
+            rows = measure_composites(name, bundle)
+        table = Table(title=f"Composite, {name}", title_justify="left")
+        for header in ("Way", "Error inside", "Around", "Inside, as square", "Models' answers"):
+            table.add_column(header, justify="left" if header == "Way" else "right")
+        for row in rows:
+            figures = (row.inside, row.around, row.square, row.answers)
+            table.add_row(row.way, *("" if math.isnan(value) else f"{value:.4f}" for value in figures))
+        console.print(table)
 
 
 def _prepare(bundle: str) -> BundleRef:

@@ -18,9 +18,10 @@ DeviceOption = Annotated[Device, typer.Option(help="Where networks run; auto tak
 
 
 class Bench(StrEnum):
-    """What ``radbench bench`` times."""
+    """What ``radbench bench`` measures."""
 
     INVERSION = "inversion"
     HARNESS = "harness"
+    COMPOSITE = "composite"
     BOOTSTRAP = "bootstrap"
     REPORT = "report"

@@ -196,10 +196,10 @@ def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> Mode
 
 
 def present_arms(result: AuditResult) -> list[tuple[Arm, str, str]]:
-    """Return the arms that the audit has: no truth where none is known, no sham where none was made."""
+    """Return the arms that the audit has: no truth where none is known, no sham or geometry where none was made."""
     absent: set[str] = set() if result.cohort.truth_known else {"truth"}
-    if not any("sham" in model.arms for model in result.models):
-        absent.add("sham")
+    made = {arm for model in result.models for arm in model.arms}
+    absent |= {"sham", "geometry"} - made
     return [row for row in ARM_WORDS if row[0] not in absent]
 
 
