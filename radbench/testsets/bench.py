@@ -26,7 +26,6 @@ from radbench.testsets.selection import in_order, select
 
 if TYPE_CHECKING:
     from radbench.diffusion.bundle import Bundle
-    from radbench.diffusion.editors.base import EditRequest
 
 TIMES: Final = 4
 RING: Final = 6

@@ -40,7 +40,11 @@ def test_phantoms_are_typical_and_other_pictures_are_not():
     assert errors.mean() < 0.01
     rng = np.random.default_rng(0)
     strange = [np.clip(128 + 60 * rng.standard_normal((128, 128)), 0, 255).astype(np.uint8)] * 2
-    strange += [np.rot90(squares[0]).copy(), 255 - squares[1]]
+    rows, columns = np.indices((128, 128)) / 128
+    body = np.exp(-(((columns - 0.5) / 0.45) ** 4)) * 0.8
+    for centre in (0.3, 0.7):
+        body -= 0.5 * (((columns - centre) / 0.14) ** 2 + ((rows - 0.5) / 0.3) ** 2 < 1)
+    strange.append(np.clip(body * 255, 0, 255).astype(np.uint8))
     far = distances(latent_features(bundle, strange)[0], reference)
     assert (far > reference.limit).all()
 

@@ -11,15 +11,15 @@ RNG = np.random.default_rng(3)
 @pytest.fixture
 def example():
     """A film of 128 pixels whose square has 32; the edit darkens the middle, as the truth does."""
-    rows, columns = np.indices((128, 128))
-    film = (120 + 60 * np.sin(rows / 17) + 8 * RNG.standard_normal((128, 128))).clip(0, 255).astype(np.uint8)
+    rows, _ = np.indices((128, 128))
+    film = (140 + 60 * np.sin(rows / 17) + 8 * RNG.standard_normal((128, 128))).clip(0, 255).astype(np.uint8)
     framing = Framing(Geometry(128, 128, 32), 0.0, 255.0)
     source = framing.square(film)
     edit = np.zeros((32, 32), bool)
     edit[10:22, 10:22] = True
     edited, truth = source.copy(), film.copy()
-    edited[edit] = source[edit] // 2
-    truth[40:88, 40:88] = film[40:88, 40:88] // 2
+    edited[edit] = source[edit] - 40
+    truth[40:88, 40:88] = film[40:88, 40:88] - 40
     return Example(film, framing, source, edited, source, edit, None, truth)
 
 
