@@ -5,8 +5,8 @@ from audit_world import Threshold, audit, shift
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radbench.audit.basics import DECIMALS, Estimate, rounded
-from radbench.audit.result import AuditResult
+from radbench.audit.basics import DECIMALS, Estimate, Verdict, rounded
+from radbench.audit.result import AuditResult, Instrument
 from radbench.models.base import Prediction
 
 
@@ -51,3 +51,4 @@ def test_rounding_is_idempotent_near_and_never_minus_nothing(value):
 def test_a_figure_is_rounded_when_it_is_made_and_a_limit_is_not():
     figure = Estimate(value=1 / 3, low=0.1 + 0.2, high=None, n=3)
     assert (figure.value, figure.low, figure.high) == (0.333333, 0.3, None)
+    assert Instrument(verdict=Verdict.PASS, reason="", tolerance=1 / 3).tolerance == 1 / 3
