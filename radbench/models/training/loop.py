@@ -1,7 +1,8 @@
 """The training loop that every task shares: steps, learning rate, checkpoints, the report."""
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,9 +149,10 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(step, self.total, self.config.warmup)
         inputs, targets = self.objective.batch(self._chosen(step), step)
-        loss = self.objective.loss(self.network(inputs), targets)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
+        with _without_onednn():
+            loss = self.objective.loss(self.network(inputs), targets)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
         self.optimizer.step()
         self.losses.append(float(loss.detach()))
         self.done = step + 1
@@ -161,6 +163,23 @@ class _Run:
             rng = np.random.default_rng([self.config.seed, 1, epoch])
             self._epoch, self._order = epoch, rng.permutation(len(self.objective.samples))
         return self._order[place * self.batch_size : (place + 1) * self.batch_size]
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Iterator[None]:
+    """Switch oneDNN off for the block.
+
+    Its backward pass in torch 2.15 was seen to corrupt memory on a processor with AVX2 and without AVX-512; held to
+    plain AVX it does not. Training small networks without it takes no longer.
+    """
+    import torch
+
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment] # a property of the module
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
 
 
 def _schedule(step: int, total: int, warmup: float) -> float:
