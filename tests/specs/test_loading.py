@@ -109,7 +109,7 @@ def test_the_shipped_models_read(name):
     ("old", "new", "words"),
     [
         ("format: timm", "fromat: timm", ["Did you mean 'format'"]),
-        ("biased.safetensors", "biased.pkl", [".safetensors"]),
+        ("biased.safetensors", "biased.pkl", ["safetensors"]),
         ("[128, 128]", "[128]", ["input.spatial_shape"]),
         ("[0.0, 1.0]", "[1.0, 0.0]", ["lower value first"]),
         ("std: [0.25]", "std: [0.0]", ["input.std[0]"]),
