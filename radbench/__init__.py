@@ -1,9 +1,9 @@
 """Stress tests for radiology AI: declared dataset shifts, RadEdit test sets, robustness reports.
 
 What is declared lives outside the package, as text that a clinician can read: ``shifts/`` (one YAML a
-shift), ``models_under_test/`` (one YAML a model, and the weights of the reference models) and ``reports/``
-(templates, stylesheet, order of the sections). The wheel carries all three; ``radbench.declared`` alone knows
-where they are.
+shift), ``bundles/`` (one YAML a published diffusion model, without its weights), ``models_under_test/`` (one YAML
+a model, and the weights of the reference models) and ``reports/`` (templates, stylesheet, order of the sections).
+The wheel carries all of it; ``radbench.declared`` alone knows where it is.
 
 The data go one way::
 
@@ -32,6 +32,7 @@ floor  room           owns
 1      ``metrics``    point metrics and the clustered paired bootstrap
 0      ``errors``     what went wrong, in a sentence that says how to mend it
 0      ``declared``   where the declared files, the embedded bundle and the cache are
+0      ``hub``        files of a Hugging Face repository, and what to do where it refuses
 0      ``runtime``    devices, digests, canonical JSON, atomic writing
 =====  =============  =======================================================================
 

@@ -1,4 +1,4 @@
-"""Where the declared files are: shifts, models under test, report templates, the embedded bundle, the cache.
+"""Where the declared files are: shifts, bundles, models under test, report templates, the cache.
 
 In a checkout they are the top-level folders; in an installed wheel they lie in ``radbench/_declared/``. No
 other module builds such a path.
@@ -24,6 +24,11 @@ def _declared_dir(name: str) -> Path:
 def shifts_dir() -> Path:
     """Return the folder of the declared shifts, one YAML file each."""
     return _declared_dir("shifts")
+
+
+def bundles_dir() -> Path:
+    """Return the folder of the declared diffusion bundles, one YAML file each."""
+    return _declared_dir("bundles")
 
 
 def models_dir() -> Path:
@@ -78,6 +83,19 @@ def model_path(name_or_path: str | Path) -> Path:
         UsageError: There is no such file; the sentence gives the nearest name.
     """
     return _find(name_or_path, "model", (Path("models_under_test"), models_dir()))
+
+
+def bundle_path(name_or_path: str | Path) -> Path:
+    """Return the YAML file of a diffusion bundle.
+
+    Args:
+        name_or_path: A bare name (sought in ``./bundles``, then among the bundles that radbench declares) or the
+            path of a YAML file.
+
+    Raises:
+        UsageError: There is no such file; the sentence gives the nearest name.
+    """
+    return _find(name_or_path, "bundle", (Path("bundles"), bundles_dir()))
 
 
 def names_in(folders: Iterable[Path]) -> list[str]:

@@ -11,6 +11,7 @@ def test_the_checkout_s_folders_come_first():
     assert declared.shifts_dir() == top / "shifts"
     assert declared.models_dir() == top / "models_under_test"
     assert declared.reports_dir() == top / "reports"
+    assert declared.bundles_dir() == top / "bundles"
 
 
 def test_a_wheel_carries_the_folders_inside_the_package(monkeypatch, tmp_path):
@@ -25,6 +26,7 @@ def test_a_shipped_name_is_found_from_anywhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert declared.shift_path("manifestation").name == "manifestation.yaml"
     assert declared.model_path("pneumothorax-biased").is_file()
+    assert declared.bundle_path("radedit").is_file()
 
 
 def test_the_current_folder_goes_before_the_shipped_one(monkeypatch, tmp_path):

@@ -1,8 +1,10 @@
 """The diffusion bundle that a run edits with: the embedded one, a folder, or a declared assembly of parts."""
 
+import os
 from pathlib import Path
 from typing import Any
 
+from radbench.declared import bundle_path
 from radbench.diffusion.assembly import COMPONENTS, EMBEDDED, Assembly
 from radbench.diffusion.assembly import ComponentRef as Part
 from radbench.errors import UsageError
@@ -28,10 +30,10 @@ def find_bundle(shift: ShiftSpec, asked: str | None) -> BundleRef:
 
 
 def named_bundle(name: str, declared_by: Base | None = None) -> BundleRef:
-    """Return the bundle that a name means: ``phantom``, a folder, or the YAML file of an assembly.
+    """Return the bundle that a name means: ``phantom``, a folder, the YAML file of an assembly, or a declared one's name.
 
     Args:
-        name: The name.
+        name: The name; a bare one that is no folder is sought as ``bundles/NAME.yaml``.
         declared_by: What declares it: a relative path refers to the folder of that YAML file. None for the
             current folder.
 
@@ -43,12 +45,14 @@ def named_bundle(name: str, declared_by: Base | None = None) -> BundleRef:
     path = declared_by.resolve(name) if declared_by else Path(name).expanduser()
     if path.suffix in _YAML:
         return assembly(load_bundle_spec(path))
-    if not path.is_dir():
+    if path.is_dir():
+        return path
+    if "/" in name or os.sep in name:
         raise UsageError(
             f"The bundle '{name}' does not exist; expected '{EMBEDDED}', a folder in the diffusers layout or "
             f"the YAML file of an assembly."
         )
-    return path
+    return assembly(load_bundle_spec(bundle_path(name)))
 
 
 def uses_hub(bundle: BundleRef) -> bool:
@@ -60,7 +64,13 @@ def uses_hub(bundle: BundleRef) -> bool:
 def assembly(spec: BundleSpec) -> Assembly:
     """Return the declared assembly as the diffusion room takes it, its folders resolved beside the YAML."""
     parts: dict[str, Any] = {name: _part(spec, getattr(spec, name)) for name in COMPONENTS}
-    return Assembly(name=spec.name, max_length=spec.max_length, domain=spec.domain, **parts)
+    return Assembly(
+        name=spec.name,
+        max_length=spec.max_length,
+        attend_to_padding=spec.attend_to_padding,
+        domain=spec.domain,
+        **parts,
+    )
 
 
 def _part(spec: BundleSpec, part: ComponentRef | dict[str, Any]) -> Part | dict[str, Any]:

@@ -1,5 +1,6 @@
 """Where a diffusion bundle's parts come from, as plain data that needs no heavy library."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 
 from radbench.declared import bundle_dir
 from radbench.errors import UsageError
+from radbench.hub import fetch
 
 COMPONENTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 """The parts of a bundle, in the order in which they are read."""
@@ -16,7 +18,16 @@ EMBEDDED = "phantom"
 """The name of the bundle that ships inside the package."""
 
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
-_READABLE = ("*.json", "*.safetensors", "*.txt", "*.model")
+_SETTINGS = ("*.json", "*.txt", "*.model")
+_WEIGHTS = {
+    "unet": ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model-*.safetensors"),
+    "vae": ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model-*.safetensors"),
+    "text_encoder": ("model.safetensors", "model-*.safetensors"),
+}
+"""The weights that diffusers and transformers read, by component; whatever else lies beside them is not theirs."""
+
+PICKLED = "pytorch_model.bin"
+"""A text encoder's weights before safetensors: read with weights only, and only where there is nothing else."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +50,19 @@ class ComponentRef:
         text = self.path_or_repo
         return text[:1] not in "./~" and _HUB_ID.match(text) is not None and not Path(text).is_dir()
 
-    def folder(self) -> Path:
+    def folder(self, component: str) -> Path:
         """Return the local folder that holds the part; a hub part is fetched into the hub's cache first.
 
-        Only JSON, text and safetensors files are fetched: code and pickles never are.
+        Fetched are settings, vocabulary and the component's own safetensors. Code never is, and of pickled weights
+        only a text encoder's ``pytorch_model.bin``, where the revision has no safetensors.
+
+        Args:
+            component: which part of a bundle it is, one of ``COMPONENTS``.
 
         Raises:
             UsageError: the folder does not exist, or the hub repository cannot be fetched.
         """
-        root = self._snapshot() if self.is_hub else Path(self.path_or_repo).expanduser()
+        root = self._snapshot(component) if self.is_hub else Path(self.path_or_repo).expanduser()
         place = root / self.subfolder if self.subfolder else root
         if not place.is_dir():
             raise UsageError(
@@ -55,21 +70,24 @@ class ComponentRef:
             )
         return place
 
-    def _snapshot(self) -> Path:
-        from huggingface_hub import snapshot_download
-
+    def _snapshot(self, component: str) -> Path:
         inside = f"{self.subfolder}/" if self.subfolder else ""
-        try:
-            return Path(
-                snapshot_download(
-                    self.path_or_repo,
-                    revision=self.revision,
-                    allow_patterns=[f"{inside}{pattern}" for pattern in _READABLE],
-                )
-            )
-        except (OSError, ValueError) as error:
-            place = f"{self.path_or_repo} at revision {self.revision or 'main'}"
-            raise UsageError(f"Cannot fetch {place} from the hub: {_first_line(error)}.") from error
+        wanted = [f"{inside}{name}" for name in (*_SETTINGS, *_WEIGHTS.get(component, ()))]
+        root = fetch(self.path_or_repo, self.revision, wanted)
+        if component == "text_encoder" and not weight_files(root / self.subfolder, component):
+            root = fetch(self.path_or_repo, self.revision, [*wanted, f"{inside}{PICKLED}"])
+        return root
+
+
+def weight_files(folder: Path, component: str) -> list[Path]:
+    """Return the weights of a component in its folder, sorted; a pickle only where there is nothing else.
+
+    Empty for a component without weights, and for a folder without any that may be read.
+    """
+    found = {file for pattern in _WEIGHTS.get(component, ()) for file in folder.glob(pattern)}
+    if not found and component == "text_encoder" and (folder / PICKLED).is_file():
+        return [folder / PICKLED]
+    return sorted(found)
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,8 @@ class Assembly:
         tokenizer: a transformers tokenizer.
         scheduler: a saved scheduler, or its settings as diffusers names them (``_class_name`` defaults to
             ``DDIMScheduler``).
-        max_length: longest prompt in tokens; None for the tokenizer's own.
+        max_length: longest prompt in tokens, to which prompts are padded; None for the tokenizer's own.
+        attend_to_padding: whether words attend to the padding; None for what diffusers does (``prompts``).
         domain: what the parts were made for, such as ``chest radiograph``; None where that is not declared.
         root: the bundle's folder where all parts share one; its ``datasheet.json`` is then verified.
     """
@@ -96,20 +115,23 @@ class Assembly:
     tokenizer: ComponentRef
     scheduler: ComponentRef | Mapping[str, Any] = field(default_factory=dict)
     max_length: int | None = None
+    attend_to_padding: bool | None = None
     root: Path | None = None
     domain: str | None = None
 
     def folders(self) -> dict[str, Path]:
         """Return the local folder of every part that has one, by component."""
         parts = {name: getattr(self, name) for name in COMPONENTS}
-        return {name: part.folder() for name, part in parts.items() if isinstance(part, ComponentRef)}
+        return {name: part.folder(name) for name, part in parts.items() if isinstance(part, ComponentRef)}
 
 
 def resolve(ref: str | Path | Assembly) -> Assembly:
     """Return what ``ref`` means: ``"phantom"``, a bundle's folder, or an assembly as it is.
 
+    A folder's ``model_index.json`` may hold ``max_length`` and ``attend_to_padding``; ``RadEditPipeline`` writes them.
+
     Raises:
-        UsageError: no such folder, or the folder holds no ``model_index.json``.
+        UsageError: no such folder, or the folder holds no ``model_index.json`` or a broken one.
     """
     if isinstance(ref, Assembly):
         return ref
@@ -123,9 +145,24 @@ def resolve(ref: str | Path | Assembly) -> Assembly:
         ComponentRef(str(root.absolute()), n) for n in COMPONENTS
     )
     name = EMBEDDED if str(ref) == EMBEDDED else root.name
-    return Assembly(name, unet, vae, text_encoder, tokenizer, scheduler, root=root)
+    length, padding = _declared(root / "model_index.json")
+    return Assembly(name, unet, vae, text_encoder, tokenizer, scheduler, length, padding, root)
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0].rstrip(".") if text else type(error).__name__
+def _declared(index: Path) -> tuple[int | None, bool | None]:
+    """Return what a folder's index says of its prompts: longest length, and whether padding is attended to."""
+    try:
+        content = json.loads(index.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot read the bundle's index {index}: {error}.") from error
+    content = content if isinstance(content, dict) else {}
+    length, padding = content.get("max_length"), content.get("attend_to_padding")
+    if length is not None and not (type(length) is int and length >= 2):
+        raise UsageError(
+            f"The index {index} has max_length {length!r}; expected a whole number from 2 up, or none."
+        )
+    if padding is not None and not isinstance(padding, bool):
+        raise UsageError(
+            f"The index {index} has attend_to_padding {padding!r}; expected true, false or none."
+        )
+    return length, padding

@@ -1,7 +1,8 @@
 """The loader: a folder, the embedded bundle or an assembly of parts becomes one ``Bundle``.
 
-Weights are safetensors only, no code from a repository is run, and nothing is fetched unless a part names the
-hub. What edits never knows which of the three it has.
+Weights are safetensors (a text encoder's older ``pytorch_model.bin`` is converted to them, ``pickled``), no code from
+a repository is run, no weight is made up, and nothing is fetched unless a part names the hub. What edits never knows
+which of the three it has.
 """
 
 import contextlib
@@ -16,9 +17,10 @@ from typing import Any
 
 import torch
 
-from radbench.diffusion.assembly import Assembly, ComponentRef, resolve
+from radbench.diffusion.assembly import PICKLED, Assembly, ComponentRef, resolve, weight_files
 from radbench.diffusion.digests import bundle_digests
-from radbench.diffusion.prompts import longest_prompt
+from radbench.diffusion.pickled import converted
+from radbench.diffusion.prompts import attends_to_padding, longest_prompt
 from radbench.errors import RadbenchError, UsageError, did_you_mean
 
 _SCHEDULERS = ("DDIMScheduler", "DDPMScheduler")
@@ -39,7 +41,8 @@ class Bundle:
         scheduler: DDIM or DDPM scheduler; only its schedule is used.
         name: name for people.
         digests: SHA-256 by component (see ``digests``).
-        max_length: longest prompt in tokens.
+        max_length: longest prompt in tokens, to which prompts are padded.
+        attend_to_padding: whether words attend to the padding.
     """
 
     unet: Any
@@ -50,6 +53,7 @@ class Bundle:
     name: str
     digests: Mapping[str, str]
     max_length: int
+    attend_to_padding: bool
 
     @property
     def device(self) -> torch.device:
@@ -65,8 +69,8 @@ def load_bundle(ref: str | Path | Assembly = "phantom", device: torch.device | s
         device: where its networks go.
 
     Raises:
-        UsageError: a part is missing, damaged, not safetensors, of an unknown class, or differs from the
-            datasheet.
+        UsageError: a part is missing, damaged, lacks weights, is not safetensors, of an unknown class, or differs from
+            the datasheet.
     """
     assembly = resolve(ref)
     digests = bundle_digests(assembly)
@@ -78,7 +82,9 @@ def load_bundle(ref: str | Path | Assembly = "phantom", device: torch.device | s
         tokenizer = _tokenizer(folders["tokenizer"])
         scheduler = _scheduler(assembly, folders)
     length = assembly.max_length or longest_prompt(tokenizer, text_encoder)
-    return Bundle(unet, vae, text_encoder, tokenizer, scheduler, assembly.name, digests, length)
+    declared = assembly.attend_to_padding
+    padding = attends_to_padding(text_encoder) if declared is None else declared
+    return Bundle(unet, vae, text_encoder, tokenizer, scheduler, assembly.name, digests, length, padding)
 
 
 def _network(name: str, folder: Path, expected: str, device: torch.device | str) -> Any:
@@ -88,7 +94,7 @@ def _network(name: str, folder: Path, expected: str, device: torch.device | str)
     if found != expected:
         raise UsageError(f"The {name} in {folder} is a {found}; expected a {expected}.")
     cls = getattr(diffusers, expected)
-    model = _read(
+    found = _read(
         name,
         folder,
         lambda: cls.from_pretrained(
@@ -98,8 +104,11 @@ def _network(name: str, folder: Path, expected: str, device: torch.device | str)
             variant=None,
             torch_dtype=torch.float32,
             low_cpu_mem_usage=has_accelerate(),
+            output_loading_info=True,
         ),
     )
+    model, info = found
+    _refuse_gaps(name, folder, info)
     return model.to(device).eval().requires_grad_(False)
 
 
@@ -110,12 +119,27 @@ def _text_encoder(folder: Path, device: torch.device | str) -> Any:
     cls = getattr(transformers, _ENCODERS[kind]) if kind in _ENCODERS else _encoder_class(kind)
     plain = "add_pooling_layer" in inspect.signature(cls.__init__).parameters
     options = {"add_pooling_layer": False} if plain else {}  # what reads the text needs no pooled sentence
-    model = _read(
+    pickled = [file.name for file in weight_files(folder, "text_encoder")] == [PICKLED]
+    place = converted(folder / PICKLED, folder / "config.json") if pickled else folder
+    model, info = _read(
         "text_encoder",
         folder,
-        lambda: cls.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options),
+        lambda: cls.from_pretrained(
+            place, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+        ),
     )
+    _refuse_gaps("text_encoder", folder, info)
     return model.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+
+
+def _refuse_gaps(component: str, folder: Path, info: Mapping[str, Any]) -> None:
+    """Raise a UsageError if a library filled in a weight that the file does not have: it would be noise."""
+    missing = sorted(info.get("missing_keys", ()))
+    if missing:
+        raise UsageError(
+            f"The weights of the {component} in {folder} lack {len(missing)} of those that its configuration asks for, "
+            f"the first is '{missing[0]}'; expected the file that belongs to config.json."
+        )
 
 
 def _encoder_class(kind: str) -> Any:
@@ -192,10 +216,12 @@ def has_accelerate() -> bool:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Hold back the loaders' log lines: what matters to the user is raised."""
+    """Hold back the loaders' log lines and progress bars: what matters to the user is raised."""
     import diffusers  # noqa: F401  (their first import sets the levels)
-    import transformers  # noqa: F401
+    from transformers.utils import logging as bars
 
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
     loggers = [logging.getLogger(name) for name in ("diffusers", "transformers")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -205,3 +231,5 @@ def quiet_libraries() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        if shown:
+            bars.enable_progress_bar()

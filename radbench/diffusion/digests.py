@@ -1,24 +1,32 @@
 """Digests of a bundle's components and their check against its datasheet, without torch.
 
 A component's digest is the SHA-256 of the canonical JSON ``{relative file name: SHA-256 of the file}`` over
-its configuration, vocabulary and weights; it is part of every edit task's key.
+its configuration, vocabulary and the weights that are read; a further one, ``prompts``, is over what the bundle
+declares of its prompts. All are part of every edit task's key.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from radbench.diffusion.assembly import Assembly, ComponentRef, resolve
+from radbench.diffusion.assembly import Assembly, ComponentRef, resolve, weight_files
 from radbench.errors import UsageError
 from radbench.runtime import canonical_json, sha256_bytes, sha256_file
 
 DATASHEET = "datasheet.json"
-_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+PROMPTS = "prompts"
+"""The name of the digest of what decides a prompt's embedding beside tokenizer and text encoder."""
+
+PROMPTS_VERSION = 2
+"""Raised whenever a bundle's files and settings would give a prompt another embedding. 2: diffusers' attention mask."""
+
+_SUFFIXES = (".json", ".txt", ".model")
+_WEIGHTS = (".safetensors", ".bin")
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 
 
 def bundle_digests(ref: str | Path | Assembly) -> dict[str, str]:
-    """Return component to SHA-256 for a bundle, verified against its datasheet where it has one.
+    """Return component to SHA-256 for a bundle, and ``prompts``, verified against its datasheet where it has one.
 
     Reads every byte of the bundle (about 0.1 s for 40 MB) and imports neither torch nor diffusers.
 
@@ -33,14 +41,20 @@ def bundle_digests(ref: str | Path | Assembly) -> dict[str, str]:
     digests = {name: sha256_bytes(canonical_json(files)) for name, files in hashes.items()}
     if not isinstance(assembly.scheduler, ComponentRef):
         digests["scheduler"] = sha256_bytes(canonical_json(dict(assembly.scheduler)))
+    declared = {"max_length": assembly.max_length, "attend_to_padding": assembly.attend_to_padding}
+    digests[PROMPTS] = sha256_bytes(canonical_json({"version": PROMPTS_VERSION, **declared}))
     return digests
 
 
 def _file_hashes(component: str, folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
-    if component in {"unet", "vae", "text_encoder"} and not any(f.suffix == ".safetensors" for f in files):
-        pickled = next((f.name for f in folder.iterdir() if f.suffix in _PICKLES), None)
+    weights = weight_files(folder, component)
+    files = sorted([file for file in folder.iterdir() if file.suffix in _SUFFIXES] + weights)
+    if component in {"unet", "vae", "text_encoder"} and not weights:
+        others = sorted(file.name for file in folder.iterdir())
+        pickled = next((name for name in others if name.endswith(_PICKLES)), None)
+        other = next((name for name in others if name.endswith(".safetensors")), None)
         found = f"found {pickled}, which can run code when read" if pickled else "found no weights"
+        found = f"found {other}, which is not its weights' name" if other else found
         raise UsageError(f"The folder {folder} has no .safetensors file for the {component}: {found}.")
     if not files:
         raise UsageError(f"The folder {folder} holds no configuration for the {component}.")
@@ -63,7 +77,7 @@ def _verify(root: Path, hashes: Mapping[str, Mapping[str, str]]) -> None:
                 f"The file {root / name} has SHA-256 {actual}, expected {expected} by {DATASHEET}; "
                 "the bundle is damaged or was changed, restore it."
             )
-    unlisted = sorted(name for name in found if name.endswith(".safetensors") and name not in declared)
+    unlisted = sorted(name for name in found if name.endswith(_WEIGHTS) and name not in declared)
     if unlisted:
         raise UsageError(
             f"The weights {root / unlisted[0]} are not listed in {sheet}; add their SHA-256 or remove them."

@@ -15,7 +15,7 @@ from radbench.diffusion.denoise import OnStep
 from radbench.diffusion.inputs import as_images, as_masks, broadcast, seeds_from, to_output
 from radbench.diffusion.inversion import Inversion
 from radbench.diffusion.paste_back import paste_back as paste_source
-from radbench.diffusion.prompts import longest_prompt
+from radbench.diffusion.prompts import attends_to_padding, longest_prompt
 from radbench.diffusion.schedule import Schedule, make_schedule
 from radbench.diffusion.session import Session, latent_masks, open_session
 from radbench.errors import UsageError
@@ -46,12 +46,24 @@ class RadEditPipeline(DiffusionPipeline):
         text_encoder: transformers encoder with ``last_hidden_state``.
         tokenizer: its tokenizer.
         scheduler: ``DDIMScheduler`` or ``DDPMScheduler``; only its schedule is used, never its clipping.
+        max_length: longest prompt in tokens, to which prompts are padded; None for the tokenizer's own.
+        attend_to_padding: whether words attend to the padding; None for what diffusers does with the encoder.
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
 
-    def __init__(self, unet: Any, vae: Any, text_encoder: Any, tokenizer: Any, scheduler: Any) -> None:
+    def __init__(
+        self,
+        unet: Any,
+        vae: Any,
+        text_encoder: Any,
+        tokenizer: Any,
+        scheduler: Any,
+        max_length: int | None = None,
+        attend_to_padding: bool | None = None,
+    ) -> None:
         super().__init__()
+        self.register_to_config(max_length=max_length, attend_to_padding=attend_to_padding)
         self.register_modules(
             unet=unet, vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler
         )
@@ -66,9 +78,9 @@ class RadEditPipeline(DiffusionPipeline):
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "RadEditPipeline":
-        """Return a pipeline on a loaded bundle's parts."""
+        """Return a pipeline on a loaded bundle's parts, which reads prompts as the bundle does."""
         parts = bundle.unet, bundle.vae, bundle.text_encoder, bundle.tokenizer, bundle.scheduler
-        return cls(*parts)
+        return cls(*parts, max_length=bundle.max_length, attend_to_padding=bundle.attend_to_padding)
 
     def invert(
         self,
@@ -179,9 +191,11 @@ class RadEditPipeline(DiffusionPipeline):
             self.vae.to(dtype=torch.float32)
         for module in (self.unet, self.vae, self.text_encoder):
             module.eval()
-        length = longest_prompt(self.tokenizer, self.text_encoder)
+        length = self.config.max_length or longest_prompt(self.tokenizer, self.text_encoder)
+        padding = self.config.attend_to_padding
+        padding = attends_to_padding(self.text_encoder) if padding is None else padding
         parts = self.unet, self.vae, self.text_encoder, self.tokenizer, self.scheduler
-        return Bundle(*parts, name="pipeline", digests={}, max_length=length)
+        return Bundle(*parts, name="pipeline", digests={}, max_length=length, attend_to_padding=padding)
 
     def _on_step(self, bar: Any, callback: OnStepEnd | None) -> OnStep:
         def on_step(step: int, timestep: int, latents: Tensor) -> Tensor:

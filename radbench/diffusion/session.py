@@ -40,7 +40,8 @@ class Session:
     def texts(self, prompts: Sequence[str]) -> Texts:
         """Return the embeddings of the prompts on the CPU and which of them each uses."""
         bundle = self.bundle
-        embeddings, row = encode_prompts(bundle.tokenizer, bundle.text_encoder, prompts, bundle.max_length)
+        reads = bundle.tokenizer, bundle.text_encoder
+        embeddings, row = encode_prompts(*reads, prompts, bundle.max_length, bundle.attend_to_padding)
         return Texts(embeddings.cpu(), [row[prompt] for prompt in prompts])
 
     def guidance(self, prompts: Sequence[str]) -> tuple[Texts, int]:

@@ -42,7 +42,8 @@ def _sample_batch(
     generator = torch.Generator().manual_seed(seed)
     shape = (len(prompts), config.in_channels, config.sample_size, config.sample_size)
     latents = torch.randn(shape, generator=generator).to(bundle.device)
-    table, row = encode_prompts(bundle.tokenizer, bundle.text_encoder, ["", *prompts], bundle.max_length)
+    reads = bundle.tokenizer, bundle.text_encoder
+    table, row = encode_prompts(*reads, ["", *prompts], bundle.max_length, bundle.attend_to_padding)
     states = torch.cat([table[[row[""]] * len(prompts)], table[[row[prompt] for prompt in prompts]]])
     for timestep in scheduler.timesteps:
         noise = bundle.unet(latents.repeat(2, 1, 1, 1), timestep, encoder_hidden_states=states).sample

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from radbench.hub import revisions_command
 from radbench.specs.base import Base, Name, Text
 
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
@@ -33,8 +34,8 @@ class ComponentRef(Base):
     def _pinned(self) -> Self:
         if self.is_hub and self.revision is None:
             raise ValueError(
-                f"the hub repository '{self.path_or_repo}' has no revision, expected a commit to pin it "
-                f"(or a path that begins with './' for a folder)"
+                f"the hub repository '{self.path_or_repo}' has no revision, expected a commit to pin it; "
+                f"'{revisions_command(self.path_or_repo)}' prints them (a folder's path begins with './')"
             )
         if not self.is_hub and self.revision is not None:
             raise ValueError(f"the folder '{self.path_or_repo}' has a revision, expected none for a folder")
@@ -57,7 +58,9 @@ class BundleSpec(Base):
         tokenizer: The tokenizer.
         scheduler: A saved scheduler, or its settings (``beta_schedule``, ``beta_start``, ...), as diffusers
             names them.
-        max_length: Longest prompt in tokens; None for the tokenizer's own.
+        max_length: Longest prompt in tokens, to which every prompt is padded; None for the tokenizer's own.
+        attend_to_padding: Whether words attend to the padding; None for what diffusers does: they do, unless the text
+            encoder's configuration has ``use_attention_mask``.
         domain: What its squares show, such as ``chest radiograph``; None where that is not known.
         vae_dtype: The autoencoder's precision; never half.
     """
@@ -72,6 +75,7 @@ class BundleSpec(Base):
         Discriminator(_kind_of_scheduler),
     ]
     max_length: int | None = Field(default=None, ge=2)
+    attend_to_padding: bool | None = None
     domain: Text | None = None
     vae_dtype: Literal["float32"] = "float32"
 

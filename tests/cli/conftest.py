@@ -55,7 +55,7 @@ def make_bundle(folder: Path) -> Path:
             sample_size=128,
         ),
         text_encoder=BertModel(text, add_pooling_layer=False),
-        tokenizer=BertTokenizerFast(vocab_file=str(vocabulary), model_max_length=16),
+        tokenizer=BertTokenizerFast.from_pretrained(str(vocabulary.parent), model_max_length=16),
         scheduler=DDIMScheduler(clip_sample=False),
     )
     pipeline.save_pretrained(folder)

@@ -64,3 +64,23 @@ def test_an_assembly_from_the_hub_is_known_as_such(tmp_path):
     assert isinstance(found, Assembly)
     assert (found.unet.path_or_repo, found.unet.revision) == ("owner/name", "0123abc")
     assert uses_hub(found)
+
+
+def test_a_declared_bundle_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = find_bundle(shift_with(tmp_path, "radedit"), None)
+    assert isinstance(shipped, Assembly)
+    assert (shipped.max_length, shipped.attend_to_padding) == (128, True)
+    assert uses_hub(shipped)
+    (tmp_path / "bundles").mkdir()
+    (tmp_path / "bundles" / "mine.yaml").write_text(ASSEMBLY.replace("./", f"{tmp_path}/"))
+    mine = find_bundle(shift_with(tmp_path, "phantom"), "mine")
+    assert isinstance(mine, Assembly) and mine.max_length == 32
+    with pytest.raises(UsageError, match="Did you mean 'radedit'"):
+        find_bundle(shift_with(tmp_path, "radedt"), None)
+
+
+def test_a_hub_part_without_a_revision_is_told_how_to_find_one(tmp_path):
+    (tmp_path / "parts.yaml").write_text(ASSEMBLY.replace("./unet-folder", "microsoft/radedit"))
+    with pytest.raises(UsageError, match="git ls-remote https://huggingface.co/microsoft/radedit"):
+        find_bundle(shift_with(tmp_path, "./parts.yaml"), None)

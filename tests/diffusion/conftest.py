@@ -1,6 +1,7 @@
 """A tiny random text-conditioned latent diffusion model, built once a test session."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from radbench.diffusion.bundle import Bundle, load_bundle
 from radbench.diffusion.pipeline import RadEditPipeline
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 WORDS = [
     "no",
@@ -69,7 +72,7 @@ def make_parts(folder: Path, seed: int = 0) -> dict:
         ),
         add_pooling_layer=False,
     )
-    tokenizer = BertTokenizerFast(vocab_file=str(vocab), model_max_length=16)
+    tokenizer = BertTokenizerFast.from_pretrained(str(folder), model_max_length=16)
     scheduler = DDIMScheduler(clip_sample=False)
     return {
         "unet": unet.eval(),

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from radbench.diffusion.assembly import Assembly, ComponentRef, resolve
 from radbench.diffusion.bundle import _encoder_class, load_bundle
@@ -109,6 +110,49 @@ def test_pickles_are_refused(folder_copy):
         load_bundle(folder_copy)
 
 
+def test_weights_under_another_name_are_not_taken_for_the_component_s(folder_copy):
+    (folder_copy / UNET).rename(folder_copy / "unet" / "original.safetensors")
+    with pytest.raises(UsageError, match=r"found original\.safetensors, which is not its weights' name"):
+        load_bundle(folder_copy)
+
+
+@pytest.mark.parametrize("component", ["unet", "vae", "text_encoder"])
+def test_a_weight_that_the_file_lacks_is_never_made_up(folder_copy, component):
+    file = next((folder_copy / component).glob("*.safetensors"))
+    state = load_file(file)
+    gone = sorted(state)[0]
+    del state[gone]
+    save_file(state, file, {"format": "pt"})
+    with pytest.raises(UsageError, match=rf"the {component} in .* lack 1 of those .* '{gone}'"):
+        load_bundle(folder_copy)
+
+
+def test_what_is_declared_of_prompts_has_a_digest(repositories):
+    digests = [
+        bundle_digests(assembled(repositories, **declared))["prompts"]
+        for declared in ({}, {"max_length": 16}, {"attend_to_padding": True}, {"attend_to_padding": False})
+    ]
+    assert len(set(digests)) == 4
+
+
+def test_a_folder_s_index_may_declare_how_prompts_are_read(folder_copy):
+    before = bundle_digests(folder_copy)
+    index = folder_copy / "model_index.json"
+    content = json.loads(index.read_text())
+    index.write_text(json.dumps({**content, "max_length": 9, "attend_to_padding": False}))
+    found = load_bundle(folder_copy)
+    assert (found.max_length, found.attend_to_padding) == (9, False)
+    assert {name for name in before if before[name] != found.digests[name]} == {"prompts"}
+
+
+@pytest.mark.parametrize("wrong", [{"max_length": "long"}, {"max_length": 1}, {"attend_to_padding": 1}])
+def test_an_index_that_declares_nonsense_is_one_sentence(folder_copy, wrong):
+    index = folder_copy / "model_index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), **wrong}))
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        load_bundle(folder_copy)
+
+
 def test_another_class_is_refused(folder_copy):
     path = folder_copy / "vae" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "_class_name": "VQModel"}))
@@ -195,7 +239,8 @@ def test_hub_parts_are_pinned_and_fetch_neither_code_nor_pickles(bundle, reposit
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     found = load_bundle(assembled(repositories, unet=ComponentRef("lab/radedit", "unet", "abc123")))
     assert same_weights(found.unet, bundle.unet)
-    patterns = ("unet/*.json", "unet/*.safetensors", "unet/*.txt", "unet/*.model")
+    weights = ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model-*.safetensors")
+    patterns = ("unet/*.json", "unet/*.txt", "unet/*.model", *weights)
     assert set(asked) == {("lab/radedit", "abc123", patterns)}
 
 

@@ -22,7 +22,9 @@ def build_tokenizer(corpus: Sequence[str], max_length: int, folder: Path) -> Ber
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = folder / "vocab.txt"
     vocabulary.write_text("\n".join((*_SPECIAL, *words)) + "\n", encoding="utf-8")
-    return BertTokenizerFast(vocab_file=str(vocabulary), do_lower_case=True, model_max_length=max_length)
+    return BertTokenizerFast.from_pretrained(
+        str(vocabulary.parent), do_lower_case=True, model_max_length=max_length, local_files_only=True
+    )
 
 
 def build_text_encoder(vocab_size: int, config: TextConfig, seed: int) -> BertModel:
@@ -37,6 +39,7 @@ def build_text_encoder(vocab_size: int, config: TextConfig, seed: int) -> BertMo
         max_position_embeddings=config.max_length,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
+        use_attention_mask=True,  # how it is trained, and how diffusers then reads prompts with it
     )
     return BertModel(settings, add_pooling_layer=False)
 

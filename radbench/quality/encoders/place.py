@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from radbench.errors import UsageError
+from radbench.hub import fetch
 from radbench.runtime import canonical_json, sha256_bytes, sha256_file
 
 EMBEDDED = "phantom"
@@ -131,14 +132,4 @@ def _first(folder: Path, names: tuple[str, ...], what: str) -> Path:
 
 
 def _snapshot(repository: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    wanted = [*_IMAGE, *_TEXT, _CONFIG, *_VOCABULARY, *_SETTINGS]
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
-    except (OSError, ValueError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UsageError(
-            f"Cannot fetch the encoder {repository} at revision {revision or 'main'} from the hub: "
-            f"{lines[0].rstrip('.')}; download it and give its folder."
-        ) from error
+    return fetch(repository, revision, [*_IMAGE, *_TEXT, _CONFIG, *_VOCABULARY, *_SETTINGS])

@@ -60,7 +60,7 @@ def test_a_repository_is_fetched_without_code_and_at_its_revision(tmp_path, monk
 
 
 def test_a_repository_that_cannot_be_fetched_ends_in_a_sentence():
-    with pytest.raises(UsageError, match="Cannot fetch the encoder nobody/nothing") as caught:
+    with pytest.raises(UsageError, match="Cannot fetch nobody/nothing at revision main") as caught:
         encoder_digest("nobody/nothing")
     assert "\n" not in str(caught.value)
 
