@@ -30,7 +30,7 @@ def find_bundle(shift: ShiftSpec, asked: str | None) -> BundleRef:
 
 
 def named_bundle(name: str, declared_by: Base | None = None) -> BundleRef:
-    """Return the bundle that a name means: ``phantom``, a folder, the YAML file of an assembly, or a declared one's name.
+    """Return the bundle that a name means: ``phantom``, a folder, an assembly's YAML file, or a declared one's name.
 
     Args:
         name: The name; a bare one that is no folder is sought as ``bundles/NAME.yaml``.

@@ -1,4 +1,4 @@
-"""A pickled state dict as safetensors: converted once, kept in the cache, and never unpickled as anything but tensors."""
+"""A pickled state dict as safetensors: converted once, kept in the cache, never unpickled but as tensors."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _WEIGHTS = "model.safetensors"
 
 
 def converted(pickled: Path, config: Path) -> Path:
-    """Return a folder with the pickle's tensors as ``model.safetensors`` and its ``config.json``, in transformers' layout.
+    """Return a folder with the pickle's tensors as ``model.safetensors`` and its ``config.json``, as transformers has it.
 
     The folder is named by the digests of both files and lies in the cache's ``weights/``. A conversion that is there
     is verified and used again; one that is damaged is made anew.
@@ -48,4 +48,5 @@ def _as_safetensors(pickled: Path) -> bytes:
     own = {
         name: value.contiguous().clone() for name, value in read_state(pickled).items()
     }  # tied ones get their own
-    return save(own, {"format": "pt"})
+    data: bytes = save(own, {"format": "pt"})
+    return data

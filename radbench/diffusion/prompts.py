@@ -48,7 +48,7 @@ def longest_prompt(tokenizer: Any, text_encoder: Any) -> int:
 
 
 def attends_to_padding(text_encoder: Any) -> bool:
-    """Return what diffusers does with an encoder: attend to the padding unless its config has ``use_attention_mask``."""
+    """Return what diffusers does with an encoder: attend to padding unless its config has ``use_attention_mask``."""
     return not getattr(text_encoder.config, "use_attention_mask", False)
 
 

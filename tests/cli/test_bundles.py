@@ -82,5 +82,5 @@ def test_a_declared_bundle_is_found_by_its_name(tmp_path, monkeypatch):
 
 def test_a_hub_part_without_a_revision_is_told_how_to_find_one(tmp_path):
     (tmp_path / "parts.yaml").write_text(ASSEMBLY.replace("./unet-folder", "microsoft/radedit"))
-    with pytest.raises(UsageError, match="git ls-remote https://huggingface.co/microsoft/radedit"):
+    with pytest.raises(UsageError, match=r"git ls-remote https://huggingface\.co/microsoft/radedit"):
         find_bundle(shift_with(tmp_path, "./parts.yaml"), None)

@@ -24,7 +24,20 @@ REPOSITORIES = {
     "text": "microsoft/BiomedVLP-BioViL-T",
 }
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-WORDS += "no acute cardiopulmonary process . pneumothorax left small lung clear ##s drain".split()
+WORDS += [
+    "no",
+    "acute",
+    "cardiopulmonary",
+    "process",
+    ".",
+    "pneumothorax",
+    "left",
+    "small",
+    "lung",
+    "clear",
+    "##s",
+]
+WORDS += ["drain"]
 
 
 @dataclass(frozen=True)
@@ -161,7 +174,7 @@ class Hub:
 
 
 def main() -> None:
-    """Load networks of the real size by ``bundles/radedit.yaml`` and edit one film of 512 x 512; say time and memory."""
+    """Load networks of the real size by ``bundles/radedit.yaml``, edit a film of 512 x 512; say time and memory."""
     import resource
     import tempfile
     import time
