@@ -12,7 +12,7 @@ _WEIGHTS = "model.safetensors"
 
 
 def converted(pickled: Path, config: Path) -> Path:
-    """Return a folder with the pickle's tensors as ``model.safetensors`` and its ``config.json``, as transformers has it.
+    """Return a folder with the pickle's tensors as ``model.safetensors`` and its ``config.json``, in its layout.
 
     The folder is named by the digests of both files and lies in the cache's ``weights/``. A conversion that is there
     is verified and used again; one that is damaged is made anew.

@@ -26,11 +26,11 @@ def test_the_options_that_it_names_exist():
 
 def test_the_assembly_reads_once_its_revisions_are_filled_in(tmp_path):
     file = tmp_path / "radedit.yaml"
-    (assembly,) = [text for text in block("yaml") if text.startswith("name: radedit")]
+    (assembly,) = [text for text in block("yaml") if text.startswith("name: radedit-of-mine")]
     file.write_text(assembly.replace("<commit>", "0123abc"), encoding="utf-8")
     spec = load_bundle_spec(file)
     assert spec.uses_hub
-    assert yaml.safe_load(file.read_text())["unet"]["path_or_repo"] == spec.unet.path_or_repo
+    assert yaml.safe_load(file.read_text())["vae"]["path_or_repo"] == spec.vae.path_or_repo
 
 
 @pytest.mark.parametrize(
