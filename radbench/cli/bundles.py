@@ -52,7 +52,11 @@ def named_bundle(name: str, declared_by: Base | None = None) -> BundleRef:
             f"The bundle '{name}' does not exist; expected '{EMBEDDED}', a folder in the diffusers layout or "
             f"the YAML file of an assembly."
         )
-    return assembly(load_bundle_spec(bundle_path(name)))
+    try:
+        found = bundle_path(name)
+    except UsageError as error:
+        raise UsageError(f"{error} The embedded one is called '{EMBEDDED}'; a folder begins with './'.") from None
+    return assembly(load_bundle_spec(found))
 
 
 def uses_hub(bundle: BundleRef) -> bool:

@@ -43,7 +43,7 @@ def test_version():
         (["run", "--shift", "manifestaton"], "Did you mean 'manifestation'"),
         (["run", "--shift", "manifestation", "--model", "pneumothorax-robst"], "mean 'pneumothorax-robust'"),
         (["run", "--shift", "nowhere/shift.yaml"], "does not exist"),
-        (["run", "--shift", "manifestation", "--bundle", "nowhere"], "'nowhere' does not exist"),
+        (["run", "--shift", "manifestation", "--bundle", "nowhere"], "no bundle named 'nowhere'"),
     ],
 )
 def test_a_wrong_name_is_one_sentence_and_code_2(tmp_path, arguments, words):

@@ -24,7 +24,7 @@ COLUMNS = "{study_id: ImageID, patient_id: Patient, image: ImageID, label_ptx: P
 
 
 def _load(folder, more):
-    write_png(folder / "a.png", np.arange(16, dtype=np.uint8).reshape(4, 4))
+    write_png(folder / "a.png", np.arange(256, dtype=np.uint8).reshape(16, 16))
     (folder / "table.csv").write_text("ImageID;Patient;PTX;Box\na.png;7;-1,0;1,1,2,2\n", encoding="utf-8")
     source = f"{{cohort: 'folder:table.csv', size: 4{more}}}"
     (folder / "shift.yaml").write_text(SHIFT.format(source=source), encoding="utf-8")
