@@ -55,7 +55,9 @@ def named_bundle(name: str, declared_by: Base | None = None) -> BundleRef:
     try:
         found = bundle_path(name)
     except UsageError as error:
-        raise UsageError(f"{error} The embedded one is called '{EMBEDDED}'; a folder begins with './'.") from None
+        raise UsageError(
+            f"{error} The embedded one is called '{EMBEDDED}'; a folder begins with './'."
+        ) from None
     return assembly(load_bundle_spec(found))
 
 

@@ -31,7 +31,7 @@ def test_gates_are_printed_and_written_and_decide_the_code(world, tmp_path, meas
 
 
 def test_a_bundle_that_is_not_there():
-    with pytest.raises(UsageError, match="no bundle named 'nowhere'.*'phantom'"):
+    with pytest.raises(UsageError, match=r"no bundle named 'nowhere'.*'phantom'"):
         run_gates("nowhere", shift="manifestation", write=False)
-    with pytest.raises(UsageError, match="no bundle named 'nowhere'.*'phantom'"):
+    with pytest.raises(UsageError, match=r"no bundle named 'nowhere'.*'phantom'"):
         run_bench("inversion", "nowhere", steps=2, device="cpu")

@@ -111,4 +111,7 @@ def test_planning_needs_no_torch(folder):
         "print([m for m in ('torch', 'diffusers', 'transformers', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["['scheduler', 'text_encoder', 'tokenizer', 'unet', 'vae']", "[]"]
+    assert done.stdout.splitlines() == [
+        "['prompts', 'scheduler', 'text_encoder', 'tokenizer', 'unet', 'vae']",
+        "[]",
+    ]
