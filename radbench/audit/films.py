@@ -67,7 +67,9 @@ def _survey(cohort: FolderCohort) -> FilmNotes:
         for warning in film.warnings:
             if not warning.startswith("The film is constant"):  # the survey names these
                 told.setdefault(_NUMBER.sub("#", warning), []).append(study.study_id)
-    warnings = [*cohort.notes, *survey.warnings()]
+    # studies of one film are named where they are joined to one patient
+    odd = [words for words in survey.warnings() if not words.startswith("The same pixels")]
+    warnings = [*cohort.notes, *odd]
     warnings += [f"{_of(studies, len(cohort.studies))}: {what}" for what, studies in sorted(told.items())]
     others = cohort.elsewhere
     if len(others) > _MOST_ELSEWHERE:
@@ -90,8 +92,10 @@ def _example(clauses: Sequence[str]) -> str:
 
 
 def _of(studies: Sequence[str], total: int) -> str:
-    names = ", ".join(studies[:_NAMED]) + (" ..." if len(studies) > _NAMED else "")
-    return f"{len(studies)} of {total} films ({'study' if len(studies) == 1 else 'studies'} {names})"
+    names = ", ".join(f"study {study}" for study in studies[:_NAMED]) + (
+        " ..." if len(studies) > _NAMED else ""
+    )
+    return f"{len(studies)} of {total} films ({names})"
 
 
 def _read(path: Path) -> FilmNotes | None:

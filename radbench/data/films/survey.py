@@ -87,12 +87,14 @@ class FilmSurvey:
             splits = list(dict.fromkeys(one.split for one in group if one.split))
             where = []
             if len(patients) > 1:
-                where.append(f"under {len(patients)} patients ({_listed(patients)})")
+                where.append(
+                    f"under {len(patients)} patients ({_listed([f'patient {name}' for name in patients])})"
+                )
             if len(splits) > 1:
                 where.append(f"in {len(splits)} splits ({_listed(splits)})")
             if where:
-                studies = _listed([one.study_id for one in group])
-                said.append(f"The same pixels are {' and '.join(where)}: studies {studies}.")
+                studies = _listed([f"study {one.study_id}" for one in group])
+                said.append(f"The same pixels are {' and '.join(where)}: {studies}.")
         return said
 
     def _flat(self) -> list[str]:
@@ -112,7 +114,7 @@ class FilmSurvey:
                 found.setdefault(wrong, []).append(one.study_id)
         return [
             f"{len(studies)} of {len(usable)} films {'looks' if len(studies) == 1 else 'look'} {wrong} beside "
-            f"the rest: {'study' if len(studies) == 1 else 'studies'} {_listed(studies)}."
+            f"the rest: {_listed([f'study {name}' for name in studies])}."
             for wrong, studies in sorted(found.items())
         ]
 
@@ -121,10 +123,10 @@ class FilmSurvey:
         if len(counts) < 2:
             return []
         usual = max(counts, key=lambda bits: (counts[bits], -bits))
-        others = _listed([f"{one.study_id} ({one.bits})" for one in self._seen if one.bits != usual])
+        others = _listed([f"study {one.study_id} ({one.bits})" for one in self._seen if one.bits != usual])
         spread = ", ".join(f"{bits} bits in {counts[bits]}" for bits in sorted(counts))
         said = (
-            f"Films of different depth in one cohort ({spread}): studies {others}. Each is brought to its own "
+            f"Films of different depth in one cohort ({spread}): {others}. Each is brought to its own "
             "whole range, so a depth that is wrongly declared or inferred shows as a darker or brighter film."
         )
         return [said]

@@ -60,8 +60,8 @@ def test_the_same_pixels_under_two_patients_or_in_two_splits_are_named():
     films = [chest(0), chest(0), chest(1), chest(1), chest(2), chest(2)]
     found = survey(films, ["a", "b", "c", "c", "d", "d"], ["test", "test", "test", "train", "test", "test"])
     first, second = found.warnings()
-    assert first == "The same pixels are under 2 patients (a, b): studies s0, s1."
-    assert second == "The same pixels are in 2 splits (test, train): studies s2, s3."
+    assert first == "The same pixels are under 2 patients (patient a, patient b): study s0, study s1."
+    assert second == "The same pixels are in 2 splits (test, train): study s2, study s3."
     assert list(found.duplicates().values()) == [("s0", "s1"), ("s2", "s3"), ("s4", "s5")]
     assert next(iter(found.duplicates())) == array_digest(films[0])
 
@@ -77,7 +77,7 @@ def test_constant_films_and_other_depths_are_named():
     films += [Film(chest(5), bits=8), Film(np.full((40, 40), 9, np.uint16), bits=12)]
     flat, depths = survey(films).warnings()
     assert flat == "Study s4: the film is constant: every pixel is 9."
-    assert "(8 bits in 1, 12 bits in 4): studies s3 (8)" in depths
+    assert "(8 bits in 1, 12 bits in 4): study s3 (8)" in depths
 
 
 def test_no_pixels_are_kept():
