@@ -185,7 +185,7 @@ def bench(
     what: Annotated[
         Bench,
         typer.Argument(
-            help="inversion, harness, bootstrap or report (times), or composite (errors against the truth)."
+            help="inversion, harness, bootstrap or report (times); composite or last-step (errors against the truth)."
         ),
     ] = Bench.INVERSION,
     bundle: BundleOption = "phantom",

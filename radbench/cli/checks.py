@@ -75,7 +75,8 @@ def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None
     Args:
         what: "inversion" (batched against the sequential loop of Algorithm 1, and a second prompt), "harness"
             (against a bare torch loop), "composite" (ways of putting an edit back into a film, against the truth),
-            "bootstrap" (against a naive loop) or "report".
+            "last-step" (what is added inside the edit mask where sigma is 0, against the truth), "bootstrap" (against
+            a naive loop) or "report".
         bundle: The bundle of the inversion: ``phantom``, a folder or the YAML file of an assembly.
         steps: Steps of the inversion's noise schedule.
         device: Where the inversion's network runs.
@@ -93,6 +94,8 @@ def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None
         print_harness(console)
     elif what == "composite":
         _bench_composite(console, device)
+    elif what == "last-step":
+        _bench_last_step(console, device)
     elif what == "bootstrap":
         from radbench.metrics.bench import print_bootstrap
 
@@ -130,6 +133,36 @@ def _bench_composite(console: Console, device: DeviceName) -> None:
             figures = (row.inside, row.around, row.square, row.answers)
             table.add_row(row.way, *("" if math.isnan(value) else f"{value:.4f}" for value in figures))
         console.print(table)
+
+
+def _bench_last_step(console: Console, device: DeviceName) -> None:
+    prepare_environment()
+    from radbench.diffusion.bundle import load_bundle
+    from radbench.testsets.bench_last_step import measure_last_step
+
+    bundle = load_bundle("phantom", resolve_device(device))
+    for name in ("manifestation", "acquisition", "population"):
+        for scenario, rows in measure_last_step(name, bundle):
+            table = Table(title=f"Last step, {name}: {scenario}", title_justify="left")
+            headers = (
+                "Steps",
+                "Inside the edit mask",
+                "Error",
+                "Better by",
+                "Edits",
+                "Left",
+                "Keep",
+                "Retained",
+            )
+            for header in headers:
+                table.add_column(header, justify="left" if header in headers[:2] else "right")
+            for row in rows:
+                gain = f"{row.better_by:+.5f} ± {row.standard_error:.5f}" if row.better_by else ""
+                wins = f"{row.wins} of {row.edits}" if row.better_by else f"{row.edits}"
+                figures = (f"{value:.3f}" for value in (row.left, row.keep * 255, row.retained))
+                cells = ("" if text == "nan" else text for text in figures)
+                table.add_row(row.steps, row.way, f"{row.error:.5f}", gain, wins, *cells)
+            console.print(table)
 
 
 def _prepare(bundle: str) -> BundleRef:

@@ -23,5 +23,6 @@ class Bench(StrEnum):
     INVERSION = "inversion"
     HARNESS = "harness"
     COMPOSITE = "composite"
+    LAST_STEP = "last-step"
     BOOTSTRAP = "bootstrap"
     REPORT = "report"

@@ -8,6 +8,21 @@ undefined. What an edit needs is only sigma_t z_t, the residual x_{t-1} - mu_t, 
 mu_t are what is stored: an edit adds ``mu(x_t, eps_t) - mu_t`` to x_{t-1}, which is the algorithm's
 ``mu(x_t, eps_t) + sigma_t z_t`` in an order of operations that returns x_{t-1} to the bit when nothing was
 edited.
+
+Published code for DDPM inversion sets z_t to zero there and so adds nothing. Both were measured inside the edit mask
+against the phantom's rendered truth (``radbench bench last-step``: the shipped shifts at their own settings, 24 test
+patients each). Mean absolute error, share of white, residual added / nothing added:
+
+* with the embedded bundle's own steps, which end at timestep 0: manifestation 0.02225 / 0.02218, acquisition 0.02248 /
+  0.02247, population 0.03484 / 0.03482 (oedema) to 0.06113 / 0.06109 (pacemaker): at most 0.02 of a grey level;
+* with trailing steps, which end at timestep 19 or 39: manifestation 0.02211 / 0.02201 (apart by 0.00009, standard error
+  0.00013), acquisition 0.02222 / 0.02271, population 0.03203 / 0.03304 (oedema) to 0.06173 / 0.06188 (pacemaker).
+
+So the residual stays: where the last step counts it is nearer to the truth in five of six scenarios (in three by more
+than two standard errors) and no different in the sixth, and an edit whose noise is the inversion's keeps returning the
+source inside the mask. Its price: of a removed pneumothorax, with trailing steps, 0.225 instead of 0.215 of the
+difference from the truth is left. DiffEdit shares the inversion and does the same; LANCE (DDIM), SDEdit and inpainting
+have no residual.
 """
 
 import hashlib

@@ -34,7 +34,8 @@ class RadEditTrack:
     """One image under Algorithm 3.
 
     The noise is guided inside the edit mask and unconditional outside; then the inverted latents of the same
-    step t - 1 replace the keep region. Where neither mask is set, the image is free to change.
+    step t - 1 replace the keep region. Where neither mask is set, the image is free to change. A step
+    whose sigma is 0 adds the source's residual as every other one does; ``inversion`` says how that was measured.
 
     Attributes:
         schedule: the S steps of the inversion.
