@@ -34,11 +34,17 @@ def revisions_command(repository: str) -> str:
     return f"git ls-remote {SITE}/{repository}"
 
 
-def _sentence(repository: str, revision: str | None, error: Exception) -> str:
+def refusal(repository: str, revision: str | None, error: Exception) -> str | None:
+    """Return the sentence for a hub that said no, whoever asked it; None where an error is something else.
+
+    Args:
+        repository: ``owner/name`` that was asked for.
+        revision: the revision that was asked for; None for ``main``.
+        error: what was raised; the hub's own answer may lie further back in its causes.
+    """
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    wanted = f"Cannot fetch {repository} at revision {revision or 'main'} from the hub"
-    chain = _causes(error)
+    wanted, chain = _wanted(repository, revision), _causes(error)
     if any(isinstance(one, GatedRepoError) for one in chain):
         return (
             f"{wanted}: its weights are gated; accept the terms at {SITE}/{repository} with your account, "
@@ -51,7 +57,16 @@ def _sentence(repository: str, revision: str | None, error: Exception) -> str:
         )
     if any(isinstance(one, RevisionNotFoundError) for one in chain):
         return f"{wanted}: it has no such revision; '{revisions_command(repository)}' prints those it has."
-    return f"{wanted}: {_first_line(error)}; download it and give its folder instead."
+    return None
+
+
+def _sentence(repository: str, revision: str | None, error: Exception) -> str:
+    otherwise = f"{_first_line(error)}; download it and give its folder instead."
+    return refusal(repository, revision, error) or f"{_wanted(repository, revision)}: {otherwise}"
+
+
+def _wanted(repository: str, revision: str | None) -> str:
+    return f"Cannot fetch {repository} at revision {revision or 'main'} from the hub"
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -4,7 +4,7 @@ import pytest
 from huggingface_hub import errors
 
 from radbench.errors import UsageError
-from radbench.hub import fetch
+from radbench.hub import fetch, refusal
 
 
 def refused(kind: str) -> Exception:
@@ -68,3 +68,9 @@ def test_a_fetch_asks_for_what_it_names(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     assert fetch("lab/model", "v1", ("a.json", "b.txt")) == tmp_path
     assert asked == [("lab/model", "v1", ["a.json", "b.txt"])]
+
+
+def test_only_the_hubs_own_refusals_are_told_as_such():
+    sentence = refusal("lab/model", None, refused("GatedRepoError"))
+    assert sentence is not None and "gated" in sentence and "revision main" in sentence
+    assert refusal("lab/model", None, OSError("no such folder")) is None

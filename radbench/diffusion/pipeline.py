@@ -19,6 +19,7 @@ from radbench.diffusion.prompts import attends_to_padding, longest_prompt
 from radbench.diffusion.schedule import Schedule, make_schedule
 from radbench.diffusion.session import Session, latent_masks, open_session
 from radbench.errors import UsageError
+from radbench.hub import refusal
 
 OnStepEnd = Callable[["RadEditPipeline", int, int, dict[str, Any]], dict[str, Any]]
 _OUTPUTS = ("pil", "np", "pt", "latent")
@@ -70,10 +71,21 @@ class RadEditPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> "RadEditPipeline":
-        """Load a pipeline as diffusers does, without its and transformers' remarks about optional parts."""
+        """Load a pipeline as diffusers does, without its and transformers' remarks about optional parts.
+
+        Raises:
+            UsageError: the hub refused: the terms were not accepted, nobody is logged in, or there is no such
+                repository or revision.
+        """
         kwargs.setdefault("low_cpu_mem_usage", has_accelerate())
-        with quiet_libraries():
-            pipeline: RadEditPipeline = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        try:
+            with quiet_libraries():
+                pipeline: RadEditPipeline = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        except (OSError, ValueError) as error:
+            sentence = refusal(str(pretrained_model_name_or_path), kwargs.get("revision"), error)
+            if sentence is None:
+                raise
+            raise UsageError(sentence) from error
         return pipeline
 
     @classmethod
