@@ -52,10 +52,11 @@ if TYPE_CHECKING:
 
 REPLICATES: Final = 2000
 METHOD: Final = (
-    "percentile bootstrap over patients, one seeded draw shared by all arms and models; shares with fewer "
-    "than five patients on one side are widened to Wilson's interval over patients, and differences of such "
-    "shares to Newcombe's, what is made of several shares by the limits of its parts; other means of fewer than "
-    "five patients have no interval; the expected calibration error has the basic bootstrap's upper limit"
+    "patients are what was drawn, and patients who share a film are one; shares have Agresti and Coull's interval on as "
+    "many images as they are worth by their design effect, and what is made of shares the limits of its parts with "
+    "their correlation; other means, and their differences, the bootstrap-t interval, from one seeded draw of patients "
+    "shared by all arms and models, none for fewer than five patients; areas under curves have percentiles; the "
+    "expected calibration error has the basic bootstrap's upper limit"
 )
 
 

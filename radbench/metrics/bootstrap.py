@@ -8,7 +8,7 @@ or two models that use the same ``Draws`` are resampled together: that makes a d
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,17 +68,14 @@ def draw_patients(patient_ids: Iterable[str], *, replicates: int, seed: int) -> 
     return Draws(patients, counts)
 
 
-def mean_replicates(draws: Draws, places: NDArray[np.int64], values: NDArray[Any]) -> Floats:
-    """Return float64 [replicates], the mean of ``values`` [N] in each; NaN where no image was drawn.
+def mean_replicates(draws: Draws, sums: Floats, sizes: Floats) -> Floats:
+    """Return float64 [replicates], a mean over images in each; NaN where none of its images was drawn.
 
     Args:
         draws: the shared draw.
-        places: int64 [N] from ``Draws.places``.
-        values: numbers or booleans [N]; for a share of some images only, give those images only.
+        sums: float64 [patients], the sum over each patient's images.
+        sizes: float64 [patients], how many images each has.
     """
-    patients = len(draws.patients)
-    sums = np.bincount(places, weights=values.astype(np.float64), minlength=patients)
-    sizes = np.bincount(places, minlength=patients).astype(np.float64)
     pieces = [divide(block @ sums, block @ sizes) for block in draws.blocks()]
     return np.concatenate(pieces) if pieces else np.zeros(0)
 

@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.bootstrap import Draws, Floats, mean_replicates
+from radbench.metrics.bootstrap import Draws, Floats
 from radbench.metrics.intervals import RARE
+from radbench.metrics.studentized import Term, studentized
 
 ROUNDING: Final = 1e-12
 """Sums nearer to 0 than this are 0, whatever the order in which they were added up."""
@@ -76,12 +77,12 @@ def sign_test(one: int, other: int) -> float:
 
 
 def paired_bootstrap(draws: Draws, places: NDArray[np.int64], differences: Floats) -> Tested:
-    """Return the two-sided p-value that goes with the percentile interval of a mean paired difference.
+    """Return the two-sided p-value that goes with the bootstrap-t interval of a mean paired difference.
 
-    Twice the smaller share of resamples on either side of 0, the observed sample counted among them (Davison and
-    Hinkley 1997, section 4.4, doi:10.1017/CBO9780511802843): under 0.05 where the 95 % interval leaves out 0. Few
-    patients cannot carry a small p-value however they are resampled: it is never less than the two-sided sign
-    test of as many patients as differ at all, were they all on one side.
+    Twice the smaller share of resamples whose t* lies beyond the observed one, the observed sample counted among them
+    (Davison and Hinkley 1997, section 4.4, doi:10.1017/CBO9780511802843): under 0.05 where the 95 % interval of that
+    mean leaves out 0. Few patients cannot carry a small p-value however they are resampled: it is never less than the
+    two-sided sign test of as many patients as differ at all, were they all on one side.
 
     Args:
         draws: the shared draw.
@@ -96,11 +97,10 @@ def paired_bootstrap(draws: Draws, places: NDArray[np.int64], differences: Float
     differing = int((np.abs(np.bincount(number, weights=values)) > ROUNDING).sum())
     if not differing:
         return Tested(1.0, "no patient changed")
-    replicates = mean_replicates(draws, own, values)
-    replicates = replicates[~np.isnan(replicates)]
-    below, above = (replicates <= ROUNDING).sum(), (replicates >= -ROUNDING).sum()
-    p = 2 * (min(int(below), int(above)) + 1) / (len(replicates) + 1)
-    return Tested(min(1.0, max(p, sign_test(differing, 0))))
+    width = len(draws.patients)
+    sums = np.bincount(own, weights=values, minlength=width)
+    found = studentized(draws, [Term(1.0, sums, np.bincount(own, minlength=width).astype(np.float64))])
+    return Tested(min(1.0, max(found.p_value(), sign_test(differing, 0))))
 
 
 def holm(values: Sequence[float]) -> list[float]:
