@@ -17,6 +17,7 @@ from radbench.metrics.bootstrap import Draws
 from radbench.metrics.calibration import brier, calibration_error_interval
 from radbench.metrics.combined import half_sum, predictive_interval
 from radbench.metrics.intervals import (
+    UNIT,
     Interval,
     Mean,
     auprc_interval,
@@ -104,7 +105,7 @@ class ClassificationMeasure(Measure):
         if seen.scores is None or partner.scores is None:
             return Estimate(value=None, n=len(seen.images), note=NO_SCORES)
         reason = NO_ANSWERS if len(seen.images) else NO_IMAGES
-        found = of_mean(self.average(seen, seen.scores - partner.scores), reason)
+        found = of_mean(self.average(seen, seen.scores - partner.scores, (-1.0, 1.0)), reason)
         return _noted(found, _left_out(len(seen.images) - found.n, len(seen.images)))
 
     def _estimate(self, name: str, point: Point, seen: Seen) -> Estimate:
@@ -161,7 +162,7 @@ class ClassificationMeasure(Measure):
         if scores is not None and name in {"brier", "ece"}:
             wrong = share(self.draws, places, np.abs(scores - labels) > 0.5)
             if name == "brier":
-                found = self.average(seen, brier(labels, scores)).interval()
+                found = self.average(seen, brier(labels, scores), UNIT).interval()
             else:
                 found = calibration_error_interval(self.draws, places, labels, scores)
             return with_rare_errors(found, value, wrong)

@@ -16,7 +16,7 @@ from radbench.audit.basics import Estimate
 from radbench.audit.predict import Seen
 from radbench.audit.result import ArmResult, PairedResult
 from radbench.metrics.bootstrap import Draws
-from radbench.metrics.intervals import Mean, difference, mean
+from radbench.metrics.intervals import ANY, Mean, difference, mean
 from radbench.metrics.points import NO_IMAGES
 from radbench.models.base import ModelUnderTest, Prediction
 
@@ -91,11 +91,11 @@ class Measure(ABC):
         """Return the primary metric."""
         return of_mean(self.primary(seen))
 
-    def average(self, seen: Seen, values: NDArray[np.float64]) -> Mean:
-        """Return the mean of any figure of the arm's images, those that are NaN left out."""
+    def average(self, seen: Seen, values: NDArray[np.float64], span: tuple[float, float] = ANY) -> Mean:
+        """Return the mean of any figure of the arm's images, within ``span``; those that are NaN are left out."""
         known = ~np.isnan(values)
         places = self.draws.places(seen.images.patient_ids)
-        return mean(self.draws, places[known], values[known])
+        return mean(self.draws, places[known], values[known], span)
 
 
 def gap(first: Mean, second: Mean, reason: str = NO_IMAGES) -> Estimate:

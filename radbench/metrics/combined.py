@@ -11,7 +11,7 @@ from radbench.metrics.intervals import Interval, Mean, combined, recovered
 
 def half_sum(first: Mean, second: Mean) -> Interval:
     """Return the interval of ``(first + second) / 2``, two shares of at least one image each."""
-    low, high = recovered([(0.5, first, first.limits), (0.5, second, second.limits)])
+    low, high = recovered([(0.5, first), (0.5, second)])
     return Interval(max(0.0, low), min(1.0, high))
 
 

@@ -5,9 +5,11 @@
   independent images (Dean and Pagano 2015, doi:10.1093/jssam/smv024). Where all images are right, or wrong, the design
   effect cannot be seen, and every patient counts once.
 - A mean of any other figure (a score, a Dice, a distance) has the bootstrap-t interval (``studentized``).
-- A difference of shares is made from both shares' limits and the correlation of the two (method 10 of Newcombe 1998,
+- A difference of shares is made from both shares' Wilson limits (1927, doi:10.1080/01621459.1927.10502953) on as many
+  trials and the correlation of the two (method 10 of Newcombe 1998,
   doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C; Zou and Donner 2008,
-  doi:10.1002/sim.3095); a difference of means is itself a bootstrap-t.
+  doi:10.1002/sim.3095); Agresti and Coull's limits would make it wider than it needs to be. A difference of means is
+  itself a bootstrap-t.
 
 How often they hold the truth is measured by ``radbench bench coverage``.
 """
@@ -170,7 +172,7 @@ def combined(parts: list[tuple[float, Mean]]) -> Interval:
     if not all(part.n for _, part in parts):
         return Interval(None, None)
     if all(part.rare is not None for _, part in parts):
-        return Interval(*recovered([(factor, part, part.limits) for factor, part in parts]))
+        return Interval(*recovered(parts))
     terms = [Term(factor, part.sums, part.sizes) for factor, part in parts]
     found = studentized(parts[0][1].draws, terms)
     if min(part.patients for _, part in parts) < RARE or found.error < SAME:
@@ -194,24 +196,22 @@ def _rough(found: Studentized) -> tuple[float, float]:
     return min(low, found.value - reach), max(high, found.value + reach)
 
 
-def recovered(parts: list[tuple[float, Mean, tuple[float, float]]]) -> tuple[float, float]:
+def recovered(parts: list[tuple[float, Mean]]) -> tuple[float, float]:
     """Return the limits of a sum of factors times shares, from the shares' own limits and their correlation.
 
     The method of variance estimates recovery (Zou and Donner 2008, doi:10.1002/sim.3095): the distance of a share to
-    its limit stands for its standard error near that limit.
-
-    Args:
-        parts: factor, share and its limits; every share has an image.
+    its Wilson limit stands for its standard error near that limit. Every share has an image.
     """
-    value = sum(factor * part.value for factor, part, _ in parts)
+    value = sum(factor * part.value for factor, part in parts)
+    limits = [wilson(part.value, part.trials) for _, part in parts]
     ends = []
     for side in (0, 1):
         reach = [
-            factor * abs(limits[side if factor > 0 else 1 - side] - part.value)
-            for factor, part, limits in parts
+            factor * abs(ends_of[side if factor > 0 else 1 - side] - part.value)
+            for (factor, part), ends_of in zip(parts, limits, strict=True)
         ]
         total = sum(one * one for one in reach)
-        for place, (_, part, _) in enumerate(parts):
+        for place, (_, part) in enumerate(parts):
             for other in range(place):
                 total += 2 * reach[place] * reach[other] * correlation(part, parts[other][1])
         ends.append(math.sqrt(max(total, 0.0)))
@@ -221,7 +221,7 @@ def recovered(parts: list[tuple[float, Mean, tuple[float, float]]]) -> tuple[flo
 def correlation(first: Mean, second: Mean) -> float:
     """Return the correlation of two shares by their patients, in [-1, 1]; 0 where one of them does not vary.
 
-    A positive one is lessened by half a patient, as in Newcombe's method 10: that no patient was seen to differ between
+    A positive one is lessened by half a trial, as in Newcombe's method 10: that no patient was seen to differ between
     two sets does not show that none ever will.
     """
     together = float(first.moves @ second.moves)
@@ -229,7 +229,7 @@ def correlation(first: Mean, second: Mean) -> float:
     if apart <= 0:
         return 0.0
     if together > 0:
-        together = max(0.0, together - 0.5 / (first.patients * second.patients))
+        together = max(0.0, together - 0.5 / (first.trials * second.trials))
     return min(1.0, max(-1.0, together / apart))
 
 
@@ -325,8 +325,8 @@ def percentiles(replicates: Floats, confidence: float = CONFIDENCE) -> tuple[flo
     return float(low), float(high)
 
 
-def wilson(value: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return Wilson's score interval of a share ``value`` of ``n`` independent trials (n >= 1)."""
+def wilson(value: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return Wilson's score interval of a share ``value`` of ``n`` independent trials (n > 0)."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (value + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
