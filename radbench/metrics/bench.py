@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.bootstrap import Draws, Floats, draw_patients, mean_replicates
+from radbench.metrics.bootstrap import Draws, Floats, draw_patients
+from radbench.metrics.intervals import mean
 from radbench.metrics.ranked import auroc_replicates
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def _at_once(name: str, draws: Draws, sample: _Sample) -> Floats:
     places = draws.places(sample.ids)
     if name == "auroc":
         return auroc_replicates(draws, places, sample.labels, sample.scores)
-    return mean_replicates(draws, places, sample.labels if name == "share" else sample.scores)
+    values = sample.labels if name == "share" else sample.scores
+    return mean(draws, places, values.astype(np.float64)).replicates
 
 
 def _one_by_one(name: str, sample: _Sample, looped: int) -> list[float]:

@@ -1,7 +1,8 @@
 """Intervals of what is made of several means: balanced accuracy, predictive values, differences of differences.
 
-Shares give their own limits to what is made of them, by the method of variance estimates recovery (Zou and Donner 2008,
-doi:10.1002/sim.3095; of a ratio, Donner and Zou 2012, doi:10.1177/0962280210383082). Other means are resampled together.
+Shares give their own limits to what is made of them, by the method of variance estimates recovery (Zou and Donner
+2008, doi:10.1002/sim.3095; of a ratio, Donner and Zou 2012, doi:10.1177/0962280210383082). Other means are resampled
+together.
 """
 
 import math

@@ -128,9 +128,7 @@ def share(draws: Draws, places: NDArray[np.int64], hits: NDArray[Any]) -> Mean:
     return _mean(draws, places, hits, rare, UNIT)
 
 
-def mean(
-    draws: Draws, places: NDArray[np.int64], values: Floats, span: tuple[float, float] = ANY
-) -> Mean:
+def mean(draws: Draws, places: NDArray[np.int64], values: Floats, span: tuple[float, float] = ANY) -> Mean:
     """Return the mean of ``values`` (float64 [N], none of them NaN) of the images at ``places``.
 
     Args:
@@ -150,7 +148,7 @@ def _mean(
     span: tuple[float, float],
 ) -> Mean:
     patients = len(draws.patients)
-    sums = np.bincount(places, weights=values.astype(np.float64), minlength=patients)
+    sums = np.bincount(places, weights=values.astype(np.float64), minlength=patients).astype(np.float64)
     return Mean(draws, sums, np.bincount(places, minlength=patients).astype(np.float64), rare, span)
 
 
@@ -185,7 +183,9 @@ def combined(parts: list[tuple[float, Mean]]) -> Interval:
         low, high = _rough(found)
     floor = sum(factor * part.span[factor < 0] for factor, part in parts)
     roof = sum(factor * part.span[factor > 0] for factor, part in parts)
-    return Interval(max(low, min(floor, found.value)), min(high, max(roof, found.value)), ROUGH if rough else "")
+    return Interval(
+        max(low, min(floor, found.value)), min(high, max(roof, found.value)), ROUGH if rough else ""
+    )
 
 
 def _rough(found: Studentized) -> tuple[float, float]:

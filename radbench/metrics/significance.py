@@ -98,7 +98,7 @@ def paired_bootstrap(draws: Draws, places: NDArray[np.int64], differences: Float
     if not differing:
         return Tested(1.0, "no patient changed")
     width = len(draws.patients)
-    sums = np.bincount(own, weights=values, minlength=width)
+    sums = np.bincount(own, weights=values, minlength=width).astype(np.float64)
     found = studentized(draws, [Term(1.0, sums, np.bincount(own, minlength=width).astype(np.float64))])
     return Tested(min(1.0, max(found.p_value(), sign_test(differing, 0))))
 

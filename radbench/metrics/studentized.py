@@ -61,7 +61,7 @@ class Studentized:
         """Return the two-sided p-value of "the figure is 0", the observed sample counted among the resamples."""
         known = self.t[~np.isnan(self.t)]
         if self.error == 0:
-            return 1.0 if self.value == 0 else 1 / (len(known) + 1)
+            return 1.0 if self.value == 0 else 1 / (len(self.t) + 1)  # all moved by the same
         seen = self.value / self.error
         tail = min(int((known >= seen).sum()), int((known <= seen).sum()))
         return min(1.0, 2 * (tail + 1) / (len(known) + 1))
@@ -90,9 +90,7 @@ def studentized(draws: Draws, terms: Sequence[Term]) -> Studentized:
     variance = small * np.concatenate([part for _, part in found])
     flat = variance <= ROUNDING * small * spread
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(
-            flat, np.sign(moved) * np.inf, moved / np.sqrt(np.where(variance > 0, variance, np.nan))
-        )
+        t = np.where(flat, np.sign(moved) * np.inf, moved / np.sqrt(np.where(variance > 0, variance, np.nan)))
     t[flat & (np.abs(moved) <= ROUNDING * abs(spread) ** 0.5)] = 0.0
     t[np.isnan(moved)] = np.nan
     return Studentized(value, math.sqrt(small * spread), t, moved, patients)

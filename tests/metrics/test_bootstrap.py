@@ -9,6 +9,12 @@ from radbench.metrics.bootstrap import draw_patients, mean_replicates
 from radbench.metrics.ranked import auroc_replicates
 
 
+def per_patient(draws, places, values):
+    """Return each patient's sum and number of images."""
+    width = len(draws.patients)
+    return np.bincount(places, weights=values, minlength=width), np.bincount(places, minlength=width) * 1.0
+
+
 def data(seed, count=23, patients=9):
     rng = np.random.default_rng(seed)
     ids = [f"p{index}" for index in rng.integers(0, patients, count)]
@@ -27,7 +33,7 @@ def test_mean_equals_the_mean_of_repeated_images(seed):
     ids, labels, _ = data(seed)
     draws = draw_patients(ids, replicates=130, seed=seed)
     places = draws.places(ids)
-    found = mean_replicates(draws, places, labels)
+    found = mean_replicates(draws, *per_patient(draws, places, labels))
     for replicate in (0, 64, 129):
         assert found[replicate] == pytest.approx(labels[repeated(draws, places, replicate)].mean())
 
@@ -62,7 +68,7 @@ def test_draws_are_seeded_ignore_the_order_and_keep_the_number_of_patients():
 
 def test_a_subset_of_patients_may_be_missing_from_a_replicate():
     draws = draw_patients(["a", "b", "c"], replicates=200, seed=0)
-    found = mean_replicates(draws, draws.places(["a"]), np.array([1.0]))
+    found = mean_replicates(draws, *per_patient(draws, draws.places(["a"]), np.array([1.0])))
     assert np.isnan(found).any()
     assert np.nanmin(found) == np.nanmax(found) == 1.0
     assert np.isnan(auroc_replicates(draws, draws.places([]), np.zeros(0), np.zeros(0))).all()
