@@ -185,7 +185,8 @@ def bench(
     what: Annotated[
         Bench,
         typer.Argument(
-            help="inversion, harness, bootstrap or report (times); composite or last-step (errors against the truth)."
+            help="inversion, harness, bootstrap or report (times); composite or last-step (errors against the "
+            "truth); coverage (of intervals)."
         ),
     ] = Bench.INVERSION,
     bundle: BundleOption = "phantom",

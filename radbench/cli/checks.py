@@ -100,6 +100,11 @@ def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None
         from radbench.metrics.bench import print_bootstrap
 
         print_bootstrap(console)
+    elif what == "coverage":
+        from radbench.metrics.bench_coverage import print_coverage
+
+        with console.status("Drawing samples"):
+            print_coverage(console)
     else:
         from radbench.reporting.bench import print_report
 

@@ -25,4 +25,5 @@ class Bench(StrEnum):
     COMPOSITE = "composite"
     LAST_STEP = "last-step"
     BOOTSTRAP = "bootstrap"
+    COVERAGE = "coverage"
     REPORT = "report"
