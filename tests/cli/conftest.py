@@ -1,5 +1,6 @@
 """A whole declared world in a folder: a shift, two models and a tiny random diffusion bundle."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import yaml
 
 from radbench.declared import models_dir, shifts_dir
 from radbench.runtime import sha256_file
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "adapters"))
 
 WORDS = ["no", "acute", "cardiopulmonary", "process", "."]
 MODELS = ("first", "second")
