@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -60,8 +60,8 @@ class RadEditPipeline(DiffusionPipeline):
         text_encoder: Any,
         tokenizer: Any,
         scheduler: Any,
-        max_length: int | None = None,
-        attend_to_padding: bool | None = None,
+        max_length: Optional[int] = None,  # noqa: UP045 - older diffusers reads no other
+        attend_to_padding: Optional[bool] = None,  # noqa: UP045
     ) -> None:
         super().__init__()
         self.register_to_config(max_length=max_length, attend_to_padding=attend_to_padding)

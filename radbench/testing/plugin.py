@@ -57,8 +57,8 @@ def assert_robust(request: pytest.FixtureRequest) -> "Callable[..., AuditResult]
     return check
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say where the reports lie."""
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
+    """Say where the reports lie."""  # the type is quoted: pytest before 8.4 does not name it
     written = [folder / "report.html" for folder in config.stash[_REPORTS]]
     found = [page for page in written if page.is_file()]
     if found:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ExportedModel(TorchAdapter):
-    """A file that ``torch.export.save`` of torch 2.8 or later wrote; see ``Adapter``."""
+    """A file that ``torch.export.save`` of torch 2.9 or later wrote; see ``Adapter``."""
 
     format: ClassVar[str] = "pt2"
 
@@ -34,7 +34,7 @@ class ExportedModel(TorchAdapter):
         found = super().verify()
         path = self.spec.source_path
         if not path.is_file() or PROGRAM not in archived_names(path):
-            expected = f"a torch.export archive of torch 2.8 or later ({PROGRAM} in a zip)"
+            expected = f"a torch.export archive of torch 2.9 or later ({PROGRAM} in a zip)"
             raise (
                 refuse_pickle(path, expected)
                 if path.is_file()
