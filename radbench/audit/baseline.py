@@ -172,7 +172,7 @@ def _interval(
     places = draws.places([row.patient_id for row in rows])
     if result.primary == "accuracy":
         return difference(share(draws, places, fall > 0), share(draws, places, fall < 0))
-    return mean(draws, places, fall).interval()
+    return mean(draws, places, fall, (-1.0, 1.0)).interval()
 
 
 def _rows(result: AuditResult, model: str, arm: Arm, scenario: str | None) -> dict[tuple[int, str], CaseRow]:

@@ -12,6 +12,7 @@ scenario's own masks, whether or not an editor looks at them:
 * the models' primary metric on the edited images.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -22,7 +23,7 @@ from pydantic import JsonValue
 from radbench.audit.result import AuditResult, Estimate, Strict
 from radbench.data.cohort import Cohort, GrayImage, Mask, Study
 from radbench.metrics.bootstrap import Draws, draw_patients
-from radbench.metrics.intervals import mean_interval, share
+from radbench.metrics.intervals import mean, share
 from radbench.metrics.points import NO_IMAGES
 from radbench.quality.artefacts import contrast_retained, masked_error, seam
 
@@ -163,11 +164,10 @@ def _estimate(
         return Estimate(value=None, n=0, note=NO_REGION if patients else NO_IMAGES)
     numbers = np.array([values[index] for index in known], dtype=np.float64)
     places = draws.places([patients[index] for index in known])
-    if is_share:
-        found = share(draws, places, numbers == 1.0)
-        low, high, note = found.interval()
-    else:
-        low, high, note = mean_interval(draws, places, numbers)
+    found = (
+        share(draws, places, numbers == 1.0) if is_share else mean(draws, places, numbers, (0.0, math.inf))
+    )
+    low, high, note = found.interval()
     return Estimate(value=float(numbers.mean()), low=low, high=high, n=len(known), note=note)
 
 

@@ -53,10 +53,11 @@ if TYPE_CHECKING:
 REPLICATES: Final = 2000
 METHOD: Final = (
     "patients are what was drawn, and patients who share a film are one; shares have Agresti and Coull's interval on "
-    "as many images as they are worth by their design effect, and what is made of shares the limits of its parts with "
-    "their correlation; other means, and their differences, the bootstrap-t interval, from one seeded draw of patients "
-    "shared by all arms and models, none for fewer than five patients; areas under curves have percentiles; the "
-    "expected calibration error has the basic bootstrap's upper limit"
+    "as many images as they are worth by their design effect, and what is made of shares the Wilson limits of its "
+    "parts with their correlation (predictive values: theirs, taken as independent); other means, and their "
+    "differences, the bootstrap-t interval, from one seeded draw of patients shared by all arms and models, none for "
+    "fewer than five patients; areas under curves have percentiles; the expected calibration error has the basic "
+    "bootstrap's upper limit"
 )
 
 

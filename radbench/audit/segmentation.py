@@ -15,7 +15,7 @@ from radbench.audit.predict import Seen
 from radbench.audit.result import ArmResult
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import Mean
-from radbench.metrics.segmentation import MEASURED, missed
+from radbench.metrics.segmentation import MEASURED, missed, span_of
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
 
 NEVER_DEFINED: Final = "undefined: the mask of the model and the true one are empty in every image"
@@ -55,23 +55,29 @@ class SegmentationMeasure(Measure):
 
     def figures(self, names: Sequence[str], seen: Seen) -> dict[str, Estimate]:
         """Return the means of the figures called ``names``."""
-        return {name: self._estimate(seen, seen.figures[name], _misses(name, seen)) for name in names}
+        return {
+            name: self._estimate(seen, seen.figures[name], span_of(name), _misses(name, seen))
+            for name in names
+        }
 
     def primary(self, seen: Seen) -> Mean:
         """Return the mean Dice."""
-        return self.average(seen, seen.values)
+        return self.average(seen, seen.values, span_of(PRIMARY_FIGURE))
 
     def details(self, real: Seen, partner: Seen, seen: Seen) -> dict[str, Any]:
         """Return the mean change of every figure against the same studies' real images."""
         del real
-        changes = {name: seen.figures[name] - partner.figures[name] for name in self.names}
-        told = {name: _misses(name, partner, seen) for name in self.names}
-        return {
-            "changes": {name: self._estimate(seen, values, told[name]) for name, values in changes.items()}
-        }
+        changes = {}
+        for name in self.names:
+            greatest, misses = span_of(name)[1], _misses(name, partner, seen)
+            change = seen.figures[name] - partner.figures[name]
+            changes[name] = self._estimate(seen, change, (-greatest, greatest), misses)
+        return {"changes": changes}
 
-    def _estimate(self, seen: Seen, values: NDArray[np.float64], misses: str) -> Estimate:
-        found = of_mean(self.average(seen, values), NEVER_DEFINED)
+    def _estimate(
+        self, seen: Seen, values: NDArray[np.float64], span: tuple[float, float], misses: str
+    ) -> Estimate:
+        found = of_mean(self.average(seen, values, span), NEVER_DEFINED)
         missing = len(values) - found.n
         left_out = f"undefined in {missing} of {len(values)} images, where both masks are empty"
         told = (misses, left_out if missing and found.n else "", found.note)

@@ -76,7 +76,7 @@ def run_bench(what: str, bundle: str, *, steps: int, device: DeviceName) -> None
         what: "inversion" (batched against the sequential loop of Algorithm 1, and a second prompt), "harness"
             (against a bare torch loop), "composite" (ways of putting an edit back into a film, against the truth),
             "last-step" (what is added inside the edit mask where sigma is 0, against the truth), "bootstrap" (against
-            a naive loop) or "report".
+            a naive loop), "coverage" (how often intervals hold the truth) or "report".
         bundle: The bundle of the inversion: ``phantom``, a folder or the YAML file of an assembly.
         steps: Steps of the inversion's noise schedule.
         device: Where the inversion's network runs.
@@ -143,7 +143,7 @@ def _bench_composite(console: Console, device: DeviceName) -> None:
 def _bench_last_step(console: Console, device: DeviceName) -> None:
     prepare_environment()
     from radbench.diffusion.bundle import load_bundle
-    from radbench.testsets.bench_last_step import measure_last_step
+    from radbench.testsets.bench_last_step import FIRST, measure_last_step
 
     bundle = load_bundle("phantom", resolve_device(device))
     for name in ("manifestation", "acquisition", "population"):
@@ -162,8 +162,9 @@ def _bench_last_step(console: Console, device: DeviceName) -> None:
             for header in headers:
                 table.add_column(header, justify="left" if header in headers[:2] else "right")
             for row in rows:
-                gain = f"{row.better_by:+.5f} ± {row.standard_error:.5f}" if row.better_by else ""
-                wins = f"{row.wins} of {row.edits}" if row.better_by else f"{row.edits}"
+                is_first = row.way == FIRST
+                gain = "" if is_first else f"{row.better_by:+.5f} ± {row.standard_error:.5f}"
+                wins = f"{row.edits}" if is_first else f"{row.wins} of {row.edits}"
                 figures = (f"{value:.3f}" for value in (row.left, row.keep * 255, row.retained))
                 cells = ("" if text == "nan" else text for text in figures)
                 table.add_row(row.steps, row.way, f"{row.error:.5f}", gain, wins, *cells)

@@ -3,6 +3,7 @@
 Shares are drawn from a beta-binomial distribution (intraclass correlation 0.4 within a patient), paired shares from two
 correlated normals cut at their rates, Dice from a skewed beta distribution with images of a patient alike, and paired
 Dice by what an edit takes away from it. Where only half of the patients have a stress image, the two arms share those.
+A Dice that collapses is a skewed one that one patient in ten multiplies by a tenth.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ REDRAWN: Final = 50
 """Samples that share one draw of patients: the draw is what takes the time."""
 ALIKE: Final = 0.4
 """Intraclass correlation of shares, and chance that an image's Dice is its patient's."""
+COLLAPSED: Final = 0.1
+"""Share of patients whose Dice collapses."""
 
 Generator = np.random.Generator
 _Ask = Callable[[Generator, Draws, NDArray[np.int64], int, int], Interval]
@@ -72,7 +75,7 @@ def measure_coverage(
 
 
 def print_coverage(console: "Console", *, draws: int = DRAWS) -> None:
-    """Measure and print the coverage as one table, a column a number of patients."""
+    """Measure and print coverage and mean width as two tables, a column a number of patients."""
     from rich.table import Table
 
     found = measure_coverage(draws=draws)
@@ -80,15 +83,16 @@ def print_coverage(console: "Console", *, draws: int = DRAWS) -> None:
         f"Coverage of 95 % intervals: {draws} samples each, {REPLICATES} resamples; by chance alone "
         f"{1.96 * (0.95 * 0.05 / draws) ** 0.5:.3f} either way"
     )
-    table = Table("figure", "images a patient", *(f"{count} patients" for count in PATIENTS))
-    for name in FIGURES:
-        for each in IMAGES:
-            row = [one for one in found if (one.figure, one.images) == (name, each)]
-            table.add_row(name, str(each), *(f"{one.coverage:.3f} ({one.width:.3f})" for one in row))
-    console.print(table)
-    console.print(
-        "Coverage (mean width). A share near 1 of few patients can take few values: no interval is at 0.95."
-    )
+    for title, value in (("Coverage", "coverage"), ("Mean width", "width")):
+        table = Table("figure", "images each", title=f"{title}, by patients", title_justify="left")
+        for count in PATIENTS:
+            table.add_column(str(count), justify="right", no_wrap=True)
+        for name in FIGURES:
+            for each in IMAGES:
+                row = [one for one in found if (one.figure, one.images) == (name, each)]
+                table.add_row(name, str(each), *(f"{getattr(one, value):.3f}" for one in row))
+        console.print(table)
+    console.print("A share near 1 of few patients can take few values: no interval is at 0.95.")
 
 
 def _covered(
@@ -153,6 +157,13 @@ def _dice_drop(rng: Generator, draws: Draws, places: NDArray[np.int64], count: i
     return difference(mean(draws, places, real.ravel(), UNIT), mean(draws, places, stress.ravel(), UNIT))
 
 
+def _collapsing_dice(
+    rng: Generator, draws: Draws, places: NDArray[np.int64], count: int, each: int
+) -> Interval:
+    lost = np.where(rng.random((count, 1)) < COLLAPSED, 0.1, 1.0)
+    return mean(draws, places, (_dice(rng, count, each, (9, 1)) * lost).ravel(), UNIT).interval()
+
+
 FIGURES: Final[dict[str, tuple[float, _Ask]]] = {
     **{f"share {rate}": (rate, _one_share(rate)) for rate in (0.5, 0.8, 0.9, 0.95, 0.99)},
     "drop of a share, 0.9 to 0.7, paired": (0.2, _two_shares(0.9, 0.7, 0.5, 1.0)),
@@ -162,5 +173,6 @@ FIGURES: Final[dict[str, tuple[float, _Ask]]] = {
     "mean Dice 0.9": (0.9, _mean_dice(9, 1)),
     "mean Dice 0.96, more skewed": (20 / 20.8, _mean_dice(20, 0.8)),
     "drop of a mean Dice, paired": (0.9 / 13, _dice_drop),
+    "mean Dice, one patient in ten collapses": (0.9 * (1 - 0.9 * COLLAPSED), _collapsing_dice),
 }
 """By name, the truth and a sample's interval."""

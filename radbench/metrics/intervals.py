@@ -251,16 +251,12 @@ def plain(replicates: Floats, patients: int) -> Interval:
     return Interval(low, high)
 
 
-def mean_interval(draws: Draws, places: NDArray[np.int64], values: Floats) -> Interval:
-    """Return the interval of the mean of ``values`` [N]; none for too few patients, or none that differ."""
-    return mean(draws, places, values).interval()
-
-
 def with_rare_errors(found: Interval, value: float, wrong: Mean) -> Interval:
     """Return the interval of an error in [0, 1], widened where (almost) all images are right, or wrong.
 
     Resampling images that a model is surely right about cannot know of those it is surely wrong about. An image that
-    is wrong adds at most 1, so the limits are moved as far as Wilson's limits are from the share of wrong images.
+    is wrong adds at most 1, so the limits are moved as far as Wilson's limits, of as many trials as there are patients,
+    are from the share of wrong images.
 
     Args:
         found: the interval by resampling.
@@ -269,7 +265,7 @@ def with_rare_errors(found: Interval, value: float, wrong: Mean) -> Interval:
     """
     if found.low is None or found.high is None or not wrong.is_rare:
         return found
-    wrong_low, wrong_high = wrong.limits
+    wrong_low, wrong_high = wilson(wrong.value, wrong.patients)
     low = max(0.0, min(found.low, value - (wrong.value - wrong_low)))
     high = min(1.0, max(found.high, value + wrong_high - wrong.value))
     return Interval(low, high, "; ".join(filter(None, (found.note, WIDENED))))

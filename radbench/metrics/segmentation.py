@@ -61,6 +61,11 @@ DIGITS: Final = 6
 """Decimals that are kept: MONAI answers in single precision."""
 
 
+def span_of(name: str) -> tuple[float, float]:
+    """Return the least and the greatest value that the figure called ``name`` can have."""
+    return (0.0, 1.0) if name in OVERLAPS else (0.0, np.inf)
+
+
 def in_millimetres(names: Sequence[str]) -> list[str]:
     """Return what the distances among ``names`` are called in millimetres."""
     return [f"{name}_mm" for name in names if name in DISTANCES]

@@ -57,7 +57,8 @@ class NothingAddedEditor(RadEditEditor):
         return NothingAddedTrack(job.schedule, inversion, edit, keep, job.settings.guidance_scale)
 
 
-WAYS: Final = {"add the residual (used)": RadEditEditor, "add nothing": NothingAddedEditor}
+FIRST: Final = "add the residual (used)"
+WAYS: Final = {FIRST: RadEditEditor, "add nothing": NothingAddedEditor}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Row:
         steps: which scheduler.
         way: its name.
         error: mean absolute error against the truth inside the edit mask without the keep mask, share of white.
-        better_by: mean of the first way's error less this one's, over edits.
+        better_by: mean of the first way's error less this one's, over edits; 0 for the first way.
         standard_error: of that mean.
         wins: edits in which this way's error is smaller than the first way's.
         edits: how many there are.
@@ -112,9 +113,7 @@ def measure_last_step(
         rows = []
         for steps, one in (("the bundle's own", bundle), ("trailing", _trailing(bundle))):
             results = {way: list(make().edit(one, requests, settings)) for way, make in WAYS.items()}
-            rows += [
-                _row(steps, way, requests, results[way], truths, results[next(iter(WAYS))]) for way in WAYS
-            ]
+            rows += [_row(steps, way, requests, results[way], truths, results[FIRST]) for way in WAYS]
         yield scenario.name, rows
 
 
@@ -179,7 +178,7 @@ def _errors(requests: list[EditRequest], results: list[EditResult], truths: list
     """Return every edit's error inside the edit mask without the keep mask, float64 [N]."""
     found = []
     for request, result, truth in zip(requests, results, truths, strict=True):
-        keep = request.edit_mask & False if request.keep_mask is None else request.keep_mask
+        keep = np.zeros_like(request.edit_mask) if request.keep_mask is None else request.keep_mask
         error = masked_error(result.image, truth, request.edit_mask & ~keep)
         if error is not None:
             found.append(error)

@@ -187,3 +187,19 @@ def test_a_model_that_draws_no_mask_or_another_size_is_an_error(tmp_path):
     model = run(tmp_path, [Wrong("wrong", weak=True)]).models[0]
     assert model.verdict is Verdict.ERROR
     assert "expected [40, 16, 16]" in model.error
+
+
+def test_no_limit_lies_beyond_what_a_figure_can_be(tmp_path):
+    """Few images and one that is far off make a bootstrap-t that reaches beyond 1."""
+    cohort, testset = world(columns=0)
+    for number, row in enumerate(one for one in testset.records if one.arm == "stress"):
+        row.image = covered(cohort.image(cohort.studies[number]), 10 if number in {0, 7} else 0)
+    result = run(tmp_path, [Segmenter("weak", weak=True)], (cohort, testset))
+    (model,) = result.models
+    arm, paired = model.arms["stress"], model.paired["stress"]
+    for name in ("dice", "iou"):
+        found, change = arm.metrics[name], paired.changes[name]
+        assert 0 <= found.low <= found.value <= found.high == 1.0, name
+        assert -1 <= change.low <= change.value <= change.high <= 1, name
+    assert 0 <= arm.metrics["hausdorff_95"].low < arm.metrics["hausdorff_95"].high
+    assert -1 <= paired.drop.low < paired.drop.high <= 1

@@ -140,6 +140,10 @@ def test_an_error_that_is_rarely_large_is_covered(rate):
         truth = 0.95 * rate + 0.005 * (1 - rate)
         plain += found.low <= truth <= found.high
         covered += widened.low <= truth <= widened.high
+        if share(draws, places, wrong).is_rare:
+            reach = np.subtract(wilson(wrong.mean(), 60), wrong.mean())
+            assert widened.low == pytest.approx(max(0, min(found.low, value + reach[0])))
+            assert widened.high == pytest.approx(min(1, max(found.high, value + reach[1])))
         assert 0 <= widened.low <= found.low <= found.high <= widened.high <= 1
     assert covered / 300 >= 0.91
     assert rate > 0.01 or plain / 300 < 0.9  # which is why it is widened

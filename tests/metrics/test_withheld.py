@@ -52,6 +52,40 @@ def test_whatever_is_answered_lies_between_the_two(seed, silent):
             assert low - 1e-9 <= found <= high + 1e-9
 
 
+@given(st.integers(0, 10**6), st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_the_worst_average_precision_is_the_least_of_all_places(seed, silent):
+    rng = np.random.default_rng(seed)
+    labels = np.r_[0, 1, rng.integers(0, 2, 6)]
+    scores = rng.integers(1, 5, 8) / 5
+    scores[rng.permutation(8)[:silent]] = np.nan
+    between = np.r_[np.arange(1, 5) / 5, np.arange(0, 5) / 5 + 0.1]
+    withheld = np.isnan(scores)
+    least = np.inf
+    for given_scores in product(between, repeat=silent):
+        for order in (1, -1):  # withheld answers at one place, either of them first
+            tried = scores.copy()
+            tried[withheld] = given_scores + np.arange(silent) * order * 1e-6
+            least = min(least, auprc(labels, tried))
+    worst = answered_for("auprc", labels, scores, best=False)
+    assert ((worst >= 0) & (worst <= 1)).all()
+    known = ~withheld
+    assert (
+        np.sign(np.subtract.outer(worst[known], worst[known]))
+        == np.sign(np.subtract.outer(scores[known], scores[known]))
+    ).all()
+    assert auprc(labels, worst) == pytest.approx(least)
+
+
+def test_a_withheld_positive_above_shared_scores_may_be_worse_than_at_the_bottom():
+    labels = np.array([0, 1, 0, 1, 1, 1, 1, 0, 1, 1])
+    scores = np.array([0.1, 0.01, 0.31, 0.69, 0.72, 0.2, np.nan, 0.34, 0.23, 0.01])
+    bottom = np.where(np.isnan(scores), 0.0, scores)
+    worst = auprc(labels, answered_for("auprc", labels, scores, best=False))
+    assert worst == pytest.approx(auprc(labels, np.where(np.isnan(scores), 0.04, scores)))
+    assert worst < auprc(labels, bottom) - 1e-3
+
+
 def test_the_worst_calibration_is_found_among_all_answers():
     labels = np.array([1, 0, 1, 0, 0, 1])
     scores = np.array([0.3, 0.35, 0.92, 0.9, np.nan, np.nan])

@@ -170,9 +170,7 @@ def make_result(
             provenance={"weights": {"unet": "01" * 32, "vae": "23" * 32}, "algorithm": 1, "device": "cpu"},
         ),
         seed=0,
-        intervals=IntervalSummary(
-            replicates=2000, method="paired percentile bootstrap, clustered by patient"
-        ),
+        intervals=IntervalSummary(replicates=2000, method="patients are what was drawn"),
         gate=True,
         max_drop=0.1,
         verdict=Verdict.FAIL,
