@@ -1,5 +1,6 @@
 """``radbench check``: a model against its own declaration, before it is audited."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,14 +13,17 @@ from radbench.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from radbench.data.cohort import Cohort
-    from radbench.models.base import ModelUnderTest
+    from radbench.api.checking import Check
     from radbench.models.finding import Finding
-    from radbench.models.preflight import ProbePlan
     from radbench.runtime import DeviceName
-    from radbench.specs import ModelSpec
 
 CHECK_FAILED: Final = 3
+_STYLES = {
+    "ok": "green",
+    "note": "cyan",
+    "warning": "bold yellow",
+    "failure": "bold red",
+}
 
 
 def check(
@@ -48,108 +52,75 @@ def check(
 def check_model(
     model: str, shift: str | None, device: "DeviceName", *, trust: bool = False, json_file: Path | None = None
 ) -> int:
-    """Check a model and print what was found.
-
-    Args:
-        model: Name or YAML file.
-        shift: Name or YAML file of the shift whose images are shown; None for one that fits.
-        device: Where the model runs.
-        trust: Whether the vendor's own code may run.
-        json_file: Where the findings are written too.
-
-    Returns:
-        0, or 3 if a check failed.
+    """Check a model and print what was found; return 0, or 3 if a check failed.
 
     Raises:
         UsageError: A wrong name, file or option.
     """
     from rich.console import Console
 
-    from radbench.cli.cache import usable_cache
-    from radbench.cli.environment import prepare_environment
-    from radbench.declared import model_path
-    from radbench.runtime import resolve_device
-    from radbench.specs import load_model
+    from radbench.api.checking import check as examine
+    from radbench.cli.progress import ConsoleProgress
 
     console = Console()
-    prepare_environment()
-    spec, cohort = _matched(load_model(model_path(model)), shift)
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise UsageError(
             f"--json names '{json_file}', whose folder does not exist; expected an existing folder."
         )
-    if device == "cuda":
-        resolve_device("cuda")
-    return _check(spec, cohort, device, usable_cache(), console, trust=trust, json_file=json_file)
+    found = examine(model, shift, device=device, trust_model_code=trust, progress=ConsoleProgress(console))
+    print_check(console, found)
+    if json_file is not None:
+        found.write(json_file)
+    return CHECK_FAILED if found.failed else 0
 
 
-def _matched(spec: "ModelSpec", shift: str | None) -> "tuple[ModelSpec, Cohort]":
-    """Return the declaration narrowed to the question of a shift, and the shift's cohort."""
-    from radbench.cli.cohorts import load_cohort
-    from radbench.cli.probes import fitting
-    from radbench.declared import shift_path
-    from radbench.specs import load_shift
+def print_check(console: "Console", found: "Check") -> None:
+    """Print which model was shown which images, what it was kept from, the findings, and what follows."""
+    spec = found.spec
+    _say(console, f"{spec.name}: {spec.title} ({spec.format})")
+    _say(console, f"Shown: {found.shown}")
+    if found.sandbox:
+        _say(console, "Sandbox: " + ", ".join(f"{name} {state}" for name, state in found.sandbox.items()))
+    _print_findings(console, spec.name, [*found.findings, *found.timed])
 
-    if shift is None:
-        found, cohort = fitting(spec)
-        task = found.task if spec.answers(found.task) else "classification"
-        return spec.answering(task), cohort
-    asked = load_shift(shift_path(shift))
-    if not spec.answers(asked.task):
-        raise UsageError(
-            f"The model '{spec.name}' has task '{spec.task}', the shift '{asked.name}' asks for a {asked.task}; "
-            "choose another with --shift."
+
+def _print_findings(console: "Console", model: str, findings: "Sequence[Finding]") -> None:
+    """Print one row a check, what follows from those that are not ok, and the verdict."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD)
+    for header in ("Check", "Result", "Declared", "Observed"):
+        table.add_column(header, overflow="fold", no_wrap=header == "Result")
+    for one in findings:
+        level = Text(one.level, style=_STYLES[one.level])
+        table.add_row(Text(one.check), level, Text(_plain(one.declared)), Text(_plain(one.observed)))
+    console.print(table)
+    for one in findings:
+        if one.meaning and one.level != "ok":
+            _say(console, f"{one.level.capitalize()}, {one.check}: {one.meaning}")
+    failed = [one.check for one in findings if one.level == "failure"]
+    warned = [one.check for one in findings if one.level == "warning"]
+    name = f"The model '{model}'"
+    if failed:
+        _say(
+            console,
+            f"{name} fails its own declaration ({', '.join(failed)}): it is not audited unless forced.",
         )
-    return spec.answering(asked.task), load_cohort(asked)
+    elif warned:
+        _say(console, f"{name} may be audited; look at the warnings first ({', '.join(warned)}).")
+    else:
+        _say(console, f"{name} does what its declaration says.")
 
 
-def _check(
-    spec: "ModelSpec",
-    cohort: "Cohort",
-    device: "DeviceName",
-    cache: Path,
-    console: "Console",
-    *,
-    trust: bool,
-    json_file: Path | None,
-) -> int:
-    from radbench.cli.findings import print_findings, print_what, write_json
-    from radbench.cli.probes import probe_plan
-    from radbench.models.device import device_kind
-    from radbench.models.isolation.model import open_model
-    from radbench.models.preflight import cached_preflight, failures
-
-    opened = open_model(spec, device, trust=trust)
-    plan = probe_plan(cohort, spec)
-    try:
-        with console.status("Checking"):
-            found = cached_preflight(opened, plan, cache, device=device_kind(device), again=True)
-            shown = [*found, *_timed(opened, plan, found)]
-        print_what(console, spec, cohort, plan, getattr(opened, "sandbox", {}))
-        print_findings(console, spec, shown)
-        if json_file is not None:
-            write_json(json_file, opened, found)
-    finally:
-        close = getattr(opened, "close", None)
-        if close is not None:
-            close()
-    return CHECK_FAILED if failures(found) else 0
+def _say(console: "Console", line: str) -> None:
+    console.print(_plain(line), soft_wrap=True, highlight=False, markup=False)
 
 
-def _timed(model: "ModelUnderTest", plan: "ProbePlan", found: "list[Finding]") -> "list[Finding]":
-    """Return how long an image takes; nothing for a model that could not be asked, or a table."""
-    from radbench.models.base import ModelFailureError
-    from radbench.models.preflight import failures, time_per_image
-
-    if model.spec.format == "table" or {"loads", "output shape"} & {one.check for one in failures(found)}:
-        return []
-    try:
-        model.predict(
-            plan.draw().images[:1]
-        )  # a process that NaN has ended starts again before the clock does
-        return [time_per_image(model, plan.draw())]
-    except ModelFailureError:
-        return []
+def _plain(words: str) -> str:
+    """Return words without what moves a terminal's cursor or colours it."""
+    return "".join(letter if letter.isprintable() else " " for letter in words)
 
 
 def register(app: typer.Typer) -> None:

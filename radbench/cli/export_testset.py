@@ -1,12 +1,17 @@
 """The command ``export-testset``: the images that a model would be shown, for a vendor who runs it elsewhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radbench.cli.guard import guarded
-from radbench.cli.options import Device, DeviceOption
+from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from radbench.api.exporting import Exported
 
 
 def export_testset(
@@ -21,27 +26,37 @@ def export_testset(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the edits; the audit needs the same.")] = 0,
     device: DeviceOption = Device.AUTO,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images edited at once; never changes a pixel.")] = 8,
-    bundle: Annotated[
-        str | None, typer.Option(help="Diffusion bundle to use instead of the shift's: folder or YAML file.")
-    ] = None,
+    batch_size: BatchSize = 8,
+    bundle: Bundle = None,
 ) -> None:
     """Write a shift's images for a vendor: named by hash, without labels, to be answered by a table."""
     with guarded(debug=context.obj):
-        from radbench.cli.exporting import run_export
-        from radbench.cli.run import RunOptions
+        from rich.console import Console
 
-        run_export(
-            RunOptions(
-                shift=shift,
-                out=out,
-                limit=limit,
-                device=device.value,
-                seed=seed,
-                batch_size=batch_size,
-                bundle=bundle,
-            )
+        from radbench.api.exporting import export_testset as export
+        from radbench.cli.progress import ConsoleProgress
+
+        console = Console()
+        found = export(
+            shift,
+            out,
+            limit=limit,
+            seed=seed,
+            device=device.value,
+            batch_size=batch_size,
+            bundle=bundle,
+            progress=ConsoleProgress(console),
         )
+        print_exported(console, found)
+
+
+def print_exported(console: "Console", found: "Exported") -> None:
+    """Print what goes to the vendor and what stays."""
+    from radbench.api.handout import MANIFEST, README
+    from radbench.cli.progress import say
+
+    say(console, f"For the vendor: {found.folder} ({found.images} images, {MANIFEST}, {README})")
+    say(console, f"Stays here: {found.key}")
 
 
 def register(app: typer.Typer) -> None:

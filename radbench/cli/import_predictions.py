@@ -1,12 +1,18 @@
 """The command ``import-predictions``: a vendor's answers to an exported test set become a model under test."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radbench.cli.guard import guarded
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from radbench.api.importing import Imported
 
 
 class Meaning(StrEnum):
@@ -67,25 +73,46 @@ def import_predictions(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Check a vendor's answers against the exported set and declare them as a model for `radbench run`."""
     with guarded(debug=context.obj):
-        from radbench.cli.importing import ImportOptions, run_import
+        from rich.console import Console
 
-        run_import(
-            ImportOptions(
-                table=table,
-                shift=shift,
-                name=name,
-                target_file=target_file or Path(f"{name}.yaml"),
-                testset=testset,
-                output=None if output is None else output.value,
-                operating_point=operating_point,
-                exploratory=exploratory,
-                classes=tuple(classes or ()),
-                target_class=target_class,
-                indeterminate=tuple(indeterminate or ()),
-                intended_use=intended_use,
-                force=force,
-            )
+        from radbench.api.importing import import_predictions as read
+
+        found = read(
+            table,
+            shift,
+            name,
+            target_file=target_file,
+            testset=testset,
+            output=None if output is None else output.value,
+            operating_point=operating_point,
+            exploratory=exploratory,
+            classes=classes or (),
+            target_class=target_class,
+            indeterminate=indeterminate or (),
+            intended_use=intended_use,
+            force=force,
         )
+        print_imported(Console(), shift, found)
+
+
+def print_imported(console: "Console", shift: str, found: "Imported") -> None:
+    """Print how many images are answered, and the command that audits the model."""
+    from radbench.cli.progress import say
+
+    tally = found.tally
+    silent = tally.silent + tally.absent
+    for note in tally.notes:
+        say(console, f"Read as: {note}.")
+    say(console, f"{tally.answered} of {tally.answered + silent} images are answered.")
+    if silent:
+        absent = f"{tally.silent} by an empty one, {tally.absent} by none"
+        say(console, f"{silent} have no answer ({absent}) and are counted so.")
+    words = ["radbench", "run", "--shift", shift, "--model", str(found.model)]
+    for option, usual in (("limit", None), ("seed", 0), ("bundle", None), ("device", "auto")):
+        if found.key.get(option, usual) != usual:
+            words += [f"--{option}", str(found.key[option])]
+    say(console, f"Model: {found.model}")
+    say(console, f"Audit: {shlex.join(words)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -20,8 +20,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-Report = Callable[[int, int], None]
-"""Called with the number of items done and the number of all items."""
+from radbench.api.progress import Progress as Said
+from radbench.api.progress import Report
+
 StageReport = Callable[[str, int, int, float], None]
 """Called with the stage, the steps done, the steps in all, and the loss (NaN where there is none)."""
 
@@ -68,6 +69,34 @@ def progress(console: Console, label: str) -> Iterator[Report]:
             bar.update(task, completed=done, total=total)
 
         yield report
+
+
+class ConsoleProgress(Said):
+    """What the work of ``radbench.api`` says, on a console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Show that something is being done."""
+        with self._console.status(what):
+            yield
+
+    @contextmanager
+    def loop(self, what: str) -> Iterator[Report]:
+        """Show how far a loop is."""
+        with progress(self._console, what) as report:
+            yield report
+
+    def note(self, line: str) -> None:
+        """Print one line as it is, however long."""
+        say(self._console, line)
+
+
+def say(console: Console, line: str) -> None:
+    """Print one line as it is, however long."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _lines(console: Console) -> Callable[[str, int, int], None]:

@@ -1,12 +1,14 @@
-"""The one table at the end of a run: for each model its verdict, every arm's primary metric, and the drop."""
+"""What a run prints in the end: each model's verdict, every arm's primary metric and the drop, and the gates."""
+
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from radbench.audit.beside import beside_model, beside_shift
-from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
+from radbench.harness.beside import beside_model, beside_shift, together
+from radbench.harness.result import Arm, AuditResult, Estimate, GateResult, ModelResult, Verdict
 from radbench.reporting.plain import plain
 
 STYLES = {
@@ -118,3 +120,25 @@ def _of_instrument(result: AuditResult) -> Text:
         return Text()
     verdict = result.instrument.verdict
     return Text.assemble("Instrument ", (verdict.value, STYLES[verdict]), f" ({result.instrument.reason})")
+
+
+def print_gates(console: Console, gates: Sequence[GateResult]) -> None:
+    """Print a table of rules; below it those that do not pass say why, and all of them what they leave out."""
+    if not gates:
+        return
+    table = Table(title="Gates", title_justify="left", box=SIMPLE_HEAD)
+    for header in ("Rule", "Model", "Verdict"):
+        table.add_column(header, overflow="fold")
+    for gate in gates:
+        verdict = Text(gate.verdict.value, style=STYLES[gate.verdict])
+        table.add_row(Text(plain(gate.rule)), Text(plain(gate.model) or "-"), verdict)
+    console.print(table)
+    for gate in gates:
+        if gate.verdict.value != "PASS" or gate.left_out:
+            where = f" ({plain(gate.model)})" if gate.model else ""
+            reason = "" if gate.verdict.value == "PASS" else gate.reason
+            line = Text.assemble(
+                (gate.verdict.value, STYLES[gate.verdict]),
+                f" {plain(gate.rule)}{where}: {plain(together(reason, gate.left_out))}",
+            )
+            console.print(line, highlight=False, soft_wrap=True)

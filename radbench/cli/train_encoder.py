@@ -27,7 +27,7 @@ def train(out: Path) -> None:
     """
     from rich.console import Console
 
-    from radbench.cli.environment import prepare_environment
+    from radbench.api.environment import prepare_environment
 
     prepare_environment()
     import torch

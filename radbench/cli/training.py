@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from radbench.cli.environment import prepare_environment
+from radbench.api.environment import prepare_environment
 from radbench.cli.progress import progress, stages
 from radbench.declared import model_path
 from radbench.errors import UsageError

@@ -1,89 +1,68 @@
 """``radbench validate``: predicted against true drops, where the true counterfactuals are known."""
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from radbench.audit.agreement import Agreement, AgreementRow, agreement
-from radbench.cli.bare import stress_only
-from radbench.cli.run import OUT, Job, RunOptions, audit, build_set, declare, open_job, say, settle
-from radbench.cli.summary import number
-from radbench.errors import UsageError
-from radbench.reporting.outputs import write_files
+from radbench.cli.guard import guarded
+from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, Models, Out
 
 if TYPE_CHECKING:
-    from radbench.audit.result import AuditResult
+    from rich.console import Console
 
-AGREEMENT_JSON, AGREEMENT_TABLE = "agreement.json", "agreement.csv"
-
-
-def validate(options: RunOptions, shifts: Sequence[str], seeds: int) -> Path:
-    """Audit every shift at several seeds, each with patients of its own; print and write the agreement.
-
-    Args:
-        options: As for a run; ``limit`` bounds the edited images of a shift at one seed.
-        shifts: Names of shifts whose cohorts know their true counterfactuals.
-        seeds: How many; ``options.seed`` is the first.
-
-    Returns:
-        The path of ``agreement.csv``.
-
-    Raises:
-        UsageError: Something that the user can mend, or a cohort without known counterfactuals.
-    """
-    console = Console()
-    out = options.out or OUT / "validate"
-    asked = [
-        replace(options, shift=shift, seed=options.seed + step) for step in range(seeds) for shift in shifts
-    ]
-    jobs = [(_declare(one, out), one) for one in asked]
-    cache = settle([job for job, _ in jobs], options)
-    results: list[AuditResult] = []
-    for job, one in jobs:
-        say(console, f"Shift {job.shift.name}, seed {one.seed}")
-        opened = open_job(job, one)
-        if not opened.cohort.truth_known:
-            raise UsageError(
-                f"The cohort '{opened.cohort.name}' of shift '{job.shift.name}' does not know its true "
-                f"counterfactuals; validate on shifts of an embedded cohort (phantom/...)."
-            )
-        results.append(audit(opened, one, build_set(opened, one, cache, console), cache, console))
-    found = agreement(results)
-    files = {
-        AGREEMENT_JSON: (found.model_dump_json(indent=2) + "\n").encode(),
-        AGREEMENT_TABLE: _csv(found.rows),
-    }
-    write_files(out, files)
-    _print(console, found)
-    say(console, f"Agreement: {out / AGREEMENT_TABLE}")
-    return out / AGREEMENT_TABLE
+    from radbench.harness.agreement import Agreement
 
 
-def _declare(options: RunOptions, out: Path) -> Job:
-    """The job with its controls left out, drawn from patients that no other seed has."""
-    job = declare(options, fitting=True)
-    source = job.shift.source.model_copy(update={"seed": job.shift.source.seed + options.seed})
-    shift = stress_only(job.shift).model_copy(update={"source": source})
-    return replace(job, shift=shift, out=out)
+def validate(
+    context: typer.Context,
+    *,
+    shift: Annotated[
+        list[str] | None, typer.Option(help="Name of a shift; repeatable. Default: the three declared ones.")
+    ] = None,
+    model: Models = None,
+    out: Out = None,
+    limit: Annotated[int, typer.Option(min=2, help="Images edited for each shift and seed.")] = 40,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each with its own patients.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    device: DeviceOption = Device.AUTO,
+    batch_size: BatchSize = 8,
+    bundle: Bundle = None,
+) -> None:
+    """Hold the predicted drops against the true ones, over shifts, models and seeds."""
+    with guarded(debug=context.obj):
+        from rich.console import Console
+
+        from radbench.api.job import RunOptions
+        from radbench.api.series import ALL_SHIFTS
+        from radbench.api.validation import DEFAULT_OUT, validate_shifts
+        from radbench.cli.progress import ConsoleProgress, say
+
+        shifts = list(dict.fromkeys(shift or ALL_SHIFTS))
+        options = RunOptions(
+            shift=shifts[0],
+            models=tuple(model or ()),
+            out=out or DEFAULT_OUT,
+            limit=limit,
+            device=device.value,
+            seed=seed,
+            batch_size=batch_size,
+            bundle=bundle,
+        )
+        console = Console()
+        found = validate_shifts(options, shifts, seeds, ConsoleProgress(console))
+        table = found.write(out or DEFAULT_OUT)
+        print_agreement(console, found.result)
+        say(console, f"Agreement: {table}")
 
 
-def _csv(rows: Sequence[AgreementRow]) -> bytes:
-    text = io.StringIO()
-    names = list(AgreementRow.model_fields)
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row.model_dump() for row in rows)
-    return text.getvalue().encode()
+def print_agreement(console: "Console", found: "Agreement") -> None:
+    """Print one row an audit, and a sentence a group of them."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
 
+    from radbench.cli.progress import say
+    from radbench.cli.summary import number
 
-def _print(console: Console, found: Agreement) -> None:
     table = Table(title="Predicted against true drop", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("Shift", "Model"):
         table.add_column(heading, overflow="fold")
@@ -103,3 +82,8 @@ def _print(console: Console, found: Agreement) -> None:
             f"{part.group} (n = {part.n}): mean absolute error {error}, rank correlation {rank}, "
             f"coverage of the 95 % interval {coverage}",
         )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("validate")(validate)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, ClaimResult, Estimate, Finding, ModelResult
+from radbench.harness.result import AuditResult, ClaimResult, Estimate, Finding, ModelResult
+from radbench.harness.words import Shown, metric_name, metric_unit, plain, show
 from radbench.reporting.view import Badge
-from radbench.reporting.words import Shown, metric_name, metric_unit, plain, show
 
 _LEVELS = {
     "failure": Badge("failure", "fail", "✗"),

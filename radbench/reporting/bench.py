@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radbench.audit.about import CohortSummary, IntervalSummary, ScenarioSummary, ShiftSummary, TestSetSummary
-from radbench.audit.result import (
+from radbench.harness.about import (
+    CohortSummary,
+    IntervalSummary,
+    ScenarioSummary,
+    ShiftSummary,
+    TestSetSummary,
+)
+from radbench.harness.result import (
     Arm,
     ArmResult,
     AuditResult,

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import Arm, AuditResult, CalibrationBin, ModelResult
+from radbench.harness.result import Arm, AuditResult, CalibrationBin, ModelResult
+from radbench.harness.words import Shown, number, show
 from radbench.reporting.charts import Reliability, Tenth, reliability_chart
-from radbench.reporting.words import Shown, number, show
 
 _ARMS: tuple[tuple[Arm, str], ...] = (("real", "Real"), ("stress", "Synthetic"))
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from radbench.audit.result import AuditResult, CaseRow
+from radbench.harness.result import AuditResult, CaseRow
+from radbench.harness.words import capital, metric_name, number, plain
 from radbench.reporting.choice import Candidate, Chosen, Scores, badness, choose
 from radbench.reporting.config import GallerySettings
 from radbench.reporting.gallery import GalleryItem, LazyGallery, Panel, case_name, panels
-from radbench.reporting.words import capital, metric_name, number, plain
 
 Gallery = Iterable[GalleryItem] | LazyGallery
 """Edited images: given one by one, or read where they are shown."""

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from radbench.audit.beside import beside_shift
-from radbench.audit.result import AuditResult
+from radbench.harness.beside import beside_shift
+from radbench.harness.result import AuditResult
+from radbench.harness.words import fall, footnotes, metric_name, plain
 from radbench.reporting.asked import claim_rows, model_rows, preflight_views
 from radbench.reporting.calibration import calibration_views
 from radbench.reporting.cases import Answered, draw_gallery
@@ -25,7 +26,6 @@ from radbench.reporting.segmentation import segmentation_view
 from radbench.reporting.subgroups import subgroups_view
 from radbench.reporting.summary import power_lines, summary_rows
 from radbench.reporting.view import badge, expected_flips, headline, model_view, reference_metric
-from radbench.reporting.words import fall, footnotes, metric_name, plain
 
 
 def report_context(material: Material, settings: GallerySettings) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, Estimate, Instrument, ModelResult, Verdict
+from radbench.harness.result import AuditResult, Estimate, Instrument, ModelResult, Verdict
+from radbench.harness.words import Shown, Unit, fall, fall_unit, footnotes, plain, show
 from radbench.reporting.charts import Forest, forest_chart
 from radbench.reporting.charts.forest import reach
 from radbench.reporting.view import Badge, badge
-from radbench.reporting.words import Shown, Unit, fall, fall_unit, footnotes, plain, show
 
 _Effects = list[tuple[str, str, Shown]]
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, DoseRow
-from radbench.reporting.charts import CurveChart, Dose, curve_chart
-from radbench.reporting.words import (
+from radbench.harness.result import AuditResult, DoseRow
+from radbench.harness.words import (
     Shown,
     capital,
     footnotes,
@@ -14,6 +13,7 @@ from radbench.reporting.words import (
     plain,
     show,
 )
+from radbench.reporting.charts import CurveChart, Dose, curve_chart
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from radbench.audit.editors import RETAINED, EditorComparison, EditorRow
-from radbench.audit.result import Estimate
 from radbench.declared import reports_dir
+from radbench.harness.editors import RETAINED, EditorComparison, EditorRow
+from radbench.harness.result import Estimate
+from radbench.harness.words import Shown, Unit, capital, metric_name, metric_unit, number, show
 from radbench.reporting.gallery import case_name
 from radbench.reporting.images import Gray, data_uri, fit, stamp
 from radbench.reporting.outputs import write_files
 from radbench.reporting.page import render
-from radbench.reporting.words import Shown, Unit, capital, metric_name, metric_unit, number, show
 
 EDITORS_JSON, EDITORS_TABLE, EDITORS_PAGE = "editors.json", "editors.csv", "editors.html"
 TEMPLATE = "editors.html.j2"

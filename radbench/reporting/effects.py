@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, Estimate, ModelResult
+from radbench.harness.result import AuditResult, Estimate, ModelResult
+from radbench.harness.words import Shown, fall_unit, footnotes, p_value, plain, show
 from radbench.reporting.charts import Forest, forest_chart
 from radbench.reporting.charts.forest import reach
-from radbench.reporting.words import Shown, fall_unit, footnotes, p_value, plain, show
 
 _TESTS = {"mcnemar": "McNemar, exact", "paired bootstrap": "paired bootstrap"}
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AttritionRow, AuditResult
+from radbench.harness.result import AttritionRow, AuditResult
+from radbench.harness.words import plain
 from radbench.reporting.charts import FlowChart, Step, flow_chart
-from radbench.reporting.words import plain
 
 _ENDS = {"cohort", "tasks", "ok", "rejected", "failed"}
 _REJECTED = "rejected: "

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, GateResult, Verdict
+from radbench.harness.result import AuditResult, GateResult, Verdict
+from radbench.harness.words import Shown, number, show
 from radbench.reporting.view import Badge, badge
-from radbench.reporting.words import Shown, number, show
 
 _GRAVEST_FIRST = [Verdict.ERROR, Verdict.FAIL, Verdict.NOT_RUN, Verdict.INCONCLUSIVE, Verdict.PASS]
 

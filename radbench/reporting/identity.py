@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from radbench.audit.result import AuditResult
+from radbench.harness.result import AuditResult
 
 _TOKEN = re.compile(r"[\w./\\+@-]*\w")
 _NAMED = re.compile(

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from radbench.audit.result import (
+from radbench.declared import reports_dir
+from radbench.harness.result import (
     AuditResult,
     Estimate,
     GateResult,
@@ -19,12 +20,11 @@ from radbench.audit.result import (
     Task,
     Verdict,
 )
-from radbench.declared import reports_dir
+from radbench.harness.words import Shown, count, fall, fall_unit, metric_name, metric_unit, show
 from radbench.reporting.gates import gate_row
 from radbench.reporting.outputs import REPORT, RESULT, write_files
 from radbench.reporting.page import render
 from radbench.reporting.view import Badge, badge
-from radbench.reporting.words import Shown, count, fall, fall_unit, metric_name, metric_unit, show
 
 INDEX_JSON, INDEX_PAGE = "index.json", "index.html"
 TEMPLATE = "index.html.j2"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from radbench.audit.beside import beside_model, beside_shift
-from radbench.audit.result import AuditResult, GateResult, Verdict
+from radbench.harness.beside import beside_model, beside_shift
+from radbench.harness.result import AuditResult, GateResult, Verdict
 from radbench.reporting.plain import plain
 
 JUNIT: Final = "junit.xml"

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from radbench.audit.beside import beside_model, beside_shift, together
-from radbench.audit.result import AuditResult, Estimate, GateResult, ModelResult, Verdict
+from radbench.harness.beside import beside_model, beside_shift, together
+from radbench.harness.result import AuditResult, Estimate, GateResult, ModelResult, Verdict
 from radbench.reporting.plain import plain
 
 _Row = TypeVar("_Row", GateResult, ModelResult)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from radbench.audit.result import AuditResult
+from radbench.harness.result import AuditResult
 from radbench.reporting.cases import Answered, Gallery, choose_cases, named
 from radbench.reporting.choice import Chosen
 from radbench.reporting.config import GallerySettings

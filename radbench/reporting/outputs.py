@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from radbench.audit.result import AuditResult
 from radbench.errors import UsageError
+from radbench.harness.result import AuditResult
 from radbench.reporting.cases import Gallery
 from radbench.reporting.gallery import RejectedItem
 from radbench.reporting.identity import Identities

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from radbench.audit.result import AuditResult
+from radbench.harness.result import AuditResult
+from radbench.harness.words import capital, count, grey_levels, plain
 from radbench.reporting.cases import Gallery
 from radbench.reporting.config import (
     REPORTLETS,
@@ -21,7 +22,6 @@ from radbench.reporting.config import (
 from radbench.reporting.context import report_context
 from radbench.reporting.gallery import RejectedItem
 from radbench.reporting.material import Material, gather
-from radbench.reporting.words import capital, count, grey_levels, plain
 
 MAIN_TEMPLATE = "report.html.j2"
 STYLESHEET = "style.css"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, EditQuality
-from radbench.reporting.words import grey_levels, number
+from radbench.harness.result import AuditResult, EditQuality
+from radbench.harness.words import grey_levels, number
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, ModelResult
+from radbench.harness.result import AuditResult, ModelResult
+from radbench.harness.words import Shown, fall_unit, metric_unit, p_value, show
 from radbench.reporting.summary import corrected
 from radbench.reporting.view import Badge, badge
-from radbench.reporting.words import Shown, fall_unit, metric_unit, p_value, show
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, ModelResult
+from radbench.harness.result import AuditResult, ModelResult
+from radbench.harness.words import fall_unit, metric_name, spread
 from radbench.reporting.view import ARM_WORDS, run_spread
-from radbench.reporting.words import fall_unit, metric_name, spread
 
 
 @dataclass(frozen=True)

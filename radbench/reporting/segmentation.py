@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from radbench.audit.result import Arm, ArmResult, AuditResult, CaseRow, ModelResult
+from radbench.harness.result import Arm, ArmResult, AuditResult, CaseRow, ModelResult
+from radbench.harness.words import Shown, capital, footnotes, metric_name, metric_unit, plain, show
 from radbench.reporting.charts import BoxChart, Group, box_chart
 from radbench.reporting.view import ARM_WORDS, present_arms, run_spread
-from radbench.reporting.words import Shown, capital, footnotes, metric_name, metric_unit, plain, show
 
 _TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
 

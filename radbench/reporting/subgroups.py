@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, ModelResult, SubgroupResult
 from radbench.data.values import UNKNOWN, value_text
+from radbench.harness.result import AuditResult, ModelResult, SubgroupResult
+from radbench.harness.words import Shown, fall_unit, metric_unit, p_value, plain, show
 from radbench.reporting.charts import Forest
 from radbench.reporting.charts.forest import reach
 from radbench.reporting.effects import fall_forest
 from radbench.reporting.summary import corrected
-from radbench.reporting.words import Shown, fall_unit, metric_unit, p_value, plain, show
 
 
 @dataclass(frozen=True)

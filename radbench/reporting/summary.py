@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from radbench.audit.result import AuditResult, ModelResult, TestResult
+from radbench.harness.result import AuditResult, ModelResult, TestResult
+from radbench.harness.words import Shown, fall_unit, metric_unit, p_value, show
 from radbench.reporting.view import Badge, badge
-from radbench.reporting.words import Shown, fall_unit, metric_unit, p_value, show
 
 
 @dataclass(frozen=True)

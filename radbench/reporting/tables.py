@@ -6,11 +6,15 @@ gives the very floats of ``result.json``. A text that a spreadsheet would run as
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from radbench.audit.result import AuditResult, Estimate
-from radbench.audit.rows import COLUMNS
+from radbench.errors import UsageError
+from radbench.harness.result import AuditResult, Estimate
+from radbench.harness.rows import COLUMNS, metric_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = Sequence[Any]
 _BOUNDS = ("value", "low", "high")
@@ -49,21 +53,32 @@ TABLES: Final = tuple(f"{name}.csv" for name in HEADERS)
 
 def tables(result: AuditResult) -> dict[str, bytes]:
     """Return every table that has a row, and ``metrics.csv`` always, by file name."""
-    rows: dict[str, Iterable[Row]] = {
-        "metrics": result.to_rows(),
-        "tests": _tests(result),
-        "subgroups": _subgroups(result),
-        "gates": _gates(result),
-        "doses": _doses(result),
-        "attrition": _attrition(result),
-        "calibration": _calibration(result),
-        "claims": _claims(result),
-        "comparisons": _comparisons(result),
-        "preflight": _preflight(result),
-    }
-    found = {f"{name}.csv": table(HEADERS[name], lines) for name, lines in rows.items()}
-    found["cases.csv"] = _cases(result)
+    found = {f"{name}.csv": table(*content(result, name)) for name in HEADERS}
     return {name: data for name, data in found.items() if name == "metrics.csv" or data.count(b"\n") > 1}
+
+
+def content(result: AuditResult, name: str) -> tuple[Row, Iterable[Row]]:
+    """Return the header and the rows of the table ``name``.
+
+    Raises:
+        UsageError: There is no such table.
+    """
+    if name not in _ROWS:
+        raise UsageError(f"There is no table '{name}', expected one of {', '.join(HEADERS)}.")
+    figures = _figures(result) if name == "cases" else ()
+    return (*HEADERS[name], *figures), _ROWS[name](result)
+
+
+def frame(result: AuditResult, name: str) -> "pd.DataFrame":
+    """Return the table ``name`` as a data frame, with numbers as numbers and None where a figure is undefined.
+
+    Raises:
+        UsageError: There is no such table.
+    """
+    import pandas as pd
+
+    header, rows = content(result, name)
+    return pd.DataFrame.from_records([tuple(row) for row in rows], columns=list(header))
 
 
 def table(header: Row, rows: Iterable[Row]) -> bytes:
@@ -91,19 +106,16 @@ def _three(estimate: Estimate | None) -> tuple[float | None, float | None, float
     return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
 
 
-def _cases(result: AuditResult) -> bytes:
-    figures = list(dict.fromkeys(name for case in result.cases for name in case.figures))
-    return table(
-        (*HEADERS["cases"], *figures),
-        (
-            (
-                *(case.study_id, case.patient_id, case.model, case.scenario, case.arm),
-                *(case.label, case.score, case.decision, case.value),
-                *(case.figures.get(name) for name in figures),
-            )
-            for case in result.cases
-        ),
-    )
+def _figures(result: AuditResult) -> list[str]:
+    return list(dict.fromkeys(name for case in result.cases for name in case.figures))
+
+
+def _cases(result: AuditResult) -> Iterator[Row]:
+    figures = _figures(result)
+    for case in result.cases:
+        place = (case.study_id, case.patient_id, case.model, case.scenario, case.arm)
+        own = (case.label, case.score, case.decision, case.value)
+        yield (*place, *own, *(case.figures.get(name) for name in figures))
 
 
 def _tests(result: AuditResult) -> Iterator[Row]:
@@ -172,3 +184,18 @@ def _preflight(result: AuditResult) -> Iterator[Row]:
         for one in model.preflight:
             words = (one.declared, one.observed, one.meaning)
             yield (model.name, one.check, one.level, *words, model.forced)
+
+
+_ROWS: Final[Mapping[str, Callable[[AuditResult], Iterable[Row]]]] = {
+    "metrics": metric_rows,
+    "cases": _cases,
+    "tests": _tests,
+    "subgroups": _subgroups,
+    "gates": _gates,
+    "doses": _doses,
+    "attrition": _attrition,
+    "calibration": _calibration,
+    "claims": _claims,
+    "comparisons": _comparisons,
+    "preflight": _preflight,
+}

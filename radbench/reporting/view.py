@@ -5,10 +5,9 @@ Templates decide where things stand; nothing is computed there.
 
 from dataclasses import dataclass
 
-from radbench.audit.beside import beside_model
-from radbench.audit.result import Arm, AuditResult, Estimate, ModelResult, Verdict
-from radbench.reporting.figures import Figure, score_figure
-from radbench.reporting.words import (
+from radbench.harness.beside import beside_model
+from radbench.harness.result import Arm, AuditResult, Estimate, ModelResult, Verdict
+from radbench.harness.words import (
     Shown,
     Unit,
     capital,
@@ -19,6 +18,7 @@ from radbench.reporting.words import (
     show,
     spread,
 )
+from radbench.reporting.figures import Figure, score_figure
 
 _SIGNS = {
     Verdict.PASS: ("pass", "✓"),

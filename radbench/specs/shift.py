@@ -156,6 +156,25 @@ class ShiftSpec(Base):
         """The editor of a scenario: its own, or else the shift's."""
         return scenario.editor or self.editor
 
+    def without_controls(self) -> Self:
+        """Return the shift without doses, sham and placebo edits; its stress edits are the same to the pixel."""
+        scenarios = [
+            scenario.model_copy(
+                update={
+                    "editor": None if scenario.editor is None else scenario.editor.main,
+                    "sham_prompt": None,
+                    "placebo": None,
+                }
+            )
+            for scenario in self.scenarios
+        ]
+        update = {
+            "editor": self.editor.main,
+            "scenarios": scenarios,
+            "controls": self.controls.model_copy(update={"sham": False}),
+        }
+        return self.model_copy(update=update)
+
     @model_validator(mode="after")
     def _named_once(self) -> Self:
         for field, names in (

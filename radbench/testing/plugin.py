@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from radbench.audit.result import AuditResult
+    from radbench.harness.result import AuditResult
 
 _REPORTS = pytest.StashKey[list[Path]]()
 _MARKER = (

@@ -1,15 +1,14 @@
 """``assert_robust``: the audit of one model under one shift as an assertion."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a test suite that only imports this pays for nothing
     import torch
 
-    from radbench.audit.result import AuditResult
+    from radbench.harness.result import AuditResult
+    from radbench.runtime import DeviceName
     from radbench.specs import GatesSpec, InputContract, ModelSpec
 
 
@@ -23,7 +22,7 @@ def assert_robust(  # noqa: PLR0913 - each is one choice of an audit, and has a 
     limit: int | None = None,
     seed: int = 0,
     cache: str | Path | None = None,
-    device: str = "cpu",
+    device: "DeviceName" = "cpu",
     allow_inconclusive: bool = False,
     force: bool = False,
     trust_model_code: bool = False,
@@ -62,41 +61,42 @@ def assert_robust(  # noqa: PLR0913 - each is one choice of an audit, and has a 
         UsageError: Something in the arguments or files that can be mended.
     """
     __tracebackhide__ = True
-    from radbench.testing.audit import Asked, audit_one, sentence
+    from radbench.api.auditing import audit
 
-    asked = Asked(
-        model=model,
-        shift=str(shift),
+    found = audit(
+        shift,
+        model,
         max_drop=max_drop,
         gates=gates,
-        baseline=None if baseline is None else Path(baseline),
+        baseline=baseline,
         limit=limit,
         seed=seed,
+        cache=cache,
         device=device,
         force=force,
-        trust=trust_model_code,
-        report=None if report is None else Path(report),
+        trust_model_code=trust_model_code,
+        progress=False,
         input=input,
-        declared=declared,
+        **declared,
     )
-    with _cache_at(cache):
-        result = audit_one(asked)
+    if report is not None:
+        found.report(report)
     passing = {"PASS", "INCONCLUSIVE"} if allow_inconclusive else {"PASS"}
-    if result.verdict.value not in passing:
-        raise AssertionError(sentence(result, asked.report))
-    return result
+    if found.verdict.value not in passing:
+        raise AssertionError(_sentence(found.result, report))
+    return found.result
 
 
-@contextmanager
-def _cache_at(cache: str | Path | None) -> Iterator[None]:
-    """Use another root of the cache, as the environment variable ``RADBENCH_CACHE`` does."""
-    before = os.environ.get("RADBENCH_CACHE")
-    if cache is not None:
-        os.environ["RADBENCH_CACHE"] = str(cache)
-    try:
-        yield
-    finally:
-        if cache is not None:
-            os.environ.pop("RADBENCH_CACHE", None)
-            if before is not None:
-                os.environ["RADBENCH_CACHE"] = before
+def _sentence(result: "AuditResult", report: str | Path | None = None) -> str:
+    """Return why a result does not pass: its verdict, and every rule or model that does not hold."""
+    found = [
+        (gate.verdict.value, f"{gate.rule}{f' ({gate.model})' if gate.model else ''}: {gate.reason}")
+        for gate in result.gates
+    ] or [
+        (model.verdict.value, f"{model.name}: {model.reason}{f' {model.error}' if model.error else ''}")
+        for model in result.models
+        if model.role == "model"
+    ]
+    lines = [f"{result.verdict.value} under shift '{result.shift.name}'"]
+    lines += [f"  {verdict}: {why}" for verdict, why in found if verdict != "PASS"]
+    return "\n".join([*lines, *([f"  report: {Path(report) / 'report.html'}"] if report else [])])

@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from radbench import __version__
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
 from radbench.testsets.assemble import datasheet, place
@@ -24,6 +23,7 @@ from radbench.testsets.store import DamagedError, Item, ItemStore
 from radbench.testsets.task import EditTask
 from radbench.testsets.testset import TestSet
 from radbench.testsets.typicality import typicality
+from radbench.version import __version__
 
 logger = logging.getLogger("radbench.testsets")
 

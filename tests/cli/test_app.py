@@ -32,7 +32,7 @@ def test_help_names_every_command():
 
 
 def test_version():
-    from radbench import __version__
+    from radbench.version import __version__
 
     assert radbench("--version").stdout == f"radbench {__version__}\n"
 

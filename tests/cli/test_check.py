@@ -7,8 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from radbench.api.preflights import fitting, probe_plan
+from radbench.api import checking
 from radbench.cli import check as command
-from radbench.cli.probes import fitting, probe_plan
 from radbench.data.cohort import SquareFilms, Study, unknown_mask
 from radbench.errors import UsageError
 from radbench.models.base import ModelFailureError, Prediction
@@ -89,8 +90,8 @@ def checked(monkeypatch, tmp_path):
 
     def run(model=None, *options):
         model = model or Bright(declare())
-        monkeypatch.setattr(command, "_matched", lambda spec, shift: (model.spec, Hospital()))
-        monkeypatch.setattr("radbench.specs.load_model", lambda path: model.spec)
+        monkeypatch.setattr("radbench.api.checking._matched", lambda spec, shift: (model.spec, Hospital()))
+        monkeypatch.setattr("radbench.api.checking.load_declared", lambda _: [model.spec])
         monkeypatch.setattr("radbench.models.isolation.model.open_model", lambda *_, **__: model)
         (tmp_path / "fake.yaml").touch()
         app = typer.Typer()
@@ -190,7 +191,7 @@ def test_another_target_or_cohort_is_another_plan():
 
 
 def test_the_shift_that_fits_is_found(monkeypatch):
-    monkeypatch.setattr("radbench.cli.probes.load_cohort", lambda shift: shift.name)
+    monkeypatch.setattr("radbench.api.preflights.load_cohort", lambda shift: shift.name)
     assert fitting(declare())[1] == "acquisition"
     assert fitting(declare(target="lungs", task="segmentation"))[1] == "population"
     assert fitting(declare(target="gallstones"))[1] == "manifestation"
@@ -202,10 +203,10 @@ def test_a_cohort_that_is_not_here_is_passed_over(monkeypatch):
             raise UsageError("not here")
         return shift.name
 
-    monkeypatch.setattr("radbench.cli.probes.load_cohort", load)
+    monkeypatch.setattr("radbench.api.preflights.load_cohort", load)
     assert fitting(declare())[1] == "manifestation"
 
 
 def test_a_shift_of_another_task_is_refused():
     with pytest.raises(UsageError, match="asks for a segmentation"):
-        command._matched(declare(), "population")
+        checking._matched(declare(), "population")

@@ -9,9 +9,12 @@ from rich.console import Console
 from typer import Typer
 from typer.testing import CliRunner
 
-from radbench.cli import export_testset, run
-from radbench.cli.exporting import run_export
-from radbench.cli.run import RunOptions
+from radbench.api import job
+from radbench.api.exporting import export_testset as export_images
+from radbench.api.job import RunOptions
+from radbench.cli import export_testset
+from radbench.cli.progress import ConsoleProgress
+from radbench.cli.run import run_shift
 from radbench.errors import UsageError
 from radbench.models.cache import image_sha256
 
@@ -24,7 +27,8 @@ def _in_the_world(world, monkeypatch):
 def export(out, **options):
     text = io.StringIO()
     settings = {"shift": "tiny", "out": out, "limit": 2, "device": "cpu"} | options
-    run_export(RunOptions(**settings), Console(file=text, width=200))
+    console = Console(file=text, width=200)
+    export_testset.print_exported(console, export_images(**settings, progress=ConsoleProgress(console)))
     return text.getvalue()
 
 
@@ -49,12 +53,12 @@ def shown(monkeypatch):
             return self.model.predict(images)
 
     def audit():
-        loaded = run.open_model
+        loaded = job.open_model
         monkeypatch.setattr(
-            run, "open_model", lambda spec, device, **more: Watching(loaded(spec, device, **more))
+            job, "open_model", lambda spec, device, **more: Watching(loaded(spec, device, **more))
         )
-        options = RunOptions(shift="tiny", models=("first",), limit=2, device="cpu", out=run.Path("watched"))
-        run.run_shift(options, Console(file=io.StringIO()))
+        options = RunOptions(shift="tiny", models=("first",), limit=2, device="cpu", out=job.Path("watched"))
+        run_shift(options, Console(file=io.StringIO()))
         return seen
 
     return audit

@@ -9,14 +9,15 @@ from rich.console import Console
 from typer import Typer
 from typer.testing import CliRunner
 
-from radbench.audit.result import AuditResult
+from radbench.api.exporting import export_testset
+from radbench.api.handout import manifest_csv
+from radbench.api.importing import import_predictions as import_answers
+from radbench.api.job import RunOptions
 from radbench.cli import import_predictions
-from radbench.cli.exporting import run_export
-from radbench.cli.handout import manifest_csv
-from radbench.cli.importing import ImportOptions, run_import
-from radbench.cli.run import RunOptions, run_shift
+from radbench.cli.run import run_shift
 from radbench.declared import model_path
 from radbench.errors import UsageError
+from radbench.harness.result import AuditResult
 from radbench.models.registry import make_adapter
 from radbench.specs import load_model
 
@@ -52,8 +53,10 @@ def load(tmp_path, testset, given, **options):
         "target_file": tmp_path / "vendor.yaml",
         "testset": testset,
     }
-    file = run_import(ImportOptions(table=given, **(settings | options)), Console(file=text, width=200))
-    return load_model(file), text.getvalue()
+    settings |= options
+    found = import_answers(given, **settings)
+    import_predictions.print_imported(Console(file=text, width=200), settings["shift"], found)
+    return load_model(found.model), text.getvalue()
 
 
 def scored(tmp_path):
@@ -235,8 +238,7 @@ def assert_alike(found, expected, tolerance=1e-6):
 
 def test_answers_given_elsewhere_are_audited_like_the_model_itself(tmp_path):
     """A vendor runs a model on the exported files, by their pixels alone; the audit of the table is the model's own."""
-    options = RunOptions(shift="tiny", out=tmp_path / "set", limit=2, device="cpu")
-    run_export(options, Console(file=io.StringIO()))
+    export_testset("tiny", tmp_path / "set", limit=2, device="cpu", progress=False)
     vendor = tmp_path / "vendor"
     shutil.copytree(tmp_path / "set" / "images", vendor)
     paths = sorted(vendor.iterdir())

@@ -19,7 +19,7 @@ def test_two_commands_do_all_the_set_up():
 
 
 def test_the_options_that_it_names_exist():
-    help_text = (Path(__file__).parents[2] / "radbench" / "cli" / "app.py").read_text(encoding="utf-8")
+    help_text = (Path(__file__).parents[2] / "radbench" / "cli" / "run.py").read_text(encoding="utf-8")
     for option in re.findall(r"^    --([a-z-]+)", block("sh")[1], flags=re.MULTILINE):
         assert option.replace("-", "_") in help_text
 

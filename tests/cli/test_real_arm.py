@@ -17,8 +17,9 @@ from rich.console import Console
 from torch import nn
 from v2_server import V2Server
 
-from radbench.audit.result import AuditResult
-from radbench.cli.run import RunOptions, run_shift
+from radbench.api.job import RunOptions
+from radbench.cli.run import run_shift
+from radbench.harness.result import AuditResult
 
 pytestmark = [
     pytest.mark.slow,

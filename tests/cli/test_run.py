@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from radbench.audit.result import AuditResult
-from radbench.cli.run import RunOptions, run_shift
+from radbench.api.job import RunOptions
+from radbench.cli.run import run_shift
 from radbench.errors import UsageError
+from radbench.harness.result import AuditResult
 from radbench.phantom.cohort import build_cohort
 
 OUTPUTS = {"result.json", "metrics.csv", "cases.csv", "report.html", "junit.xml", "summary.md"}
@@ -135,7 +136,7 @@ def test_a_blank_label_is_left_out_and_counted_and_ends_nothing(tmp_path, world,
 def test_what_cohort_and_rules_alone_decide_is_refused_before_the_first_edit(
     tmp_path, world, make_shift, monkeypatch
 ):
-    monkeypatch.setattr("radbench.cli.run.build_testset", lambda *_, **__: pytest.fail("edited"))
+    monkeypatch.setattr("radbench.api.job.build_testset", lambda *_, **__: pytest.fail("edited"))
     settings = {"bundle": str(world / "bundle"), "subgroups": ["sex"]}
     rules = tmp_path / "gates.yaml"
     rules.write_text("name: g\nrules: [{measure: drop, max: 0.1, subgroup: sex=Q}]\n")

@@ -2,7 +2,8 @@ import io
 
 from rich.console import Console
 
-from radbench.audit.result import (
+from radbench.cli.summary import number, print_summary
+from radbench.harness.result import (
     ArmResult,
     AuditResult,
     CohortSummary,
@@ -15,7 +16,6 @@ from radbench.audit.result import (
     TestSetSummary,
     Verdict,
 )
-from radbench.cli.summary import number, print_summary
 
 
 def estimate(value):

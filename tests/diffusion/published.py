@@ -182,7 +182,7 @@ def main() -> None:
 
     import numpy as np
 
-    from radbench.cli.bundles import named_bundle
+    from radbench.api.bundles import named_bundle
     from radbench.diffusion.bundle import load_bundle
     from radbench.diffusion.pipeline import RadEditPipeline
 

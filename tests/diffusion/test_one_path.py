@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from radbench.cli.bundles import named_bundle
+from radbench.api.bundles import named_bundle
 from radbench.diffusion.bundle import load_bundle
 from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version

@@ -7,7 +7,7 @@ from published import NARROW, REAL, REPOSITORIES, Hub, unet, write_repositories
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from radbench.cli.bundles import named_bundle
+from radbench.api.bundles import named_bundle
 from radbench.diffusion.bundle import load_bundle
 from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.packed import _LIMIT

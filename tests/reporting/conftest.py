@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radbench.audit.result import (
+from radbench.harness.result import (
     ArmResult,
     AuditResult,
     CaseRow,

@@ -1,6 +1,6 @@
 """Everything that a result of schema 3 may hold beyond figures: claims, findings, tests, subgroups, gates, ..."""
 
-from radbench.audit.evidence import (
+from radbench.harness.evidence import (
     Baseline,
     CalibrationBin,
     ClaimResult,
@@ -11,7 +11,7 @@ from radbench.audit.evidence import (
     SubgroupResult,
     TestResult,
 )
-from radbench.audit.result import Estimate, Verdict
+from radbench.harness.result import Estimate, Verdict
 
 CHECKS = (
     ("loads", "ok", "onnx, opset 17", "loaded by onnxruntime", ""),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from radbench.audit.result import (
+from radbench.harness.result import (
     ArmResult,
     AttritionRow,
     CaseRow,

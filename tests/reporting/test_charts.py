@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.audit.result import Estimate
+from radbench.harness.result import Estimate
+from radbench.harness.words import show
 from radbench.reporting.charts import (
     Dose,
     Group,
@@ -20,7 +21,6 @@ from radbench.reporting.charts import (
     reliability_chart,
 )
 from radbench.reporting.charts.axis import make_axis
-from radbench.reporting.words import show
 
 numbers = st.floats(-1e3, 1e3, allow_nan=False).map(lambda value: round(value, 6))
 

@@ -5,13 +5,13 @@ import pytest
 import synthetic
 from html_page import HOSTILE, Page
 
-from radbench.audit.result import Verdict
+from radbench.harness.result import Verdict
+from radbench.harness.words import listed, number, p_value
 from radbench.reporting.flow import unanswered
 from radbench.reporting.methods import methods_text
 from radbench.reporting.page import render_page
 from radbench.reporting.ranking import ranking_view
 from radbench.reporting.summary import power_lines, summary_rows
-from radbench.reporting.words import listed, number, p_value
 
 
 @pytest.fixture(scope="module")

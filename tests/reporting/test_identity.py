@@ -8,7 +8,7 @@ import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.audit.result import AuditResult, GateResult, Verdict
+from radbench.harness.result import AuditResult, GateResult, Verdict
 from radbench.reporting import deidentified, write_outputs
 from radbench.reporting.gallery import RejectedItem
 from radbench.reporting.identity import Identities, Numbers

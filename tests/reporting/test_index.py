@@ -5,7 +5,7 @@ import pytest
 import synthetic
 from html_page import HOSTILE, Page
 
-from radbench.audit.result import Verdict
+from radbench.harness.result import Verdict
 from radbench.reporting.index import IndexShift, make_index, render_index, summarise, write_index
 
 SETTINGS = {"tool": {"radbench": "0"}, "seed": 0, "max_drop": 0.1}

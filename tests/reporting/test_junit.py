@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.audit.declaration import refusals
-from radbench.audit.gates import gated, unmet
-from radbench.audit.result import GateResult, Verdict
+from radbench.harness.declaration import refusals
+from radbench.harness.gates import gated, unmet
+from radbench.harness.result import GateResult, Verdict
 from radbench.models.finding import Finding
 from radbench.reporting.junit import junit_xml
 from radbench.reporting.plain import plain

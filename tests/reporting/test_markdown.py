@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from radbench.audit.baseline import Earlier
-from radbench.audit.gates import gated, unmet
-from radbench.audit.result import GateResult, Verdict
+from radbench.harness.baseline import Earlier
+from radbench.harness.gates import gated, unmet
+from radbench.harness.result import GateResult, Verdict
 from radbench.reporting.markdown import ROWS, code, summary_markdown, text
 from radbench.specs import GateRule, GatesSpec
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import evidence
 import pytest
 
-from radbench.audit.result import AuditResult
 from radbench.errors import UsageError
+from radbench.harness.result import AuditResult
 from radbench.reporting import LazyGallery, check_writable, write_outputs
 from radbench.reporting.bench import measure_report
 from radbench.reporting.cases import Answered, choose_cases

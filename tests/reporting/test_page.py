@@ -8,9 +8,9 @@ import synthetic
 from html_page import HOSTILE, Page
 
 import radbench.reporting.page as page_module
-from radbench.audit.result import AuditResult, Verdict
 from radbench.declared import reports_dir
 from radbench.errors import UsageError
+from radbench.harness.result import AuditResult, Verdict
 from radbench.reporting.page import render_page
 
 

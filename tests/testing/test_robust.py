@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from radbench.audit.result import AuditResult, Verdict
 from radbench.errors import UsageError
+from radbench.harness.result import AuditResult, Verdict
 from radbench.specs import GateRule, GatesSpec, InputContract, load_model
 from radbench.testing import assert_robust
 

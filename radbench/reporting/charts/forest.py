@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from radbench.harness.words import Shown
 from radbench.reporting.charts.axis import WIDTH, Axis, make_axis
-from radbench.reporting.words import Shown
 
 ROW, TOP, FOOT, SIDE = 44, 6, 40, 24
 

@@ -1,0 +1,282 @@
+"""One shift from its name to its audit: declared, opened, checked, edited, audited, written. One function a step."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from radbench.api.answers_match import refuse_foreign, refuse_uncovered
+from radbench.api.bundles import BundleRef, find_bundle, uses_hub
+from radbench.api.choices import Choice, ModelName, choose_models
+from radbench.api.cohorts import load_cohort
+from radbench.api.environment import prepare_environment, usable_cache
+from radbench.api.gates import Gate
+from radbench.api.preflights import preflights
+from radbench.api.progress import Progress
+from radbench.declared import shift_path
+from radbench.diffusion.bundle_card import bundle_card
+from radbench.diffusion.digests import bundle_digests
+from radbench.diffusion.editors import algorithm_version
+from radbench.errors import UsageError
+from radbench.harness.films import film_notes
+from radbench.harness.ready import check_masks, check_ready
+from radbench.harness.run import run_audit
+from radbench.models.isolation import open_model
+from radbench.quality.encoders import EMBEDDED
+from radbench.reporting.outputs import check_writable
+from radbench.runtime import DeviceName, resolve_device
+from radbench.specs import GatesSpec, ModelSpec, ShiftSpec, load_shift
+from radbench.testsets.build import build_testset
+from radbench.testsets.plan import Plan, make_plan
+from radbench.testsets.testset import TestSet
+
+if TYPE_CHECKING:
+    from radbench.data.cohort import Cohort
+    from radbench.diffusion.bundle import Bundle
+    from radbench.harness.result import AuditResult
+    from radbench.models.base import ModelUnderTest
+    from radbench.models.finding import Finding
+
+ShiftName: TypeAlias = str | Path | ShiftSpec
+"""A declared shift's name, its YAML file, or the shift itself."""
+
+OUT = Path("radbench-out")
+"""Where outputs go unless a folder is asked for."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run is asked for; see ``radbench.audit`` and the help of ``radbench run``."""
+
+    shift: ShiftName
+    models: tuple[ModelName, ...] = ()
+    controls: tuple[ModelName, ...] = ()
+    out: Path | None = None
+    limit: int | None = None
+    device: DeviceName = "auto"
+    seed: int = 0
+    max_drop: float | None = None
+    batch_size: int = 8
+    bundle: str | None = None
+    gates: Path | GatesSpec | None = None
+    baseline: Path | None = None
+    force: bool = False
+    trust: bool = False
+    identifiers: bool = False
+    sidecar: bool = False
+
+    def __post_init__(self) -> None:
+        if self.device not in {"auto", "cpu", "cuda"}:
+            raise UsageError(f"device is '{self.device}', expected auto, cpu or cuda.")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shift as it is declared: what is run on it, with which bundle, and where its files go (None: nowhere).
+
+    ``own`` are models that the user holds in Python.
+    """
+
+    shift: ShiftSpec
+    choice: Choice
+    bundle: BundleRef
+    out: Path | None = None
+    own: "tuple[ModelUnderTest, ...]" = ()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A job whose cohort and models were found and verified; ``close`` ends the models' processes.
+
+    ``plan`` is that of its test set, once ``check_job`` has made it.
+    """
+
+    job: Job
+    cohort: "Cohort"
+    models: "list[ModelUnderTest]"
+    control_models: "list[ModelUnderTest]"
+    checkpoints: "dict[str, list[ModelUnderTest]]"
+    plan: Plan | None = None
+
+    @property
+    def everyone(self) -> "list[ModelUnderTest]":
+        """The models under test and the control models."""
+        return [*self.models, *self.control_models]
+
+    def close(self) -> None:
+        """Let go of every model's process."""
+        further = [run for runs in self.checkpoints.values() for run in runs]
+        for model in [*self.everyone, *further]:
+            close = getattr(model, "close", None)
+            if close is not None:
+                close()
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A shift that was measured, with what its report is made of."""
+
+    opened: Opened
+    testset: TestSet
+    result: "AuditResult"
+
+
+def read_shift(shift: ShiftName) -> ShiftSpec:
+    """Return the shift of a name or a YAML file, or the shift itself.
+
+    Raises:
+        UsageError: There is none of that name, or its file is not as shifts are declared.
+    """
+    return shift if isinstance(shift, ShiftSpec) else load_shift(shift_path(shift))
+
+
+def declare(options: RunOptions, *, fitting: bool = False) -> Job:
+    """Read what a run of one shift is declared to be.
+
+    Args:
+        options: What to do.
+        fitting: Leave out chosen models that answer another question, instead of refusing them.
+
+    Raises:
+        UsageError: A wrong name, file or option.
+    """
+    shift = read_shift(options.shift)
+    choice = choose_models(shift, options.models, options.controls, fitting=fitting)
+    return Job(shift, choice, find_bundle(shift, options.bundle), options.out or OUT / shift.name)
+
+
+def settle(jobs: Iterable[Job], options: RunOptions) -> Path:
+    """Prepare the process for the jobs, before anything heavy is imported; return the cache's folder.
+
+    Raises:
+        UsageError: A folder that cannot be written to, or no GPU where one was asked for.
+    """
+    jobs = list(jobs)
+    prepare_environment(hub=any(uses_hub(job.bundle) or _scores_from_hub(job.shift) for job in jobs))
+    for job in jobs:
+        if job.out is not None:
+            check_writable(job.out)
+    cache = usable_cache()
+    if options.device == "cuda":
+        resolve_device("cuda")  # without a GPU, say so now and not after the planning
+    return cache
+
+
+def _scores_from_hub(shift: ShiftSpec) -> bool:
+    """Whether the encoder of the editing score is a repository of the hub: neither embedded nor a folder."""
+    encoder = shift.filter.encoder
+    return not (encoder is None or encoder == EMBEDDED or encoder[0] in "./~" or Path(encoder).is_dir())
+
+
+def open_job(job: Job, options: RunOptions) -> Opened:
+    """Find the cohort and verify the models' files; no model is started and no image drawn.
+
+    Raises:
+        UsageError: A cohort that cannot be read, or files that are not the declared ones.
+    """
+    everyone = [*job.choice.models, *job.choice.controls]
+
+    def opened(spec: ModelSpec) -> "ModelUnderTest":
+        return open_model(spec, options.device, trust=options.trust)
+
+    return Opened(
+        job,
+        load_cohort(job.shift, job.bundle),
+        [*(opened(spec) for spec in job.choice.models), *job.own],
+        [opened(spec) for spec in job.choice.controls],
+        {
+            spec.name: [opened(spec.at(checkpoint)) for checkpoint in spec.checkpoints]
+            for spec in everyone
+            if spec.checkpoints
+        },
+    )
+
+
+def check_job(opened: Opened, options: RunOptions, gate: Gate) -> Opened:
+    """Refuse what shift, cohort, models and rules alone can decide, before the first edit; no model is started.
+
+    Returns:
+        The job with its plan.
+
+    Raises:
+        UsageError: Anything that the audit would refuse after the long work.
+    """
+    shift, cohort = opened.job.shift, opened.cohort
+    check_ready(shift, cohort, opened.everyone, opened.checkpoints)
+    gate.check_cohort(shift, cohort.studies)
+    check_masks(shift, cohort)
+    refuse_foreign(opened.everyone, shift, cohort)
+    return replace(opened, plan=plan_of(opened, options))
+
+
+def perform(opened: Opened, options: RunOptions, cache: Path, progress: Progress) -> Audited:
+    """Build the test set, check the models against their declarations, and audit them."""
+    testset = build_set(opened, options, cache, progress)
+    refuse_uncovered(opened.everyone, opened.job.shift, opened.cohort, testset)
+    checked = preflights(opened.everyone, opened.cohort, cache, options.device, progress)
+    return Audited(opened, testset, audit_set(opened, options, testset, cache, progress, checked))
+
+
+def plan_of(opened: Opened, options: RunOptions) -> Plan:
+    """Return the plan of a job's test set; no weight is loaded."""
+    shift = opened.job.shift
+    editors = [shift.editor_of(scenario).name for scenario in shift.scenarios]
+    algorithms: dict[str, int] = {name: algorithm_version(name) for name in editors}
+    weights = bundle_digests(opened.job.bundle)
+    return make_plan(
+        shift,
+        opened.cohort,
+        weights,
+        algorithms,
+        limit=options.limit,
+        seed=options.seed,
+        card=bundle_card(opened.job.bundle),
+    )
+
+
+def build_set(opened: Opened, options: RunOptions, cache: Path, progress: Progress) -> TestSet:
+    """Plan and build the test set; the weights are loaded only if something has to be edited."""
+
+    def load() -> "Bundle":
+        from radbench.diffusion.bundle import load_bundle
+
+        return load_bundle(opened.job.bundle, resolve_device(options.device))
+
+    check_ready(opened.job.shift, opened.cohort, opened.everyone, opened.checkpoints)
+    with progress.doing("Planning"):
+        plan = opened.plan or plan_of(opened, options)
+    with progress.loop("Editing") as report:
+        testset = build_testset(
+            plan, opened.cohort, load, cache=cache, batch_size=options.batch_size, progress=report
+        )
+    for name in testset.repaired:
+        progress.note(f"Damaged in the cache, rebuilt: {name}")
+    return testset
+
+
+def audit_set(
+    opened: Opened,
+    options: RunOptions,
+    testset: TestSet,
+    cache: Path,
+    progress: Progress,
+    checked: "Mapping[str, Sequence[Finding]]" = MappingProxyType({}),
+) -> "AuditResult":
+    """Run the models on the real and the synthetic test set; ``checked`` holds what a preflight found of them."""
+    with progress.doing("Auditing"):
+        return run_audit(
+            opened.job.shift,
+            opened.cohort,
+            testset,
+            opened.models,
+            seed=options.seed,
+            max_drop=options.max_drop,
+            cache=cache,
+            device=options.device,
+            control_models=opened.control_models,
+            checkpoints=opened.checkpoints,
+            preflight=checked,
+            forced=list(checked) if options.force else (),
+            films=film_notes(opened.cohort, cache),
+        )

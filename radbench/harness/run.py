@@ -1,0 +1,243 @@
+"""The harness: every model on every arm, figures with intervals, and the verdict."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from radbench.data.cohort import Cohort
+from radbench.harness.arms import Scene
+from radbench.harness.attrition import attrition_rows
+from radbench.harness.basics import PRIMARY, Verdict
+from radbench.harness.cases import case_rows
+from radbench.harness.checkpoints import summarise_runs
+from radbench.harness.classification import ClassificationMeasure
+from radbench.harness.comparisons import compare_models
+from radbench.harness.declaration import FORCED, as_findings, refusals
+from radbench.harness.edits import edit_quality
+from radbench.harness.films import FilmNotes
+from radbench.harness.instrument import (
+    asks_for_sham,
+    control_fell,
+    foreign,
+    made_foreign,
+    overall,
+    settled,
+    sham_verdict,
+    with_controls,
+)
+from radbench.harness.measure import Measure
+from radbench.harness.model_result import model_result
+from radbench.harness.placebo import placebo_results
+from radbench.harness.points import PointMetrics
+from radbench.harness.predict import Outcome, show
+from radbench.harness.ready import check_ready
+from radbench.harness.result import AuditResult, Instrument, IntervalSummary, ModelResult
+from radbench.harness.segmentation import SegmentationMeasure
+from radbench.harness.significance import correct_family
+from radbench.harness.summary import summarise_cohort, summarise_shift, summarise_testset, tool_versions
+from radbench.harness.verdict import DEFAULT_MAX_DROP
+from radbench.metrics.bootstrap import Draws, draw_patients
+from radbench.metrics.segmentation import in_millimetres
+from radbench.models.base import ModelUnderTest
+from radbench.models.cache import remembered
+from radbench.models.device import device_kind
+from radbench.specs import ShiftSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from radbench.models.finding import Finding
+    from radbench.testsets.testset import TestSet
+
+REPLICATES: Final = 2000
+METHOD: Final = (
+    "patients are what was drawn, and patients who share a film are one; shares have Agresti and Coull's interval on "
+    "as many images as they are worth by their design effect, and what is made of shares the Wilson limits of its "
+    "parts with their correlation (predictive values: theirs, taken as independent); other means, and their "
+    "differences, the bootstrap-t interval, from one seeded draw of patients shared by all arms and models, none for "
+    "fewer than five patients; areas under curves have percentiles; the expected calibration error has the basic "
+    "bootstrap's upper limit"
+)
+
+
+def run_audit(  # noqa: PLR0913 - each is something else that a run decides
+    shift: ShiftSpec,
+    cohort: Cohort,
+    testset: "TestSet",
+    models: Sequence[ModelUnderTest],
+    *,
+    seed: int,
+    max_drop: float | None,
+    cache: Path,
+    device: "torch.device | str" = "cpu",
+    control_models: Sequence[ModelUnderTest] = (),
+    checkpoints: Mapping[str, Sequence[ModelUnderTest]] | None = None,
+    preflight: "Mapping[str, Sequence[Finding]]" = MappingProxyType({}),
+    forced: Collection[str] = (),
+    films: FilmNotes = FilmNotes(),  # noqa: B008 - immutable
+) -> AuditResult:
+    """Audit models on a cohort and the test set edited from it.
+
+    Args:
+        shift: the declared shift.
+        cohort: the real test set; its studies with a label (or mask) of the target are the real arm.
+        testset: the edits; only records of status "ok" are measured, the others are counted.
+        models: loaded, narrowed to the shift's task (``ModelSpec.answering``) and made for ``device``.
+        seed: of the resampling.
+        max_drop: the gate: largest fall in the primary metric allowed; None for no gate (judged all the same, by the
+            shift's own ``max_drop`` or else 0.1).
+        cache: root of the cache, for predictions and point metrics.
+        device: where the models predict; part of the predictions' key.
+        control_models: models that are known to hold under this shift. They are measured like the others and
+            never judged: one that falls says that no verdict of this audit can be believed.
+        checkpoints: by a model's name, further training runs of it beside the one in ``models`` (or
+            ``control_models``), for the mean and standard deviation over runs.
+        preflight: by a model's name, what was declared and observed before the audit. A model with a finding of level
+            "failure" is refused: it is shown nothing and its verdict is NOT_RUN.
+        forced: names of models that are audited whatever the preflight found.
+        films: what was found when the films were read (``film_notes``); it stands in the result's ``cohort``.
+
+    Returns:
+        The result; the same inputs give the same result, whatever the cache holds.
+
+    Raises:
+        UsageError: a model of another target or task, two models of one name, a test set of another cohort, or
+            anything that a user can mend.
+    """
+    everyone = [*models, *control_models]
+    further = checkpoints or {}
+    check_ready(shift, cohort, everyone, further)
+    scene = Scene(shift, cohort, testset)
+    draws = draw_patients(map(scene.patient, scene.studies.values()), replicates=REPLICATES, seed=seed)
+    measure = _measure(shift, draws, cache, millimetres=scene.millimetres)
+    refused = refusals(preflight, [model.spec.name for model in everyone], forced)
+    runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
+    allowed = _allowed(shift, max_drop)
+    found = [
+        _result(scene, model, shown, measure, allowed, preflight, forced, further)
+        for model, shown in zip(everyone, runs, strict=True)
+    ]
+    roles = ["model"] * len(models) + ["control"] * len(control_models)
+    out_of_domain = foreign(testset.provenance)
+    results, instrument = _judged(
+        shift,
+        out_of_domain,
+        [one.model_copy(update={"role": role}) for one, role in zip(found, roles, strict=True)],
+    )
+    result = AuditResult(
+        tool=tool_versions(),
+        task=shift.task,
+        primary=PRIMARY[shift.task],
+        shift=summarise_shift(shift),
+        cohort=summarise_cohort(scene, films),
+        testset=summarise_testset(testset),
+        seed=seed,
+        intervals=IntervalSummary(replicates=REPLICATES, method=METHOD),
+        gate=max_drop is not None,
+        max_drop=allowed,
+        verdict=Verdict.overall(result.verdict for result in results if result.role == "model"),
+        instrument=instrument,
+        out_of_domain=out_of_domain,
+        models=results,
+        edit_quality=edit_quality(scene),
+        placebo=placebo_results(scene, draws),
+        attrition=attrition_rows(scene),
+        comparisons=compare_models(
+            [(model.spec.name, shown[0].seen) for model, shown in zip(models, runs, strict=False)], measure
+        ),
+        prevalence=shift.prevalence,
+        cases=[
+            row
+            for model, shown in zip(everyone, runs, strict=True)
+            for row in case_rows(model.spec.name, shown[0].seen)
+        ],
+    )
+    return correct_family([result])[0]
+
+
+def _result(
+    scene: Scene,
+    model: ModelUnderTest,
+    shown: Sequence[Outcome],
+    measure: Measure,
+    allowed: float,
+    preflight: "Mapping[str, Sequence[Finding]]",
+    forced: Collection[str],
+    further: Mapping[str, Sequence[ModelUnderTest]],
+) -> ModelResult:
+    """Return what became of a model and of its further runs."""
+    name, outcome = model.spec.name, shown[0]
+    findings = as_findings(preflight.get(name, ()))
+    runs = [model, *further.get(name, ())] if outcome.failure != "refused" else []
+    broken = any(finding.level == "failure" for finding in findings)
+    result = model_result(scene, model, outcome, measure, allowed)
+    is_forced = broken and name in forced
+    own = {
+        "preflight": findings,
+        "forced": is_forced,
+        "reason": f"{result.reason} {FORCED}" if is_forced else result.reason,
+        "checkpoints": summarise_runs(runs, shown, measure),
+    }
+    return result.model_copy(update=own)
+
+
+def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:
+    """Return the drop to judge by: the run's, or else the shift's, or else the default."""
+    asked = (max_drop, shift.max_drop)
+    return next((limit for limit in asked if limit is not None), DEFAULT_MAX_DROP)
+
+
+def _measure(shift: ShiftSpec, draws: Draws, cache: Path, *, millimetres: bool) -> Measure:
+    primary = PRIMARY[shift.task]
+    names: list[str] = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
+    if shift.task == "segmentation":
+        names += in_millimetres(names) if millimetres else []
+        return SegmentationMeasure(draws, names, cache)
+    return ClassificationMeasure(draws, names, PointMetrics(cache), shift.prevalence)
+
+
+def _run(
+    models: Sequence[ModelUnderTest],
+    further: Mapping[str, Sequence[ModelUnderTest]],
+    scene: Scene,
+    measure: Measure,
+    cache: Path,
+    kind: str,
+    refused: Mapping[str, Outcome],
+) -> list[list[Outcome]]:
+    """Return the outcomes of each model, its own first and then its further runs' (which see no doses)."""
+    arms = scene.arms()
+    sound = [model for model in models if model.spec.name not in refused]
+    shown_main = show([remembered(model, cache, kind) for model in sound], arms, measure.read)
+    main = dict(refused) | {model.spec.name: out for model, out in zip(sound, shown_main, strict=True)}
+    arms.pop("dose", None)
+    others = [(model.spec.name, run) for model in sound for run in further.get(model.spec.name, ())]
+    rest = show([remembered(run, cache, kind) for _, run in others], arms, measure.read)
+    shown = [(name, outcome) for (name, _), outcome in zip(others, rest, strict=True)]
+    return [
+        [main[model.spec.name], *(other for name, other in shown if name == model.spec.name)]
+        for model in models
+    ]
+
+
+def _judged(
+    shift: ShiftSpec, out_of_domain: str, found: Sequence[ModelResult]
+) -> tuple[list[ModelResult], Instrument]:
+    """Return the results with their instruments, and the whole audit's."""
+    tolerance, asked = shift.controls.sham_tolerance, asks_for_sham(shift)
+    own = [sham_verdict(result.sham_effect, tolerance, PRIMARY[shift.task], asked=asked) for result in found]
+    fallen = [
+        said
+        for result, instrument in zip(found, own, strict=True)
+        if result.role == "control" and (said := control_fell(result.name, result.verdict, instrument))
+    ]
+    results, instruments = [], []
+    for result, sham in zip(found, own, strict=True):
+        instrument = made_foreign(with_controls(sham, fallen), out_of_domain)
+        verdict, reason = settled(result.verdict, result.reason, instrument, asked=asked)
+        update = {"verdict": verdict, "reason": reason, "instrument": instrument}
+        results.append(result.model_copy(update=update))
+        if result.error is None:
+            instruments.append((result.name, instrument))
+    return results, made_foreign(overall(instruments, tolerance), out_of_domain)

@@ -1,0 +1,102 @@
+"""What only a segmentation has: true masks, figures of every image, and masks that are empty."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.harness.arms import ArmImages
+from radbench.harness.basics import Estimate
+from radbench.harness.mask_points import MaskPoints
+from radbench.harness.measure import Measure, of_mean
+from radbench.harness.predict import Seen
+from radbench.harness.result import ArmResult
+from radbench.metrics.bootstrap import Draws
+from radbench.metrics.intervals import Mean
+from radbench.metrics.segmentation import MEASURED, missed, span_of
+from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
+
+NEVER_DEFINED: Final = "undefined: the mask of the model and the true one are empty in every image"
+PRIMARY_FIGURE: Final = "dice"
+
+
+class SegmentationMeasure(Measure):
+    """Mean Dice and what else a shift names, over images; see ``radbench.metrics.segmentation``."""
+
+    def __init__(self, draws: Draws, names: Sequence[str], cache: Path) -> None:
+        super().__init__(draws, names)
+        self.points = MaskPoints(cache)
+
+    def read(self, model: ModelUnderTest, images: ArmImages, prediction: Prediction) -> Seen:
+        """Return every image's figures; the masks themselves are not kept."""
+        if images.mask is None:
+            raise ValueError("A classification has labels and no masks.")
+        truth = np.stack([images.mask(index) for index in range(len(images))])
+        predicted = _masks(prediction, truth.shape)
+        spacing = None
+        if images.spacing is not None:
+            spacing = np.array([images.spacing(index) for index in range(len(images))], np.float64)
+        figures = self.points(self.names, model.digest, predicted, truth, spacing)
+        empty = np.array([not mask.any() for mask in predicted], np.bool_)
+        gone = missed(predicted, truth)
+        return Seen(images, figures[PRIMARY_FIGURE], figures=figures, empty=empty, missed=gone)
+
+    def arm(self, seen: Seen) -> ArmResult:
+        """Return the means over the images; of a distance, a miss counts as the image's diagonal."""
+        return ArmResult(
+            n=len(seen.images),
+            patients=len(set(seen.images.patient_ids)),
+            empty=0 if seen.empty is None else int(seen.empty.sum()),
+            missed=0 if seen.missed is None else int(seen.missed.sum()),
+            metrics=self.figures(self.names, seen),
+        )
+
+    def figures(self, names: Sequence[str], seen: Seen) -> dict[str, Estimate]:
+        """Return the means of the figures called ``names``."""
+        return {
+            name: self._estimate(seen, seen.figures[name], span_of(name), _misses(name, seen))
+            for name in names
+        }
+
+    def primary(self, seen: Seen) -> Mean:
+        """Return the mean Dice."""
+        return self.average(seen, seen.values, span_of(PRIMARY_FIGURE))
+
+    def details(self, real: Seen, partner: Seen, seen: Seen) -> dict[str, Any]:
+        """Return the mean change of every figure against the same studies' real images."""
+        del real
+        changes = {}
+        for name in self.names:
+            greatest, misses = span_of(name)[1], _misses(name, partner, seen)
+            change = seen.figures[name] - partner.figures[name]
+            changes[name] = self._estimate(seen, change, (-greatest, greatest), misses)
+        return {"changes": changes}
+
+    def _estimate(
+        self, seen: Seen, values: NDArray[np.float64], span: tuple[float, float], misses: str
+    ) -> Estimate:
+        found = of_mean(self.average(seen, values, span), NEVER_DEFINED)
+        missing = len(values) - found.n
+        left_out = f"undefined in {missing} of {len(values)} images, where both masks are empty"
+        told = (misses, left_out if missing and found.n else "", found.note)
+        return found.model_copy(update={"note": "; ".join(filter(None, told))})
+
+
+def _misses(name: str, *arms: Seen) -> str:
+    """Return what the misses in any of the arms did to a distance, "" for nothing."""
+    gone = [seen.missed for seen in arms if seen.missed is not None]
+    count = int(np.logical_or.reduce(gone).sum()) if gone and name in MEASURED else 0
+    return f"{count} of {len(gone[0])} missed, counted as the diagonal" if count else ""
+
+
+def _masks(prediction: Prediction, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    if prediction.kind != "masks":
+        raise ModelFailureError(f"the model answered with {prediction.kind}, expected one mask an image")
+    if prediction.values.shape != shape:
+        raise ModelFailureError(
+            f"the model's masks are {list(prediction.values.shape)}, expected {list(shape)}: images, height and "
+            f"width of the images that it was shown"
+        )
+    return prediction.values.astype(np.bool_)

@@ -1,0 +1,85 @@
+"""What was audited, in the result's own words: shift, cohort, test set, versions."""
+
+import platform
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from radbench.harness.arms import Scene
+from radbench.harness.films import FilmNotes
+from radbench.harness.result import CohortSummary, ScenarioSummary, ShiftSummary, TestSetSummary
+from radbench.models.cache import versions
+from radbench.specs import Scenario, ShiftSpec
+from radbench.version import __version__
+
+if TYPE_CHECKING:
+    from radbench.testsets.testset import TestSet
+
+PACKAGES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "timm",
+    "segmentation-models-pytorch",
+    "torchmetrics",
+    "monai",
+    "numpy",
+    "scipy",
+)
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of radbench, Python and the packages that decide a figure."""
+    return {"radbench": __version__, "python": platform.python_version()} | versions(PACKAGES)
+
+
+def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
+    """Return the declared shift."""
+    return ShiftSummary(
+        name=shift.name,
+        title=shift.title,
+        description=shift.description,
+        kind=shift.kind,
+        target=shift.target,
+        bundle=shift.bundle,
+        editor=shift.editor.model_dump(mode="json"),
+        scenarios=[_scenario(scenario) for scenario in shift.scenarios],
+        filter=shift.filter.model_dump(mode="json"),
+        controls=shift.controls.model_dump(mode="json"),
+    )
+
+
+def summarise_cohort(scene: Scene, told: FilmNotes = FilmNotes()) -> CohortSummary:  # noqa: B008 - immutable
+    """Return the real test set's size and identity; ``told`` was found when it was read."""
+    studies = scene.studies.values()
+    return CohortSummary(
+        name=scene.cohort.name,
+        digest=scene.cohort.digest,
+        truth_known=scene.cohort.truth_known,
+        studies=len(studies),
+        patients=len({scene.patient(study) for study in studies}),
+        positives=None if scene.segments else sum(scene.label(study) for study in studies),
+        unlabelled=scene.unlabelled,
+        warnings=[*told.warnings, *scene.clusters.warnings],
+        films=list(told.done),
+    )
+
+
+def summarise_testset(testset: "TestSet") -> TestSetSummary:
+    """Return the synthetic test set's size and identity, and where everything else went."""
+    stress = [record for record in testset.records if record.arm == "stress"]
+    status = Counter(record.status for record in stress)
+    return TestSetSummary(
+        key=testset.key,
+        records=len(stress),
+        ok=status["ok"],
+        rejected=status["rejected"],
+        failed=status["failed"],
+        attrition=dict(testset.attrition),
+        provenance=dict(testset.provenance),
+        arms=dict(Counter(record.arm for record in testset.records)),
+    )
+
+
+def _scenario(scenario: Scenario) -> ScenarioSummary:
+    plain: dict[str, Any] = scenario.model_dump(mode="json")
+    return ScenarioSummary(**plain)

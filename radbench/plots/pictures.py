@@ -1,0 +1,147 @@
+"""Pictures of cases: original, edited image with the masks' outlines, difference; and where boxes of figures lie."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from radbench.harness.result import AuditResult
+from radbench.harness.words import capital, metric_name, metric_unit, plain
+from radbench.plots.style import COLOURS, Drawing, drawing, nothing, series_colour
+
+Key = tuple[str, str]
+"""Study and scenario."""
+
+
+class Case(Protocol):
+    """One edited image: pictures uint8 [H, W], masks bool [H, W]."""
+
+    @property
+    def original(self) -> NDArray[np.uint8]: ...  # noqa: D102
+    @property
+    def edited(self) -> NDArray[np.uint8]: ...  # noqa: D102
+    @property
+    def edit_mask(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def keep_mask(self) -> NDArray[np.bool_] | None: ...  # noqa: D102
+    @property
+    def truth(self) -> NDArray[np.uint8] | None: ...  # noqa: D102
+    @property
+    def scores(self) -> dict[str, tuple[float | None, float | None]]: ...  # noqa: D102
+
+
+def gallery(result: AuditResult, items: Iterable[tuple[Key, Case]]) -> Drawing:
+    """A row a case: the original, the edited image with edit mask (orange) and keep mask (blue), what changed.
+
+    Where it is known, the true counterfactual stands beside. Edited images are synthetic.
+    """
+    cases = list(items)
+    if not cases:
+        figure = drawing(height=1.2)
+        nothing(figure, "There are no edited images to show.")
+        return figure
+    truth = any(case.truth is not None for _, case in cases)
+    columns = 4 if truth else 3
+    figure = drawing(2.2 * columns, 2.45 * len(cases))
+    panels = figure.subplots(len(cases), columns, squeeze=False)
+    for row, ((study, scenario), case) in zip(panels, cases, strict=True):
+        change = case.edited.astype(np.int16) - case.original.astype(np.int16)
+        _show(row[0], case.original, f"{study}: original")
+        _show(row[1], case.edited, "edited (synthetic)")
+        _outline(row[1], case.edit_mask, COLOURS["stress"])
+        if case.keep_mask is not None:
+            _outline(row[1], case.keep_mask, COLOURS["real"])
+        row[2].imshow(change, cmap="RdBu_r", vmin=-128, vmax=128, interpolation="nearest")
+        _bare(row[2], f"change, {plain(scenario)}")
+        if truth:
+            if case.truth is None:
+                row[3].set_axis_off()
+            else:
+                _show(row[3], case.truth, "true counterfactual")
+        said = [
+            f"{model} {_said(before)} to {_said(after)}" for model, (before, after) in case.scores.items()
+        ]
+        row[0].set_xlabel("\n".join(said), fontsize=7.5)
+    del result
+    return figure
+
+
+def worst(result: AuditResult, keys: Sequence[Key], most: int) -> list[Key]:
+    """Return the cases that models lose most by the edit, the worst first; ties by the given order."""
+    real = {(case.model, case.study_id): case.value for case in result.cases if case.arm == "real"}
+    lost: dict[Key, float] = {}
+    for case in result.cases:
+        if case.arm == "stress" and (case.model, case.study_id) in real:
+            key = (case.study_id, case.scenario)
+            fall = real[case.model, case.study_id] - case.value
+            lost[key] = max(lost.get(key, -np.inf), fall)
+    known = {key: place for place, key in enumerate(keys)}
+    ranked = sorted((key for key in known), key=lambda key: (-lost.get(key, -np.inf), known[key]))
+    return ranked[:most]
+
+
+def boxes(result: AuditResult, metric: str | None = None) -> Drawing:
+    """Box plots of a segmentation's figures, image by image: real, then each scenario (the paper's Figure 5).
+
+    Boxes are quartiles and median, whiskers the 5th and 95th percentiles.
+    """
+    name = metric or result.primary
+    scenarios = list(dict.fromkeys(case.scenario for case in result.cases if case.arm == "stress"))
+    groups = [("real", "real"), *((scenario, "stress") for scenario in scenarios)]
+    figure = drawing(1.2 + 1.1 * len(groups) * max(1, len(result.models) / 2), 3.4)
+    axes = figure.add_subplot()
+    for number, model in enumerate(result.models):
+        for place, (scenario, arm) in enumerate(groups):
+            values = [
+                value
+                for case in result.cases
+                if case.model == model.name
+                and case.arm == arm
+                and (arm == "real" or case.scenario == scenario)
+                if (value := case.value if name == result.primary else case.figures.get(name)) is not None
+            ]
+            if not values:
+                continue
+            middle = place + (number - (len(result.models) - 1) / 2) * 0.8 / len(result.models)
+            drawn = axes.boxplot(
+                [values],
+                positions=[middle],
+                widths=0.65 / len(result.models),
+                whis=(5, 95),
+                showfliers=False,
+                patch_artist=True,
+                manage_ticks=False,
+            )
+            for part in ("boxes", "whiskers", "caps", "medians"):
+                for line in drawn[part]:
+                    line.set_color(series_colour(number))
+            drawn["boxes"][0].set(alpha=0.35, label=model.name if place == 0 else None)
+    axes.set_xticks(range(len(groups)), [plain(scenario) for scenario, _ in groups])
+    unit = {"ratio": "higher is better", "mm": "mm, lower is better"}.get(
+        metric_unit(name), "pixels, lower is better"
+    )
+    axes.set_ylabel(f"{capital(metric_name(name))} ({unit})")
+    axes.legend(loc="best")
+    return figure
+
+
+def _show(axes: Axes, image: NDArray[np.uint8], title: str) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    _bare(axes, title)
+
+
+def _bare(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontsize=8.5)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _outline(axes: Axes, mask: NDArray[np.bool_], colour: str) -> None:
+    if mask.any() and not mask.all():
+        axes.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=1.0)
+
+
+def _said(score: float | None) -> str:
+    return "-" if score is None else f"{score:.2f}"

@@ -1,0 +1,163 @@
+"""Figures of scores: their distributions, before against after, calibration."""
+
+import numpy as np
+
+from radbench.harness.result import AuditResult, CaseRow, ModelResult
+from radbench.plots.style import COLOURS, LINE, MUTED, Drawing, drawing, nothing, rule
+
+BINS = 25
+"""Bins of width 0.04 over scores in [0, 1]."""
+_GROUPS = (
+    ("real", 1, "Real, with the target", "real"),
+    ("real", 0, "Real, without it", "negative"),
+    ("sham", None, "Sham", "sham"),
+    ("stress", None, "Edited", "stress"),
+    ("truth", None, "True counterfactual", "truth"),
+)
+
+
+def scores(result: AuditResult) -> Drawing:
+    """Histograms of each model's scores, a row a group of images; dashed: the operating point.
+
+    Every row is scaled to its own tallest bar. Models that give no score have no panel.
+    """
+    models = _scored(result)
+    if not models:
+        return _no_scores()
+    groups = [group for group in _GROUPS if any(_of(result, model, *group[:2]) for model in models)]
+    figure = drawing(3.2 * len(models) + 0.6, 0.75 * len(groups) + 0.8)
+    panels = figure.subplots(len(groups), len(models), sharex=True, squeeze=False)
+    for column, model in enumerate(models):
+        for row, (arm, label, title, colour) in enumerate(groups):
+            axes, values = panels[row, column], _of(result, model, arm, label)
+            counts, edges = np.histogram(np.clip(values, 0, 1), bins=BINS, range=(0.0, 1.0))
+            tallest = max(1, int(counts.max()))
+            axes.bar(
+                edges[:-1], counts / tallest, width=0.034, align="edge", color=COLOURS[colour], linewidth=0
+            )
+            rule(axes, x=model.operating_point)
+            axes.set_yticks([])
+            axes.spines["left"].set_visible(False)
+            axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.45))
+            axes.text(
+                0.0,
+                1.42,
+                f"{title} (n = {len(values)})",
+                va="top",
+                fontsize=8,
+                color=COLOURS[colour],
+            )
+        panels[0, column].set_title(model.name)
+        panels[-1, column].set_xlabel("score")
+    return figure
+
+
+def before_after(result: AuditResult) -> Drawing:
+    """Score of every study before (across) and after the edit (up): on the diagonal nothing changed.
+
+    A segmentation shows the Dice of every image instead. Dashed: the operating point.
+    """
+    pairs = {model.name: _pairs(result, model) for model in result.models}
+    shown = [model for model in result.models if pairs[model.name]]
+    if not shown:
+        return _no_scores()
+    figure = drawing(3.0 * len(shown) + 0.4, 3.4)
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, model in zip(panels, shown, strict=True):
+        before, after = np.array(pairs[model.name]).T
+        axes.plot((0, 1), (0, 1), color=LINE, linewidth=1, zorder=1)
+        axes.scatter(before, after, s=14, color=COLOURS["stress"], alpha=0.6, linewidth=0)
+        if result.task == "classification":
+            rule(axes, x=model.operating_point)
+            rule(axes, y=model.operating_point)
+        axes.set(
+            title=f"{model.name} (n = {len(before)})", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal"
+        )
+        what = "Dice" if result.task == "segmentation" else "score"
+        axes.set(xlabel=f"{what} on the real image", ylabel=f"{what} on the edited image")
+    return figure
+
+
+def bland_altman(result: AuditResult) -> Drawing:
+    """Change of every image's score (or Dice) by the edit against the mean of both, with limits of agreement.
+
+    Bland and Altman (1986, doi:10.1016/S0140-6736(86)90837-8): mean change, and mean plus and minus 1.96 standard
+    deviations of the changes.
+    """
+    pairs = {model.name: _pairs(result, model) for model in result.models}
+    shown = [model for model in result.models if len(pairs[model.name]) > 1]
+    if not shown:
+        return _no_scores()
+    what = "Dice" if result.task == "segmentation" else "score"
+    figure = drawing(3.2 * len(shown) + 0.4, 3.0)
+    panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    for axes, model in zip(panels, shown, strict=True):
+        before, after = np.array(pairs[model.name]).T
+        change = after - before
+        centre, spread = float(change.mean()), 1.96 * float(change.std(ddof=1))
+        axes.scatter((before + after) / 2, change, s=14, color=COLOURS["stress"], alpha=0.6, linewidth=0)
+        axes.axhline(0.0, color=LINE, linewidth=1, zorder=1)
+        axes.axhline(centre, color=MUTED, linewidth=1.2)
+        for limit in (centre - spread, centre + spread):
+            rule(axes, y=limit)
+        axes.set(title=f"{model.name}: {centre:+.3f} ± {spread:.3f}", xlabel=f"mean {what}")
+    panels[0].set_ylabel(f"{what}, edited minus real")
+    return figure
+
+
+def calibration(result: AuditResult) -> Drawing:
+    """Reliability diagrams: mean score against the share with the target, by tenths of the score."""
+    models = [model for model in result.models if model.calibration]
+    if not models:
+        figure = drawing(height=1.2)
+        nothing(figure, "No model gives scores that are meant as probabilities.")
+        return figure
+    figure = drawing(3.2 * len(models) + 0.4, 3.6)
+    panels = figure.subplots(1, len(models), squeeze=False)[0]
+    for axes, model in zip(panels, models, strict=True):
+        axes.plot((0, 1), (0, 1), color=MUTED, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
+        most = max(row.n for row in model.calibration)
+        for arm in dict.fromkeys(row.arm for row in model.calibration):
+            rows = [row for row in model.calibration if row.arm == arm and row.n]
+            across, up = [row.score or 0.0 for row in rows], [row.positive or 0.0 for row in rows]
+            sizes = [12 + 100 * row.n / most for row in rows]
+            axes.plot(across, up, color=COLOURS[arm], linewidth=1.2)
+            axes.scatter(across, up, s=sizes, color=COLOURS[arm], alpha=0.6, label=arm, linewidth=0)
+        axes.set(title=model.name, xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
+        axes.set(xlabel="mean score", ylabel=f"share with {result.shift.target}")
+        axes.legend(loc="upper left")
+    return figure
+
+
+def _scored(result: AuditResult) -> list[ModelResult]:
+    known = {case.model for case in result.cases if case.score is not None}
+    return [model for model in result.models if model.name in known]
+
+
+def _of(result: AuditResult, model: ModelResult, arm: str, label: int | None) -> list[float]:
+    return [
+        case.score
+        for case in result.cases
+        if case.model == model.name
+        and case.arm == arm
+        and case.score is not None
+        and (label is None or case.label == label)
+    ]
+
+
+def _pairs(result: AuditResult, model: ModelResult) -> list[tuple[float, float]]:
+    """Return the score (of a segmentation the Dice) of every edited image and of the same study's real image."""
+
+    def figure(case: CaseRow) -> float | None:
+        return case.value if result.task == "segmentation" else case.score
+
+    own = [case for case in result.cases if case.model == model.name]
+    real = {case.study_id: figure(case) for case in own if case.arm == "real"}
+    found = [(real.get(case.study_id), figure(case)) for case in own if case.arm == "stress"]
+    return [(before, after) for before, after in found if before is not None and after is not None]
+
+
+def _no_scores() -> Drawing:
+    figure = drawing(height=1.2)
+    nothing(figure, "No model gave scores for edited images.")
+    return figure
