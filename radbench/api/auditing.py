@@ -126,13 +126,16 @@ class Audit:
         opened = self._needed("test set").opened
         return EditedImages(opened.job.shift, opened.cohort, self._needed("test set").testset)
 
-    def report(self, folder: str | Path, *, identifiers: bool = False, sidecar: bool = False) -> Path:
+    def report(
+        self, folder: str | Path, *, identifiers: bool = False, sidecar: bool = False, figures: bool = False
+    ) -> Path:
         """Write the files that ``radbench run`` writes (report.html, result.json, tables); return the report's path.
 
         Args:
             folder: Where to; made if missing.
             identifiers: Name studies and patients; otherwise running numbers stand for them in every file.
             sidecar: Also write every edited image.
+            figures: Also write the figures as SVG and PNG, for papers, into ``figures/``.
 
         Raises:
             UsageError: The folder cannot be written, or the audit was loaded and has no pictures.
@@ -140,7 +143,9 @@ class Audit:
         from radbench.api.writing import write
 
         found = replace(self._needed("pictures"), result=self.result)
-        return write(found, Path(folder), self._cache, identifiers=identifiers, sidecar=sidecar)
+        return write(
+            found, Path(folder), self._cache, identifiers=identifiers, sidecar=sidecar, figures=figures
+        )
 
     def _needed(self, what: str) -> "Audited":
         if self._found is None:

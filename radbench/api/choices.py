@@ -111,4 +111,4 @@ def _refuse_unfit(shift: ShiftSpec, spec: ModelSpec) -> None:
 def _refuse_twice(names: Sequence[str]) -> None:
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise UsageError(f"Two models are called '{min(twice)}'; give each YAML file its own name.")
+        raise UsageError(f"Two models are called '{min(twice)}'; give each its own name.")

@@ -65,6 +65,7 @@ class RunOptions:
     trust: bool = False
     identifiers: bool = False
     sidecar: bool = False
+    figures: bool = False
 
     def __post_init__(self) -> None:
         if self.device not in {"auto", "cpu", "cuda"}:

@@ -191,4 +191,9 @@ def _qualified(thing: Any) -> str:
 
 
 def _plain_name(name: str) -> str:
-    return re.sub(r"[^a-z0-9._-]+", "-", name.partition(":")[2].lower()).strip("-._")[:80] or "model"
+    return (
+        re.sub(r"[^a-z0-9._-]+", "-", name.partition(":")[2].rpartition("<locals>.")[2].lower()).strip("-._")[
+            :80
+        ]
+        or "model"
+    )

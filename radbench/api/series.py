@@ -139,6 +139,7 @@ class _Series:
                 self.cache,
                 identifiers=self.options.identifiers,
                 sidecar=self.options.sidecar,
+                figures=self.options.figures,
             )
         audited.opened.close()
         self.rows[place] = summarise(audited.result, folder.name)

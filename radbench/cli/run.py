@@ -80,6 +80,9 @@ def run(  # noqa: PLR0913 - each is an option of the command
     sidecar: Annotated[
         bool, typer.Option("--sidecar", help="Also write every edited image beside the report, with hashes.")
     ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Also write the figures as SVG and PNG, for papers.")
+    ] = False,
 ) -> None:
     """Build a shift's test set, run the models on it and write the report; several shifts get an index."""
     with guarded(debug=context.obj):
@@ -102,6 +105,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
             trust=trust_model_code,
             identifiers=identifiers,
             sidecar=sidecar,
+            figures=figures,
         )
         if len(shift) == 1 and shift[0] != "all":
             raise typer.Exit(run_shift(options))
@@ -125,7 +129,9 @@ def run_shift(options: "RunOptions", console: "Console | None" = None) -> int:
     folder = options.out or OUT / shift.name
     found = audit(replace(options, shift=shift, out=folder), progress)
     with progress.doing("Writing the report"):
-        report = found.report(folder, identifiers=options.identifiers, sidecar=options.sidecar)
+        report = found.report(
+            folder, identifiers=options.identifiers, sidecar=options.sidecar, figures=options.figures
+        )
     print_summary(console, found.result)
     print_gates(console, found.result.gates)
     say(console, f"Report: {report}")

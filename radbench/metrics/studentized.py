@@ -58,13 +58,18 @@ class Studentized:
         return self.value - high * self.error, self.value - low * self.error
 
     def p_value(self) -> float:
-        """Return the two-sided p-value of "the figure is 0", the observed sample counted among the resamples."""
-        known = self.t[~np.isnan(self.t)]
+        """Return the two-sided p-value of "the figure is 0", the observed sample counted among the resamples.
+
+        A resample without spread has no t* to compare: it counts as beyond where it moved as far as the figure is.
+        """
         if self.error == 0:
             return 1.0 if self.value == 0 else 1 / (len(self.t) + 1)  # all moved by the same
-        seen = self.value / self.error
-        tail = min(int((known >= seen).sum()), int((known <= seen).sum()))
-        return min(1.0, 2 * (tail + 1) / (len(known) + 1))
+        known = ~np.isnan(self.t)
+        flat = np.isinf(self.t)
+        seen = np.where(flat, self.value, self.value / self.error)[known]
+        found = np.where(flat, self.moved, self.t)[known]
+        tail = min(int((found >= seen).sum()), int((found <= seen).sum()))
+        return min(1.0, 2 * (tail + 1) / (int(known.sum()) + 1))
 
 
 def influence(sums: Floats, sizes: Floats) -> Floats:

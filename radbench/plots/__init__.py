@@ -24,6 +24,7 @@ _OWN: Final = {
     "calibration": "scores",
     "doses": "curves",
     "effects": "effects",
+    "parts": "effects",
     "precision_recall": "curves",
     "roc": "curves",
     "scores": "scores",
@@ -73,10 +74,7 @@ class Plots:
         draw = find_plot(name)
 
         def figure(**options: Any) -> "Drawing":
-            from radbench.plots.style import settings
-
-            with settings():
-                return draw(self._result, **options)
+            return draw(self._result, **options)
 
         figure.__name__, figure.__doc__ = name, draw.__doc__
         return figure
@@ -94,7 +92,6 @@ class Plots:
             UsageError: The audit was loaded from a file, which holds no pictures.
         """
         from radbench.plots.pictures import gallery, worst
-        from radbench.plots.style import settings
 
         if self._pictures is None:
             raise UsageError(
@@ -102,12 +99,15 @@ class Plots:
             )
         load = self._pictures.bare or self._pictures.load
         chosen = worst(self._result, list(self._pictures.keys), cases)
-        with settings():
-            return gallery(self._result, ((key, load(key)) for key in chosen))
+        return gallery(self._result, ((key, load(key)) for key in chosen))
 
     def fitting(self) -> list[str]:
         """Return the names of the figures that say something about this audit's task."""
-        left_out = _CLASSIFICATION_ONLY if self._result.task == "segmentation" else _SEGMENTATION_ONLY
+        result = self._result
+        left_out = {*(_CLASSIFICATION_ONLY if result.task == "segmentation" else _SEGMENTATION_ONLY)}
+        for name, rows in (("doses", "dose"), ("subgroups", "subgroups"), ("calibration", "calibration")):
+            if not any(getattr(model, rows) for model in result.models):
+                left_out.add(name)
         return [name for name in plot_names() if name not in left_out]
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -122,8 +122,8 @@ class Plots:
         place.mkdir(parents=True, exist_ok=True)
         written = []
         for name in self.fitting():
-            figure = getattr(self, name)()
-            for suffix, data in (("svg", svg(figure).encode()), ("png", png(figure))):
+            draw = getattr(self, name)
+            for suffix, data in (("svg", svg(draw()).encode()), ("png", png(draw()))):
                 (place / f"{name}.{suffix}").write_bytes(data)
                 written.append(place / f"{name}.{suffix}")
         return written

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from radbench.harness.result import AuditResult, ModelResult
 from radbench.harness.words import capital, metric_name, plain
-from radbench.plots.style import COLOURS, LINE, Drawing, drawing, nothing, series_colour
+from radbench.plots.style import COLOURS, LINE, Drawing, drawing, drawn, nothing, series_colour, shortened
 
 Floats = NDArray[np.float64]
 Point = tuple[float, float]
 _ARMS = ("real", "stress", "truth")
 
 
+@drawn
 def roc(result: AuditResult) -> Drawing:
     """ROC curves of every model on each arm that has both classes; the dot is the locked operating point.
 
@@ -23,22 +24,30 @@ def roc(result: AuditResult) -> Drawing:
     return _curves(result, _roc, ("1 - specificity", "sensitivity"), "auroc", ((0, 1), (0, 1)))
 
 
+@drawn
 def precision_recall(result: AuditResult) -> Drawing:
     """Precision-recall curves of every model on each arm that has both classes; the dot is the operating point."""
     return _curves(result, _precision_recall, ("sensitivity (recall)", "precision"), "auprc", None)
 
 
-def doses(result: AuditResult) -> Drawing:
+@drawn
+def doses(result: AuditResult, panel: tuple[str, str] | None = None) -> Drawing:
     """The primary metric with its 95 % interval at other strengths of the edit, one setting a panel.
 
     Larger dots: the setting that the test set was made with.
+
+    Args:
+        result: The audit.
+        panel: One scenario and setting, such as ("removal", "guidance_scale"); None for all.
     """
     places = list(dict.fromkeys((row.scenario, row.factor) for model in result.models for row in model.dose))
+    places = [place for place in places if panel in {None, place}]
     if not places:
         figure = drawing(height=1.2)
         nothing(figure, "The shift lists no other strengths of its edits.")
         return figure
-    figure = drawing(3.4 * len(places) + 0.4, 3.2)
+    figure = drawing(3.6 * len(places) + 0.6, 3.0)
+    told = []
     panels = figure.subplots(1, len(places), squeeze=False)[0]
     for axes, (scenario, factor) in zip(panels, places, strict=True):
         for number, model in enumerate(result.models):
@@ -49,16 +58,22 @@ def doses(result: AuditResult) -> Drawing:
                 [row.value for row in rows],
                 [row.primary.value for row in rows],
                 color=colour,
-                label=model.name,
+                label=shortened(model.name),
             )
             for row in rows:
+                told.append(f"{model.name} at {plain(factor)} {row.value:g}: {row.primary.value:.3g}")
                 size = 8 if row.main else 5
                 axes.plot(row.value, row.primary.value, "o", color=colour, markersize=size)
                 if row.primary.low is not None and row.primary.high is not None:
                     axes.plot((row.value,) * 2, (row.primary.low, row.primary.high), color=colour, alpha=0.45)
-        axes.set(title=plain(scenario), xlabel=plain(factor), ylabel=capital(metric_name(result.primary)))
+        axes.set(
+            title=plain(scenario) if panel is None else "",
+            xlabel=plain(factor),
+            ylabel=capital(metric_name(result.primary)),
+        )
         axes.set_ylim(-0.03, 1.03)
     panels[0].legend(loc="best")
+    figure.description = "; ".join(told) + "."
     return figure
 
 
@@ -87,7 +102,7 @@ def _curves(
             axes.plot(across, up, color=COLOURS[arm], label=f"{arm}{value}", drawstyle=style, linewidth=1.6)
             said = np.where(scores >= model.operating_point, 1.0, 0.0)
             axes.plot(*_operating(said, truth, metric), "o", color=COLOURS[arm], markersize=6, zorder=3)
-        axes.set(title=model.name, xlabel=labels[0], ylabel=labels[1], aspect="equal")
+        axes.set(title=shortened(model.name), xlabel=labels[0], ylabel=labels[1], aspect="equal")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axes.legend(loc="lower right" if metric == "auroc" else "lower left")
     return figure

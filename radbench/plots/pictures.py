@@ -1,5 +1,6 @@
 """Pictures of cases: original, edited image with the masks' outlines, difference; and where boxes of figures lie."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 
 from radbench.harness.result import AuditResult
 from radbench.harness.words import capital, metric_name, metric_unit, plain
-from radbench.plots.style import COLOURS, Drawing, drawing, nothing, series_colour
+from radbench.plots.style import COLOURS, Drawing, drawing, drawn, nothing, series_colour, shortened
 
+_MOST_DOTS = 120
+_GOLDEN = 0.618033988749895
 Key = tuple[str, str]
 """Study and scenario."""
 
@@ -32,6 +35,7 @@ class Case(Protocol):
     def scores(self) -> dict[str, tuple[float | None, float | None]]: ...  # noqa: D102
 
 
+@drawn
 def gallery(result: AuditResult, items: Iterable[tuple[Key, Case]]) -> Drawing:
     """A row a case: the original, the edited image with edit mask (orange) and keep mask (blue), what changed.
 
@@ -48,13 +52,13 @@ def gallery(result: AuditResult, items: Iterable[tuple[Key, Case]]) -> Drawing:
     panels = figure.subplots(len(cases), columns, squeeze=False)
     for row, ((study, scenario), case) in zip(panels, cases, strict=True):
         change = case.edited.astype(np.int16) - case.original.astype(np.int16)
-        _show(row[0], case.original, f"{study}: original")
+        _show(row[0], case.original, f"{study}, {plain(scenario)}")
         _show(row[1], case.edited, "edited (synthetic)")
         _outline(row[1], case.edit_mask, COLOURS["stress"])
         if case.keep_mask is not None:
             _outline(row[1], case.keep_mask, COLOURS["real"])
         row[2].imshow(change, cmap="RdBu_r", vmin=-128, vmax=128, interpolation="nearest")
-        _bare(row[2], f"change, {plain(scenario)}")
+        _bare(row[2], "change")
         if truth:
             if case.truth is None:
                 row[3].set_axis_off()
@@ -82,15 +86,20 @@ def worst(result: AuditResult, keys: Sequence[Key], most: int) -> list[Key]:
     return ranked[:most]
 
 
+@drawn
 def boxes(result: AuditResult, metric: str | None = None) -> Drawing:
     """Box plots of a segmentation's figures, image by image: real, then each scenario (the paper's Figure 5).
 
-    Boxes are quartiles and median, whiskers the 5th and 95th percentiles.
+    Boxes are quartiles and median, whiskers the 5th and 95th percentiles, dots the images (of at most 120). Images
+    beyond three heights of their box are left out of the axis, and counted in words.
     """
     name = metric or result.primary
     scenarios = list(dict.fromkeys(case.scenario for case in result.cases if case.arm == "stress"))
     groups = [("real", "real"), *((scenario, "stress") for scenario in scenarios)]
-    figure = drawing(1.2 + 1.1 * len(groups) * max(1, len(result.models) / 2), 3.4)
+    figure = drawing(max(4.2, min(9.0, 1.0 + 0.8 * len(groups) * max(1, len(result.models) / 2))), 3.4)
+    told = []
+    near: list[float] = []
+    everything: list[float] = []
     axes = figure.add_subplot()
     for number, model in enumerate(result.models):
         for place, (scenario, arm) in enumerate(groups):
@@ -104,8 +113,19 @@ def boxes(result: AuditResult, metric: str | None = None) -> Drawing:
             ]
             if not values:
                 continue
+            low, median, high = np.percentile(values, [25, 50, 75])
+            told.append(
+                f"{plain(scenario)}, {model.name}: median {median:.3g}, quartiles {low:.3g} to {high:.3g} "
+                f"(n = {len(values)})"
+            )
             middle = place + (number - (len(result.models) - 1) / 2) * 0.8 / len(result.models)
-            drawn = axes.boxplot(
+            everything += values
+            near += _near(values)
+            if len(values) <= _MOST_DOTS:
+                spread = (np.arange(len(values)) * _GOLDEN) % 1 - 0.5
+                across = middle + 0.45 / len(result.models) * spread
+                axes.scatter(across, values, s=4, color=series_colour(number), alpha=0.35, linewidth=0)
+            parts = axes.boxplot(
                 [values],
                 positions=[middle],
                 widths=0.65 / len(result.models),
@@ -115,16 +135,36 @@ def boxes(result: AuditResult, metric: str | None = None) -> Drawing:
                 manage_ticks=False,
             )
             for part in ("boxes", "whiskers", "caps", "medians"):
-                for line in drawn[part]:
+                for line in parts[part]:
                     line.set_color(series_colour(number))
-            drawn["boxes"][0].set(alpha=0.35, label=model.name if place == 0 else None)
-    axes.set_xticks(range(len(groups)), [plain(scenario) for scenario, _ in groups])
+            parts["boxes"][0].set(alpha=0.35, label=shortened(model.name) if place == 0 else None)
+    names = [textwrap.fill(plain(scenario).replace("-", " "), 14) for scenario, _ in groups]
+    axes.set_xticks(range(len(groups)), names, fontsize=8)
     unit = {"ratio": "higher is better", "mm": "mm, lower is better"}.get(
         metric_unit(name), "pixels, lower is better"
     )
     axes.set_ylabel(f"{capital(metric_name(name))} ({unit})")
+    if near:
+        margin = 0.05 * (max(near) - min(near)) or 0.05
+        axes.set_ylim(min(near) - margin, max(near) + margin)
+        beyond = [value for value in everything if not min(near) <= value <= max(near)]
+        if beyond:
+            furthest = max(beyond, key=lambda value: max(min(near) - value, value - max(near)))
+            images = "1 image lies" if len(beyond) == 1 else f"{len(beyond)} images lie"
+            told.append(f"{images} beyond the axis, the furthest at {furthest:.3g}")
+            axes.set_title(told[-1], fontsize=8, fontweight="normal")
     axes.legend(loc="best")
+    figure.description = "; ".join(told) + "."
     return figure
+
+
+def _near(values: Sequence[float]) -> list[float]:
+    """Return the ends of what lies within three heights of a box."""
+    found = np.asarray(values, float)
+    low, first, third, high = np.percentile(found, [5, 25, 75, 95])
+    reach = 3 * (third - first)
+    inside = found[(found >= min(low, first - reach)) & (found <= max(high, third + reach))]
+    return [float(inside.min()), float(inside.max())]
 
 
 def _show(axes: Axes, image: NDArray[np.uint8], title: str) -> None:

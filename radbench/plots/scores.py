@@ -1,9 +1,12 @@
 """Figures of scores: their distributions, before against after, calibration."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from radbench.harness.result import AuditResult, CaseRow, ModelResult
-from radbench.plots.style import COLOURS, LINE, MUTED, Drawing, drawing, nothing, rule
+from radbench.harness.words import plain
+from radbench.plots.style import COLOURS, LINE, MUTED, Drawing, drawing, drawn, nothing, rule, shortened
 
 BINS = 25
 """Bins of width 0.04 over scores in [0, 1]."""
@@ -16,26 +19,38 @@ _GROUPS = (
 )
 
 
-def scores(result: AuditResult) -> Drawing:
+@drawn
+def scores(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
     """Histograms of each model's scores, a row a group of images; dashed: the operating point.
 
     Every row is scaled to its own tallest bar. Models that give no score have no panel.
+
+    Args:
+        result: The audit.
+        models: Names of those that are drawn; None for all.
     """
-    models = _scored(result)
-    if not models:
+    shown = [model for model in _scored(result) if models is None or model.name in models]
+    if not shown:
         return _no_scores()
-    groups = [group for group in _GROUPS if any(_of(result, model, *group[:2]) for model in models)]
-    figure = drawing(3.2 * len(models) + 0.6, 0.75 * len(groups) + 0.8)
-    panels = figure.subplots(len(groups), len(models), sharex=True, squeeze=False)
-    for column, model in enumerate(models):
+    groups = [group for group in _GROUPS if any(_of(result, model, *group[:2]) for model in shown)]
+    figure = drawing(3.4 * len(shown) + (0.6 if len(shown) > 1 else 1.2), 0.72 * len(groups) + 0.8)
+    panels = figure.subplots(len(groups), len(shown), sharex=True, squeeze=False)
+    told = []
+    for column, model in enumerate(shown):
         for row, (arm, label, title, colour) in enumerate(groups):
             axes, values = panels[row, column], _of(result, model, arm, label)
+            if values:
+                over = np.mean(np.array(values) >= model.operating_point)
+                told.append(
+                    f"{model.name}, {title}: {len(values)} images, median score {np.median(values):.2f}, "
+                    f"{over:.0%} at or above the operating point"
+                )
             counts, edges = np.histogram(np.clip(values, 0, 1), bins=BINS, range=(0.0, 1.0))
             tallest = max(1, int(counts.max()))
             axes.bar(
                 edges[:-1], counts / tallest, width=0.034, align="edge", color=COLOURS[colour], linewidth=0
             )
-            rule(axes, x=model.operating_point)
+            rule(axes, x=model.operating_point, up_to=0.68)
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
             axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.45))
@@ -47,11 +62,14 @@ def scores(result: AuditResult) -> Drawing:
                 fontsize=8,
                 color=COLOURS[colour],
             )
-        panels[0, column].set_title(model.name)
-        panels[-1, column].set_xlabel("score")
+        if models is None or len(shown) > 1:
+            panels[0, column].set_title(shortened(model.name))
+        panels[-1, column].set_xlabel(f"score; dashed: operating point {model.operating_point:g}")
+    figure.description = "; ".join(told) + "."
     return figure
 
 
+@drawn
 def before_after(result: AuditResult) -> Drawing:
     """Score of every study before (across) and after the edit (up): on the diagonal nothing changed.
 
@@ -70,14 +88,19 @@ def before_after(result: AuditResult) -> Drawing:
         if result.task == "classification":
             rule(axes, x=model.operating_point)
             rule(axes, y=model.operating_point)
-        axes.set(
-            title=f"{model.name} (n = {len(before)})", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal"
+        low = (
+            0.0
+            if result.task == "classification"
+            else float(np.floor(10 * min(before.min(), after.min())) / 10)
         )
+        ends = (low - 0.03 * (1 - low), 1 + 0.03 * (1 - low))
+        axes.set(title=f"{shortened(model.name)} (n = {len(before)})", xlim=ends, ylim=ends, aspect="equal")
         what = "Dice" if result.task == "segmentation" else "score"
         axes.set(xlabel=f"{what} on the real image", ylabel=f"{what} on the edited image")
     return figure
 
 
+@drawn
 def bland_altman(result: AuditResult) -> Drawing:
     """Change of every image's score (or Dice) by the edit against the mean of both, with limits of agreement.
 
@@ -100,32 +123,49 @@ def bland_altman(result: AuditResult) -> Drawing:
         axes.axhline(centre, color=MUTED, linewidth=1.2)
         for limit in (centre - spread, centre + spread):
             rule(axes, y=limit)
-        axes.set(title=f"{model.name}: {centre:+.3f} ± {spread:.3f}", xlabel=f"mean {what}")
+        axes.set(title=shortened(model.name), xlabel=f"mean {what}; change {centre:+.3f} ± {spread:.3f}")
+        axes.locator_params(axis="x", nbins=4)
     panels[0].set_ylabel(f"{what}, edited minus real")
     return figure
 
 
-def calibration(result: AuditResult) -> Drawing:
-    """Reliability diagrams: mean score against the share with the target, by tenths of the score."""
-    models = [model for model in result.models if model.calibration]
-    if not models:
+@drawn
+def calibration(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
+    """Reliability diagrams: mean score against the share with the target, by tenths of the score.
+
+    Args:
+        result: The audit.
+        models: Names of those that are drawn; None for all.
+    """
+    shown = [
+        model for model in result.models if model.calibration and (models is None or model.name in models)
+    ]
+    if not shown:
         figure = drawing(height=1.2)
         nothing(figure, "No model gives scores that are meant as probabilities.")
         return figure
-    figure = drawing(3.2 * len(models) + 0.4, 3.6)
-    panels = figure.subplots(1, len(models), squeeze=False)[0]
-    for axes, model in zip(panels, models, strict=True):
+    figure = drawing(3.4 * len(shown) + 0.4, 3.6)
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    told = []
+    for axes, model in zip(panels, shown, strict=True):
         axes.plot((0, 1), (0, 1), color=MUTED, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
         most = max(row.n for row in model.calibration)
         for arm in dict.fromkeys(row.arm for row in model.calibration):
             rows = [row for row in model.calibration if row.arm == arm and row.n]
             across, up = [row.score or 0.0 for row in rows], [row.positive or 0.0 for row in rows]
             sizes = [12 + 100 * row.n / most for row in rows]
+            told += [
+                f"{model.name}, {arm}: mean score {x:.2f}, {y:.0%} positive (n = {row.n})"
+                for x, y, row in zip(across, up, rows, strict=True)
+            ]
             axes.plot(across, up, color=COLOURS[arm], linewidth=1.2)
             axes.scatter(across, up, s=sizes, color=COLOURS[arm], alpha=0.6, label=arm, linewidth=0)
-        axes.set(title=model.name, xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
-        axes.set(xlabel="mean score", ylabel=f"share with {result.shift.target}")
+        axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
+        axes.set(xlabel="mean score", ylabel=f"share with {plain(result.shift.target)}")
+        if models is None or len(shown) > 1:
+            axes.set_title(shortened(model.name))
         axes.legend(loc="upper left")
+    figure.description = "; ".join(told) + "."
     return figure
 
 

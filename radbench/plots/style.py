@@ -1,18 +1,22 @@
 """What all figures share: colours, fonts, and SVG that has the same bytes every time."""
 
 import io
-from typing import Any, Final
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+_P = ParamSpec("_P")
 COLOURS: Final = {
     "real": "#0a6aa8",
     "geometry": "#3f7d5b",
     "reconstruction": "#5b7083",
     "sham": "#8a6d00",
     "stress": "#c24e00",
+    "shift": "#b3261e",
     "truth": "#7a4f9e",
     "negative": "#5b7083",
 }
@@ -45,8 +49,23 @@ _SETTINGS: Final[dict[str, Any]] = {
 }
 
 
+_DASHED: Final[dict[str, Any]] = {
+    "color": INK,
+    "linestyle": (0, (4, 3)),
+    "linewidth": 1.0,
+    "alpha": 0.7,
+    "zorder": 1,
+}
+
+
 class Drawing(Figure):
-    """A matplotlib figure that a notebook shows as it is, whether or not ``pyplot`` was imported."""
+    """A matplotlib figure that a notebook shows as it is, whether or not ``pyplot`` was imported.
+
+    Attributes:
+        description: What it shows, in words.
+    """
+
+    description: str = ""
 
     def _repr_svg_(self) -> str:
         return svg(self)
@@ -57,9 +76,26 @@ def settings() -> Any:
     return mpl.rc_context(_SETTINGS)
 
 
+def drawn(draw: Callable[_P, Drawing]) -> Callable[_P, Drawing]:
+    """Return a function that draws with radbench's own settings, whatever the user's are."""
+
+    @wraps(draw)
+    def with_settings(*args: _P.args, **options: _P.kwargs) -> Drawing:
+        with settings():
+            return draw(*args, **options)
+
+    return with_settings
+
+
 def drawing(width: float = 6.4, height: float = 3.6) -> Drawing:
     """Return an empty figure of ``width`` x ``height`` inches, whose parts make room for each other."""
     return Drawing(figsize=(width, height), layout="constrained")
+
+
+def shortened(words: str, most: int = 32) -> str:
+    """Return words cut to what a chart has room for, without what would move a terminal's cursor or a line."""
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
 def series_colour(number: int) -> str:
@@ -71,7 +107,7 @@ def svg(figure: Figure) -> str:
     """Return a figure as SVG; the same figure has the same bytes, without a date."""
     sink = io.StringIO()
     with settings():
-        figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(sink, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = sink.getvalue()
     return text[text.index("<svg") :]
 
@@ -84,16 +120,17 @@ def png(figure: Figure, dpi: float = 150.0) -> bytes:
     return sink.getvalue()
 
 
-def nothing(figure: Figure, sentence: str) -> None:
+def nothing(figure: Drawing, sentence: str) -> None:
     """Say in an empty figure why there is nothing to draw."""
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True, color=MUTED)
+    figure.description = sentence
 
 
 def rule(axes: Axes, **place: float) -> None:
-    """Draw a dashed line at ``x`` or ``y``: an operating point, a limit."""
+    """Draw a dashed line at ``x`` or ``y``: an operating point, a limit; ``up_to`` is a share of the height."""
     if "x" in place:
-        axes.axvline(place["x"], color=INK, linestyle=(0, (4, 3)), linewidth=1.0, alpha=0.7, zorder=1)
+        axes.axvline(place["x"], ymax=place.get("up_to", 1.0), **_DASHED)
     else:
-        axes.axhline(place["y"], color=INK, linestyle=(0, (4, 3)), linewidth=1.0, alpha=0.7, zorder=1)
+        axes.axhline(place["y"], **_DASHED)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from radbench.harness.result import Arm, AuditResult, CalibrationBin, ModelResult
 from radbench.harness.words import Shown, number, show
-from radbench.reporting.charts import Reliability, Tenth, reliability_chart
+from radbench.plots.scores import calibration as draw_calibration
+from radbench.plots.style import Drawing
 
 _ARMS: tuple[tuple[Arm, str], ...] = (("real", "Real"), ("stress", "Synthetic"))
 
@@ -26,22 +27,22 @@ class CalibrationView:
 
     name: str
     is_control: bool
-    chart: Reliability | None
+    chart: Drawing | None
     rows: tuple[BinRow, ...]
     errors: tuple[tuple[str, Shown, Shown], ...]
 
 
 def calibration_views(result: AuditResult) -> list[CalibrationView]:
     """Return the models that give probabilities."""
-    return [_view(model) for model in result.models if model.calibration]
+    return [_view(result, model) for model in result.models if model.calibration]
 
 
-def _view(model: ModelResult) -> CalibrationView:
+def _view(result: AuditResult, model: ModelResult) -> CalibrationView:
     groups = [(arm, title, [one for one in model.calibration if one.arm == arm]) for arm, title in _ARMS]
     return CalibrationView(
         name=model.name,
         is_control=model.role == "control",
-        chart=reliability_chart([(arm, title, _tenths(bins)) for arm, title, bins in groups]),
+        chart=draw_calibration(result, [model.name]) if any(one.n for one in model.calibration) else None,
         rows=tuple(_row(title, one) for _, title, bins in groups for one in bins if one.n),
         errors=tuple(
             (title, show(model.metric(arm, "ece"), "ratio"), show(model.metric(arm, "brier"), "ratio"))
@@ -49,14 +50,6 @@ def _view(model: ModelResult) -> CalibrationView:
             if model.metric(arm, "ece") is not None or model.metric(arm, "brier") is not None
         ),
     )
-
-
-def _tenths(bins: list[CalibrationBin]) -> list[Tenth]:
-    return [
-        Tenth(one.score, one.positive, one.n)
-        for one in bins
-        if one.score is not None and one.positive is not None
-    ]
 
 
 def _row(title: str, one: CalibrationBin) -> BinRow:

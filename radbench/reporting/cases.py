@@ -6,9 +6,9 @@ from functools import partial
 
 from radbench.harness.result import AuditResult, CaseRow
 from radbench.harness.words import capital, metric_name, number, plain
-from radbench.reporting.choice import Candidate, Chosen, Scores, badness, choose
+from radbench.reporting.choice import BEST, RANDOM, WORST, Candidate, Chosen, Scores, badness, choose
 from radbench.reporting.config import GallerySettings
-from radbench.reporting.gallery import GalleryItem, LazyGallery, Panel, case_name, panels
+from radbench.reporting.gallery import GalleryItem, LazyGallery, Panel, case_name, outlined_panel, panels
 
 Gallery = Iterable[GalleryItem] | LazyGallery
 """Edited images: given one by one, or read where they are shown."""
@@ -39,6 +39,7 @@ class Case:
     why: str
     panels: tuple[Panel, ...]
     changes: tuple[Change, ...]
+    outlined: Panel
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,15 @@ def _case(answered: Answered, chosen: Chosen) -> Case:
         chosen.why,
         tuple(panels(item)),
         tuple(changes),
+        outlined_panel(item),
     )
+
+
+def first_cases(view: GalleryView) -> list[tuple[str, Case]]:
+    """Return up to three cases for the top of the page: one of the worst, one drawn by lot, and one that held."""
+    titles = ((WORST, "The worst"), (RANDOM, "Drawn by lot"), (BEST, "One that held"))
+    found = ((title, next((case for case in view.cases if case.why == why), None)) for why, title in titles)
+    return [(title, case) for title, case in found if case is not None]
 
 
 def _aim(result: AuditResult, label: int | None) -> str:

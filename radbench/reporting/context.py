@@ -7,7 +7,7 @@ from radbench.harness.result import AuditResult
 from radbench.harness.words import fall, footnotes, metric_name, plain
 from radbench.reporting.asked import claim_rows, model_rows, preflight_views
 from radbench.reporting.calibration import calibration_views
-from radbench.reporting.cases import Answered, draw_gallery
+from radbench.reporting.cases import Answered, draw_gallery, first_cases
 from radbench.reporting.config import GallerySettings
 from radbench.reporting.controls import controls_view
 from radbench.reporting.doses import dose_panels
@@ -36,6 +36,7 @@ def report_context(material: Material, settings: GallerySettings) -> dict[str, A
         **_basics(result),
         **_evidence(result),
         "gallery": gallery,
+        "first_cases": first_cases(gallery),
         "rejected": [(item, rejected_panel(item)) for item in material.rejected],
         "rejected_size": material.rejected_size,
         "difference_span": DIFFERENCE_SPAN,

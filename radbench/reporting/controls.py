@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, Estimate, Instrument, ModelResult, Verdict
 from radbench.harness.words import Shown, Unit, fall, fall_unit, footnotes, plain, show
-from radbench.reporting.charts import Forest, forest_chart
-from radbench.reporting.charts.forest import reach
+from radbench.plots.effects import parts
+from radbench.plots.style import Drawing
+from radbench.reporting.inline_svg import WIDTH
 from radbench.reporting.view import Badge, badge
 
 _Effects = list[tuple[str, str, Shown]]
@@ -40,7 +41,7 @@ class ControlView:
     is_control: bool
     instrument: InstrumentView | None
     effects: tuple[tuple[str, str, Shown], ...]
-    forest: Forest | None
+    forest: Drawing | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,6 @@ class ControlsView:
 def controls_view(result: AuditResult) -> ControlsView:
     """Put the controls of an audit into words and charts; all plots share one axis."""
     effects = {model.name: _effects(result, model) for model in result.models}
-    span = [number for found in effects.values() for number in reach(found)]
     tolerance = _tolerance(result)
     return ControlsView(
         instrument=instrument_view(result.instrument),
@@ -82,7 +82,9 @@ def controls_view(result: AuditResult) -> ControlsView:
                 model.role == "control",
                 instrument_view(model.instrument),
                 tuple(effects[model.name]),
-                _forest(result, effects[model.name], span, tolerance),
+                parts(result, [model.name], WIDTH)
+                if any(shown.defined for _, _, shown in effects[model.name])
+                else None,
             )
             for model in result.models
         ),
@@ -125,20 +127,6 @@ def _effects(result: AuditResult, model: ModelResult) -> _Effects:
 
 def _shown(figure: Estimate, unit: Unit) -> Shown:
     return show(figure, unit)
-
-
-def _forest(
-    result: AuditResult, effects: _Effects, span: list[float], tolerance: float | None
-) -> Forest | None:
-    is_share = fall_unit(result.primary) == "points"
-    what = "points of accuracy" if is_share else "Dice"
-    return forest_chart(
-        effects,
-        caption=f"fall in {what}; right of 0 is worse",
-        scale=100.0 if is_share else 1.0,
-        limits=[] if tolerance is None else [-tolerance, tolerance],
-        span=span,
-    )
 
 
 def _placebo(result: AuditResult) -> tuple[PlaceboRow, ...]:

@@ -13,7 +13,8 @@ from radbench.harness.words import (
     plain,
     show,
 )
-from radbench.reporting.charts import CurveChart, Dose, curve_chart
+from radbench.plots.curves import doses as draw_doses
+from radbench.plots.style import Drawing
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class DosePanel:
     scenario: str
     factor: str
     lines: tuple[DoseLine, ...]
-    chart: CurveChart | None
+    chart: Drawing | None
+    caption: str
     has_scores: bool
     notes: tuple[str, ...]
 
@@ -47,25 +49,19 @@ def dose_panels(result: AuditResult) -> list[DosePanel]:
 
 
 def _panel(result: AuditResult, scenario: str, factor: str) -> DosePanel:
-    series = [model.name for model in result.models]
     found = {
         model.name: [row for row in model.dose if (row.scenario, row.factor) == (scenario, factor)]
         for model in result.models
     }
     values = sorted({row.value for rows in found.values() for row in rows})
-    is_share = metric_unit(result.primary) == "share"
+    measured = any(row.primary.value is not None for rows in found.values() for row in rows)
     lines = tuple(_line(result, found, value) for value in values)
     return DosePanel(
         scenario=plain(scenario),
         factor=plain(factor),
         lines=lines,
-        chart=curve_chart(
-            {name: _points(rows) for name, rows in found.items()},
-            series,
-            caption=capital(f"{metric_name(result.primary)}{', %' if is_share else ''}"),
-            across=plain(factor),
-            scale=100.0 if is_share else 1.0,
-        ),
+        chart=draw_doses(result, (scenario, factor)) if measured else None,
+        caption=capital(metric_name(result.primary)),
         has_scores=any(row.score_change is not None for rows in found.values() for row in rows),
         notes=footnotes(
             (f"{plain(factor)} {line.value}", shown)
@@ -73,14 +69,6 @@ def _panel(result: AuditResult, scenario: str, factor: str) -> DosePanel:
             for shown in (*line.primary, *line.score_change)
         ),
     )
-
-
-def _points(rows: list[DoseRow]) -> list[Dose]:
-    return [
-        Dose(row.value, row.primary.value, row.primary.low, row.primary.high, row.main)
-        for row in rows
-        if row.primary.value is not None
-    ]
 
 
 def _line(result: AuditResult, found: dict[str, list[DoseRow]], value: float) -> DoseLine:

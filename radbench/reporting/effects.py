@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, Estimate, ModelResult
 from radbench.harness.words import Shown, fall_unit, footnotes, p_value, plain, show
-from radbench.reporting.charts import Forest, forest_chart
-from radbench.reporting.charts.forest import reach
+from radbench.plots.effects import effects as draw_effects
+from radbench.plots.style import Drawing
+from radbench.reporting.inline_svg import WIDTH
 
 _TESTS = {"mcnemar": "McNemar, exact", "paired bootstrap": "paired bootstrap"}
 
@@ -16,7 +17,7 @@ class ModelEffects:
 
     name: str
     is_control: bool
-    forest: Forest | None
+    forest: Drawing | None
 
 
 @dataclass(frozen=True)
@@ -48,36 +49,26 @@ class EffectsView:
 def effects_view(result: AuditResult) -> EffectsView:
     """Put the paired effects and their tests into charts and words."""
     effects = {model.name: _effects(result, model) for model in result.models}
-    span = [number for found in effects.values() for number in reach(found)]
     tests = _tests(result)
     sizes = sorted({row.family for row in tests if row.family > 1})
     return EffectsView(
         models=tuple(
-            ModelEffects(model.name, model.role == "control", fall_forest(result, effects[model.name], span))
+            ModelEffects(
+                model.name,
+                model.role == "control",
+                draw_effects(result, [model.name], WIDTH)
+                if any(one.defined for _, one in effects[model.name])
+                else None,
+            )
             for model in result.models
         ),
         tests=tests,
         families=" or ".join(map(str, sizes)),
-        notes=footnotes((label, shown) for found in effects.values() for _, label, shown in found),
+        notes=footnotes((label, shown) for found in effects.values() for label, shown in found),
     )
 
 
-def fall_forest(
-    result: AuditResult, effects: list[tuple[str, str, Shown]], span: list[float]
-) -> Forest | None:
-    """Draw falls of the primary metric, with the largest fall allowed as a dashed line."""
-    is_share = fall_unit(result.primary) == "points"
-    what = "points of accuracy" if is_share else "Dice"
-    return forest_chart(
-        effects,
-        caption=f"fall in {what}; right of 0 is worse",
-        scale=100.0 if is_share else 1.0,
-        limits=[result.max_drop],
-        span=span,
-    )
-
-
-def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, str, Shown]]:
+def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, Shown]]:
     unit = fall_unit(result.primary)
     pooled = model.paired.get("stress")
     found: list[tuple[str, Estimate | None]] = []
@@ -86,7 +77,7 @@ def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, str, Sh
             paired = scenario.paired.get("stress")
             found.append((plain(name), None if paired is None else paired.paired_drop))
     found.append(("All edits" if found else "Edited", None if pooled is None else pooled.paired_drop))
-    return [("stress", label, show(figure, unit)) for label, figure in found if figure is not None]
+    return [(label, show(figure, unit)) for label, figure in found if figure is not None]
 
 
 def _tests(result: AuditResult) -> tuple[TestRow, ...]:

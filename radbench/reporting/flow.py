@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from radbench.harness.result import AttritionRow, AuditResult
 from radbench.harness.words import plain
-from radbench.reporting.charts import FlowChart, Step, flow_chart
+from radbench.plots.flow import Step, flow
+from radbench.plots.style import Drawing
 
 _ENDS = {"cohort", "tasks", "ok", "rejected", "failed"}
 _REJECTED = "rejected: "
@@ -15,7 +16,7 @@ class FlowView:
     """One scenario's flow as a drawing and as (words, number, is a loss)."""
 
     scenario: str
-    chart: FlowChart
+    chart: Drawing
     lines: tuple[tuple[str, int, bool], ...]
 
 
@@ -32,7 +33,7 @@ def _view(scenario: str, steps: list[Step]) -> FlowView:
     for step in steps:
         lines.append((step.words, step.number, False))
         lines += [(words, number, True) for number, words in step.left_out if number]
-    return FlowView(scenario, flow_chart(steps), tuple(lines))
+    return FlowView(scenario, flow(steps), tuple(lines))
 
 
 def _of_testset(result: AuditResult) -> list[Step]:

@@ -9,7 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.errors import RadbenchError
-from radbench.reporting.images import Gray, Heat, Mask, data_uri, difference, fit, heatmap, overlay, stamp
+from radbench.reporting.images import (
+    Gray,
+    Heat,
+    Mask,
+    data_uri,
+    difference,
+    fit,
+    heatmap,
+    outlined,
+    overlay,
+    stamp,
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,15 @@ def panels(item: GalleryItem) -> list[Panel]:
         alt = f"The truth: {case} rendered as the edit wants it, stamped RENDERED"
         drawn.append(_gray("truth", "Truth", alt, stamp(fit(item.truth), "RENDERED")))
     return drawn + [_saliency(item, model, case) for model in item.saliency]
+
+
+def outlined_panel(item: GalleryItem) -> Panel:
+    """Draw the edited image of a case with the outlines of its masks."""
+    case = case_name(item.study_id)
+    keep = None if item.keep_mask is None else _fit_mask(item.keep_mask)
+    picture = outlined(stamp(fit(item.edited)), _fit_mask(item.edit_mask), keep)
+    alt = f"Edited image of {case}, stamped SYNTHETIC, with the outline of the edit mask in orange"
+    return Panel("outlined", "Edited", alt, data_uri(picture), picture.shape[1], picture.shape[0])
 
 
 def case_name(study_id: str) -> str:

@@ -82,6 +82,15 @@ def overlay(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray
     return np.rint(out).astype(np.uint8)
 
 
+def outlined(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray[np.uint8]:
+    """Draw the masks' outlines onto an image, and nothing inside them; returns ``uint8 [H, W, 3]``."""
+    out = np.repeat(image[..., None], 3, axis=2)
+    out[_outline(edit_mask)] = EDIT_RGB
+    if keep_mask is not None:
+        out[_outline(keep_mask)] = KEEP_RGB
+    return out
+
+
 def _outline(mask: Mask) -> Mask:
     """Return the mask's own pixels that touch a pixel outside it (4-neighbourhood)."""
     padded = np.pad(mask, 1, mode="edge")

@@ -21,6 +21,7 @@ from radbench.reporting.config import (
 )
 from radbench.reporting.context import report_context
 from radbench.reporting.gallery import RejectedItem
+from radbench.reporting.inline_svg import inline_svg
 from radbench.reporting.material import Material, gather
 
 MAIN_TEMPLATE = "report.html.j2"
@@ -76,7 +77,6 @@ def draw_page(material: Material, spec: ReportSpec, folder: Path) -> bytes:
     context = report_context(material, spec.gallery)
     environment = _environment(folder)
     context["draw"] = environment.get_template("macros.html.j2").make_module(context)
-    context["charts"] = environment.get_template("charts.html.j2").make_module(context)
     sections = [_section(environment, section, context) for section in spec.sections]
     return render(
         folder, MAIN_TEMPLATE, **context, sections=[found for found in sections if found is not None]
@@ -136,7 +136,7 @@ def _environment(folder: Path) -> Any:
         keep_trailing_newline=True,
     )
     environment.filters.update(plain=plain, grey=grey_levels, capital=capital)
-    environment.globals.update(count=count)
+    environment.globals.update(count=count, svg=inline_svg)
     return environment
 
 

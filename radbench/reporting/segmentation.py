@@ -1,11 +1,11 @@
 """A segmentation's figures: overlap and distances by scenario, and the box plots of the paper's Figure 5."""
 
-import math
 from dataclasses import dataclass
 
-from radbench.harness.result import Arm, ArmResult, AuditResult, CaseRow, ModelResult
+from radbench.harness.result import Arm, ArmResult, AuditResult, ModelResult
 from radbench.harness.words import Shown, capital, footnotes, metric_name, metric_unit, plain, show
-from radbench.reporting.charts import BoxChart, Group, box_chart
+from radbench.plots.pictures import boxes
+from radbench.plots.style import Drawing
 from radbench.reporting.view import ARM_WORDS, present_arms, run_spread
 
 _TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
@@ -40,7 +40,7 @@ class SegmentationView:
 
     metrics: tuple[str, ...]
     models: tuple[SegmentationModel, ...]
-    charts: tuple[BoxChart, ...]
+    charts: tuple[tuple[str, Drawing], ...]
     has_missed: bool
     has_runs: bool
     notes: tuple[str, ...]
@@ -55,7 +55,7 @@ def segmentation_view(result: AuditResult) -> SegmentationView | None:
     return SegmentationView(
         metrics=tuple(capital(metric_name(name)) for name in names),
         models=models,
-        charts=tuple(chart for name in _charted(names) if (chart := _chart(result, name)) is not None),
+        charts=_charts(result, names),
         has_missed=any(row.missed for model in models for row in model.rows),
         has_runs=any(row.spread for model in models for row in model.rows),
         notes=footnotes(
@@ -99,29 +99,7 @@ def _row(
     return SegmentationRow(arm, plain(scenario), title, found.n, found.missed or 0, figures, runs)
 
 
-def _chart(result: AuditResult, metric: str) -> BoxChart | None:
-    """Draw one metric's per-image values: the real images first, then each scenario's edited ones."""
-    scenarios = list(dict.fromkeys(case.scenario for case in result.cases if case.arm == "stress"))
-    series = [model.name for model in result.models]
-    real = [case for case in result.cases if case.arm == "real"]
-    groups = [Group("Real", _values(real, metric, result.primary, series))]
-    for scenario in scenarios:
-        edited = [case for case in result.cases if case.arm == "stress" and case.scenario == scenario]
-        groups.append(Group(plain(scenario), _values(edited, metric, result.primary, series)))
-    is_overlap = metric_unit(metric) == "ratio"
-    direction = "higher is better" if is_overlap else "pixels, lower is better"
-    return box_chart(
-        groups,
-        series,
-        caption=f"{capital(metric_name(metric))} ({direction})",
-        bounds=(0.0, 1.0) if is_overlap else (0.0, math.inf),
-    )
-
-
-def _values(cases: list[CaseRow], metric: str, primary: str, series: list[str]) -> dict[str, list[float]]:
-    values: dict[str, list[float]] = {name: [] for name in series}
-    for case in cases:
-        number = case.value if metric == primary else case.figures.get(metric)
-        if number is not None and case.model in values:
-            values[case.model].append(number)
-    return values
+def _charts(result: AuditResult, names: list[str]) -> tuple[tuple[str, Drawing], ...]:
+    if not result.cases:
+        return ()
+    return tuple((capital(metric_name(name)), boxes(result, name)) for name in _charted(names))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from radbench.data.values import UNKNOWN, value_text
 from radbench.harness.result import AuditResult, ModelResult, SubgroupResult
 from radbench.harness.words import Shown, fall_unit, metric_unit, p_value, plain, show
-from radbench.reporting.charts import Forest
-from radbench.reporting.charts.forest import reach
-from radbench.reporting.effects import fall_forest
+from radbench.plots.effects import subgroups as draw_subgroups
+from radbench.plots.style import Drawing
+from radbench.reporting.inline_svg import WIDTH
 from radbench.reporting.summary import corrected
 
 
@@ -34,7 +34,7 @@ class SubgroupModel:
     name: str
     is_control: bool
     rows: tuple[SubgroupRow, ...]
-    forest: Forest | None
+    forest: Drawing | None
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class SubgroupsView:
 def subgroups_view(result: AuditResult) -> SubgroupsView:
     """Put the subgroups into tables and plots; all plots share one axis."""
     found = [model for model in result.models if model.subgroups]
-    effects = {model.name: _effects(result, model) for model in found}
-    span = [number for lines in effects.values() for number in reach(lines)]
     models = tuple(
         SubgroupModel(
             model.name,
             model.role == "control",
             _rows(result, model),
-            fall_forest(result, effects[model.name], span),
+            draw_subgroups(result, [model.name], WIDTH)
+            if any(group.drop.value is not None for group in model.subgroups)
+            else None,
         )
         for model in found
     )
@@ -64,18 +64,6 @@ def subgroups_view(result: AuditResult) -> SubgroupsView:
 
 def _value(group: SubgroupResult) -> str:
     return "not given" if value_text(group.value) == UNKNOWN else plain(group.value)
-
-
-def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, str, Shown]]:
-    unit = fall_unit(result.primary)
-    return [
-        (
-            "small" if group.small else "stress",
-            f"{plain(group.column)}: {_value(group)}{' (few)' if group.small else ''}",
-            show(group.drop, unit),
-        )
-        for group in model.subgroups
-    ]
 
 
 def _rows(result: AuditResult, model: ModelResult) -> tuple[SubgroupRow, ...]:

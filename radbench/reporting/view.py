@@ -18,7 +18,8 @@ from radbench.harness.words import (
     show,
     spread,
 )
-from radbench.reporting.figures import Figure, score_figure
+from radbench.plots.scores import scores as draw_scores
+from radbench.plots.style import Drawing
 
 _SIGNS = {
     Verdict.PASS: ("pass", "✓"),
@@ -106,7 +107,7 @@ class ModelView:
     truth_gap: Shown
     metrics: tuple[MetricLine, ...]
     scenarios: tuple[ScenarioRow, ...]
-    figure: Figure | None
+    figure: Drawing | None
 
 
 def badge(verdict: Verdict) -> Badge:
@@ -239,12 +240,6 @@ def _scenario_rows(result: AuditResult, model: ModelResult) -> tuple[ScenarioRow
     return tuple(rows)
 
 
-def _figure(result: AuditResult, model: ModelResult) -> Figure | None:
-    target = plain(result.shift.target)
-    scores: dict[str, list[float]] = {"positive": [], "negative": [], "stress": []}
-    for case in result.cases:
-        if case.model == model.name and case.score is not None and case.arm in {"real", "stress"}:
-            real = "positive" if case.label else "negative"
-            scores["stress" if case.arm == "stress" else real].append(case.score)
-    labels = {"positive": f"Real, {target}", "negative": f"Real, no {target}", "stress": "Synthetic (edited)"}
-    return score_figure([(kind, labels[kind], scores[kind]) for kind in labels], model.operating_point)
+def _figure(result: AuditResult, model: ModelResult) -> Drawing | None:
+    scored = any(case.model == model.name and case.score is not None for case in result.cases)
+    return draw_scores(result, [model.name]) if scored else None

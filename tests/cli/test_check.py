@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from radbench.api.preflights import fitting, probe_plan
 from radbench.api import checking
+from radbench.api.preflights import fitting, probe_plan
 from radbench.cli import check as command
 from radbench.data.cohort import SquareFilms, Study, unknown_mask
 from radbench.errors import UsageError

@@ -121,3 +121,12 @@ def test_nothing_changed_is_rejected_about_one_time_in_twenty(images):
         ]
     assert rejected[0] / 400 <= 0.06
     assert 0.02 <= rejected[1] / 400 <= 0.085
+
+
+def test_almost_all_patients_worse_is_no_chance():
+    """Some resamples then draw only patients who are worse and have no spread; that says nothing against it."""
+    ids = [f"{number:03d}" for number in range(75)]
+    draws = draw_patients(ids, replicates=2000, seed=0)
+    worse = np.r_[np.zeros(5), np.ones(70)]
+    assert paired_bootstrap(draws, draws.places(ids), worse).p == pytest.approx(2 / 2001)
+    assert paired_bootstrap(draws, draws.places(ids), -worse).p == pytest.approx(2 / 2001)

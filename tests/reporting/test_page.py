@@ -141,7 +141,7 @@ def test_decisions_without_scores_are_shown_as_answers(result, gallery):
 
 
 def test_a_section_without_a_template_is_named(result, tmp_path):
-    for name in ("style.css", "report.html.j2", "macros.html.j2", "charts.html.j2"):
+    for name in ("style.css", "report.html.j2", "macros.html.j2"):
         (tmp_path / name).write_bytes((reports_dir() / name).read_bytes())
     (tmp_path / "reportlets").mkdir()
     (tmp_path / "reportlets" / "verdict.html.j2").write_text("<p>{{ shift.name }}: {{ caption }}</p>")
@@ -247,7 +247,7 @@ def test_rejected_images_are_stamped_with_their_reason(everything):
 
 def test_a_segmentation_has_its_table_and_its_boxes(drawn):
     page, words = Page(drawn), words_of(drawn)
-    assert "Dice (higher is better)" in words
+    assert "Dice (higher is better)" in drawn
     assert "consolidation-left: synthetic" in words
     assert "1 image lies beyond the axis" in words
     assert re.search(r"lungs-weak: 0\.\d{3} → 0\.\d{3}", words)

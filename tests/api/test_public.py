@@ -1,0 +1,35 @@
+"""The public names, each documented and loaded on use."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import radbench
+
+FUNCTIONS = (
+    "audit", "build", "check", "compare_editors", "validate", "export_testset", "import_predictions", "load",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_says_what_it_takes_and_raises(name):
+    function = getattr(radbench, name)
+    text = inspect.getdoc(function)
+    assert "Raises:" in text
+    for parameter in inspect.signature(function).parameters.values():
+        assert f"{parameter.name}:" in text, parameter.name
+    assert name in dir(radbench)
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        radbench.nothing  # noqa: B018
+
+
+def test_importing_it_loads_nothing_heavy():
+    heavy = ["torch", "diffusers", "pandas", "matplotlib", "monai", "transformers", "pydantic", "numpy"]
+    code = f"import sys, radbench; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
