@@ -83,11 +83,11 @@ def overlay(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray
 
 
 def outlined(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray[np.uint8]:
-    """Draw the masks' outlines onto an image, and nothing inside them; returns ``uint8 [H, W, 3]``."""
+    """Draw a line around the masks, and nothing inside them; returns ``uint8 [H, W, 3]``."""
     out = np.repeat(image[..., None], 3, axis=2)
-    out[_outline(edit_mask)] = EDIT_RGB
-    if keep_mask is not None:
-        out[_outline(keep_mask)] = KEEP_RGB
+    for mask, colour in ((edit_mask, EDIT_RGB), (keep_mask, KEEP_RGB)):
+        if mask is not None:
+            out[_outline(~mask)] = colour
     return out
 
 
