@@ -13,6 +13,7 @@ from radbench.cli import (
     gates,
     import_predictions,
     run,
+    start,
     validate,
 )
 from radbench.cli.guard import INTERRUPTED, say
@@ -23,12 +24,21 @@ app = typer.Typer(
     name="radbench",
     help="Stress tests for radiology AI: declared dataset shifts, RadEdit test sets, robustness reports.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help: rich alone would cost a third of the time that --help may take
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app, name="train")
-for _command in (run, check, export_testset, import_predictions, compare_editors, validate, gates, bench):
+for _command in (
+    run,
+    start,
+    check,
+    export_testset,
+    import_predictions,
+    compare_editors,
+    validate,
+    gates,
+    bench,
+):
     _command.register(app)
 
 

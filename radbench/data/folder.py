@@ -176,7 +176,7 @@ def open_folder_cohort(
         columns: our names of the columns to the table's own; see ``read_manifest``.
     """
     path = Path(str(reference).removeprefix(PREFIX)).expanduser()
-    manifest = _manifest(path)
+    manifest = find_manifest(path)
     found = read_manifest(manifest, labels=labels, columns=columns)
     entries = _in_split(manifest, list(found.entries), split)
     if size is not None and size < len(entries):
@@ -194,7 +194,8 @@ def open_folder_cohort(
     return FolderCohort(manifest, entries, image_size, declared=declared, notes=found.notes, elsewhere=others)
 
 
-def _manifest(path: Path) -> Path:
+def find_manifest(path: Path) -> Path:
+    """Return the table of a cohort: ``path`` itself, or the ``manifest`` in the folder ``path``; it may not exist."""
     if path.suffix.lower() in {".csv", ".tsv", ".txt", *PARQUET} and not path.is_dir():
         return path
     there = (path / f"manifest{suffix}" for suffix in (".csv", ".tsv", *PARQUET))
