@@ -31,6 +31,7 @@ floor  room           owns
 =====  =============  =======================================================================
 9      ``testing``    robustness as an assertion in a model's own test suite; the pytest plugin
 9      ``cli``        options, words and exit codes, one file a command
+9      ``bench``      benchmarks, used by ``radbench bench`` alone
 8      ``api``        what a person can do, one function each; the only place that puts rooms together
 7      ``reporting``  AuditResult to HTML, JSON, CSV, JUnit and Markdown
 6      ``plots``      AuditResult to matplotlib figures, for notebook, paper and report

@@ -60,8 +60,8 @@ def run_bench(what: str, bundle: str, *, steps: int, device: "DeviceName") -> No
 
 def _inversion(console: "Console", bundle: str, steps: int, device: "DeviceName") -> None:
     from radbench.api.bundles import named_bundle
-    from radbench.diffusion.bench import print_bench
-    from radbench.diffusion.bench import run_bench as measure
+    from radbench.bench.inversion import print_bench
+    from radbench.bench.inversion import run_bench as measure
     from radbench.diffusion.bundle import load_bundle
     from radbench.runtime import resolve_device
 
@@ -71,7 +71,7 @@ def _inversion(console: "Console", bundle: str, steps: int, device: "DeviceName"
 
 
 def _harness(console: "Console", *_: object) -> None:
-    from radbench.models.bench import print_harness
+    from radbench.bench.harness import print_harness
 
     print_harness(console)
 
@@ -80,9 +80,9 @@ def _composite(console: "Console", bundle: str, steps: int, device: "DeviceName"
     from rich.table import Table
 
     from radbench.api.series import ALL_SHIFTS
+    from radbench.bench.composite import measure_composites
     from radbench.diffusion.bundle import load_bundle
     from radbench.runtime import resolve_device
-    from radbench.testsets.bench import measure_composites
 
     del bundle, steps
     loaded = load_bundle("phantom", resolve_device(device))
@@ -102,9 +102,9 @@ def _last_step(console: "Console", bundle: str, steps: int, device: "DeviceName"
     from rich.table import Table
 
     from radbench.api.series import ALL_SHIFTS
+    from radbench.bench.last_step import FIRST, measure_last_step
     from radbench.diffusion.bundle import load_bundle
     from radbench.runtime import resolve_device
-    from radbench.testsets.bench_last_step import FIRST, measure_last_step
 
     del bundle, steps
     loaded = load_bundle("phantom", resolve_device(device))
@@ -125,20 +125,20 @@ def _last_step(console: "Console", bundle: str, steps: int, device: "DeviceName"
 
 
 def _bootstrap(console: "Console", *_: object) -> None:
-    from radbench.metrics.bench import print_bootstrap
+    from radbench.bench.bootstrap import print_bootstrap
 
     print_bootstrap(console)
 
 
 def _coverage(console: "Console", *_: object) -> None:
-    from radbench.metrics.bench_coverage import print_coverage
+    from radbench.bench.coverage import print_coverage
 
     with console.status("Drawing samples"):
         print_coverage(console)
 
 
 def _report(console: "Console", *_: object) -> None:
-    from radbench.reporting.bench import print_report
+    from radbench.bench.report import print_report
 
     print_report(console)
 

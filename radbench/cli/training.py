@@ -15,8 +15,8 @@ from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import load_yaml
 
 if TYPE_CHECKING:
-    from radbench.models.training import TrainingReport
     from radbench.reference.declared_training import DeclaredTraining
+    from radbench.reference.training import TrainingReport
 
 
 def train_diffusion(

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import Field
 
-from radbench.models.training import ClassifierConfig, TrainingReport, train_classifier
 from radbench.reference.declared_training import DeclaredTraining, Progress, train_declared
 from radbench.reference.rendered import rendered_samples
+from radbench.reference.training import ClassifierConfig, TrainingReport, train_classifier
 from radbench.specs.model import ModelSpec
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radbench.errors import UsageError
 from radbench.models.augment import Augmentation
-from radbench.models.training import TrainingReport
+from radbench.reference.training import TrainingReport
 from radbench.runtime import atomic_write, canonical_json
 from radbench.specs import load_model
 from radbench.specs.model import Checkpoint, ModelSpec

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from radbench.data.cohort import Study
-from radbench.models.training import Batch, MaskBatch
 from radbench.phantom.cohort import PhantomCohort, build_cohort
+from radbench.reference.training import Batch, MaskBatch
 
 _CHUNK = 250
 

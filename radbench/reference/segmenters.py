@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import Field
 
-from radbench.models.training import SegmenterConfig, TrainingReport, train_segmenter
 from radbench.reference.declared_training import DeclaredTraining, Progress, train_declared
 from radbench.reference.rendered import rendered_masks
+from radbench.reference.training import SegmenterConfig, TrainingReport, train_segmenter
 from radbench.specs.model import ModelSpec
 
 

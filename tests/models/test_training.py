@@ -6,7 +6,7 @@ import torch
 
 from radbench.errors import UsageError
 from radbench.models.augment import Augmentation, augment
-from radbench.models.training import ClassifierConfig, train_classifier
+from radbench.reference.training import ClassifierConfig, train_classifier
 from radbench.specs import InputContract
 
 TINY = {"in_chans": 1, "num_classes": 1, "channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}

@@ -13,10 +13,10 @@ from pathlib import Path
 import evidence
 import pytest
 
+from radbench.bench.report import measure_report
 from radbench.errors import UsageError
 from radbench.harness.result import AuditResult
 from radbench.reporting import LazyGallery, check_writable, write_outputs
-from radbench.reporting.bench import measure_report
 from radbench.reporting.cases import Answered, choose_cases
 from radbench.reporting.config import GallerySettings
 from radbench.reporting.identity import deidentified

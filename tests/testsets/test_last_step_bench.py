@@ -3,12 +3,12 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from radbench.bench.last_step import NothingAddedEditor, NothingAddedTrack, _row
 from radbench.diffusion.editors import editor_names, get_editor
 from radbench.diffusion.editors.base import EditRequest, EditResult
 from radbench.diffusion.inversion import Inversion
 from radbench.diffusion.radedit import RadEditTrack
 from radbench.diffusion.schedule import make_schedule
-from radbench.testsets.bench_last_step import NothingAddedEditor, NothingAddedTrack, _row
 
 TRAILING = make_schedule(DDIMScheduler(timestep_spacing="trailing"), 4)
 

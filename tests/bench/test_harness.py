@@ -7,9 +7,9 @@ import sys
 import pytest
 from rich.console import Console
 
+from radbench.bench import harness as bench
+from radbench.bench.harness import HarnessTimes, measure_harness, print_harness
 from radbench.errors import RadbenchError
-from radbench.models import bench
-from radbench.models.bench import HarnessTimes, measure_harness, print_harness
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="models run in processes of their own")
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from radbench.metrics.bench import FIGURES, _at_once, _one_by_one, _sample, measure_bootstrap, print_bootstrap
+from radbench.bench.bootstrap import (
+    FIGURES,
+    _at_once,
+    _one_by_one,
+    _sample,
+    measure_bootstrap,
+    print_bootstrap,
+)
 from radbench.metrics.bootstrap import draw_patients
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from radbench.metrics import bench_coverage
-from radbench.metrics.bench_coverage import FIGURES, measure_coverage
+from radbench.bench import coverage as bench_coverage
+from radbench.bench.coverage import FIGURES, measure_coverage
 from radbench.metrics.intervals import Interval
 
 

@@ -7,11 +7,11 @@ stopped and resumed ends with the same weights as one that was not.
 ``loop`` turns the steps, ``objective`` is what it asks of a task, ``classifier`` and ``segmenter`` are the tasks.
 """
 
-from radbench.models.training.classifier import train_classifier
-from radbench.models.training.config import ClassifierConfig, SegmenterConfig
-from radbench.models.training.loop import Progress, TrainingReport
-from radbench.models.training.samples import Batch, MaskBatch
-from radbench.models.training.segmenter import train_segmenter
+from radbench.reference.training.classifier import train_classifier
+from radbench.reference.training.config import ClassifierConfig, SegmenterConfig
+from radbench.reference.training.loop import Progress, TrainingReport
+from radbench.reference.training.samples import Batch, MaskBatch
+from radbench.reference.training.segmenter import train_segmenter
 
 __all__ = [
     "Batch",

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.models.checkpoint import load_checkpoint, save_checkpoint
-from radbench.models.training.objective import Objective
-from radbench.models.training.seeds import derived, own_random_state
+from radbench.reference.training.objective import Objective
+from radbench.reference.training.seeds import derived, own_random_state
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
 
 if TYPE_CHECKING:

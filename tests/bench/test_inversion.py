@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from radbench.diffusion.bench import Timing, print_bench, run_bench
+from radbench.bench.inversion import Timing, print_bench, run_bench
 from radbench.diffusion.rows import ROWS
 
 

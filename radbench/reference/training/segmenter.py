@@ -11,10 +11,10 @@ from radbench.errors import UsageError
 from radbench.models.augment import augment_pair
 from radbench.models.preprocess import fit
 from radbench.models.smp_factory import build_segmenter
-from radbench.models.training.config import SegmenterConfig
-from radbench.models.training.loop import Progress, TrainingReport, train
-from radbench.models.training.objective import Objective
-from radbench.models.training.samples import MaskBatch, masked
+from radbench.reference.training.config import SegmenterConfig
+from radbench.reference.training.loop import Progress, TrainingReport, train
+from radbench.reference.training.objective import Objective
+from radbench.reference.training.samples import MaskBatch, masked
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,7 @@ def train_segmenter(
         config: all settings.
         sample_batches: (images uint8, masks bool), both [N, H, W], in pieces of any size, all of one H and W.
         weights: the safetensors file to write, atomically, at the end.
-        checkpoint: see ``radbench.models.training.loop.train``, as for the rest.
+        checkpoint: see ``radbench.reference.training.loop.train``, as for the rest.
         checkpoint_every: steps between checkpoints.
         device: where to train.
         progress: see ``Progress``.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from radbench.diffusion.bench_inputs import invert_random, make_ready
+from radbench.bench.inversion_inputs import invert_random, make_ready
 from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.rows import ROWS
 from radbench.diffusion.schedule import make_schedule
@@ -31,7 +31,7 @@ class Peak:
 def peaks_in_own_process(bundle: Bundle) -> tuple[Peak, ...]:
     """Return peak memory for few steps, many steps and wide micro-batches; empty where it cannot be measured."""
     settings = {"unet": dict(bundle.unet.config), "scheduler": dict(bundle.scheduler.config)}
-    code = "from radbench.diffusion.bench_memory import print_peaks; print_peaks()"
+    code = "from radbench.bench.inversion_memory import print_peaks; print_peaks()"
     done = subprocess.run(  # noqa: S603  (our own interpreter and code)
         [sys.executable, "-c", code],
         input=json.dumps(settings, default=str),

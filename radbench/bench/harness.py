@@ -185,7 +185,7 @@ def _bare_loop(
 ) -> "Iterator[tuple[subprocess.Popen[str], float]]":
     """Start a process that runs the bare loop when asked; yield it with the seconds that it took to start."""
     code = (
-        "import sys; sys.path += sys.argv[1:]; from radbench.models.bench import _serve_bare; _serve_bare()"
+        "import sys; sys.path += sys.argv[1:]; from radbench.bench.harness import _serve_bare; _serve_bare()"
     )
     root = str(Path(__file__).resolve().parents[2])
     prefix = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from radbench.errors import UsageError
 from radbench.models.augment import augment
 from radbench.models.timm_factory import build_network
-from radbench.models.training.config import ClassifierConfig
-from radbench.models.training.loop import Progress, TrainingReport, train
-from radbench.models.training.objective import Objective
-from radbench.models.training.samples import Batch, labelled
+from radbench.reference.training.config import ClassifierConfig
+from radbench.reference.training.loop import Progress, TrainingReport, train
+from radbench.reference.training.objective import Objective
+from radbench.reference.training.samples import Batch, labelled
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ def train_classifier(
         config: all settings.
         sample_batches: (images uint8 [N, H, W], labels 0/1 [N]) in pieces of any size, all of one H and W.
         weights: the safetensors file to write, atomically, at the end.
-        checkpoint: see ``radbench.models.training.loop.train``, as for the rest.
+        checkpoint: see ``radbench.reference.training.loop.train``, as for the rest.
         checkpoint_every: steps between checkpoints.
         device: where to train.
         progress: see ``Progress``.

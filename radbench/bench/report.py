@@ -203,7 +203,7 @@ def _peak() -> float:
 def measure_in_own_process(images: int) -> ReportTimes:
     """Do ``measure_report`` in a fresh process, so that peaks of different sizes do not mix."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "radbench.reporting.bench", str(images), folder]
+        command = [sys.executable, "-m", "radbench.bench.report", str(images), folder]
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own module
     return ReportTimes(**json.loads(done.stdout))
 

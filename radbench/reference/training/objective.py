@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.models.preprocess import fit, standardise
-from radbench.models.training.config import TrainingConfig
-from radbench.models.training.samples import Samples
-from radbench.models.training.seeds import derived
+from radbench.reference.training.config import TrainingConfig
+from radbench.reference.training.samples import Samples
+from radbench.reference.training.seeds import derived
 
 if TYPE_CHECKING:
     import torch

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from radbench.diffusion.bench_inputs import invert_random, latent_shape, make_ready, random_inputs
-from radbench.diffusion.bench_memory import Peak, peaks_in_own_process
-from radbench.diffusion.bench_prompts import SecondPrompt, second_prompt
+from radbench.bench.inversion_inputs import invert_random, latent_shape, make_ready, random_inputs
+from radbench.bench.inversion_memory import Peak, peaks_in_own_process
+from radbench.bench.inversion_prompts import SecondPrompt, second_prompt
 from radbench.diffusion.bundle import Bundle, load_bundle
 from radbench.diffusion.inversion import invert_sequential
 from radbench.diffusion.rows import NoisePredictor, Texts, lanes, rows_are_independent

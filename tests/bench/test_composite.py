@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from radbench.bench.composite import WAYS, Example, _errors
 from radbench.data.framing import Framing
 from radbench.data.geometry import Geometry
-from radbench.testsets.bench import WAYS, Example, _errors
 
 RNG = np.random.default_rng(3)
 
