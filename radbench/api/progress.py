@@ -8,11 +8,17 @@ from radbench.errors import UsageError
 
 Report: TypeAlias = Callable[[int, int], None]
 """Called with the number of items done and the number of all items."""
+StageReport: TypeAlias = Callable[[str, int, int, float], None]
+"""Called with the stage, the steps done, the steps in all, and the loss (NaN where there is none)."""
 Callback: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, the number of items done and the number of all items."""
 
 
 def _nothing(done: int, total: int) -> None:
+    """Say nothing."""
+
+
+def _no_stage(stage: str, done: int, total: int, loss: float) -> None:
     """Say nothing."""
 
 
@@ -30,6 +36,11 @@ class Progress:
         """Yield the function to call after each item of a loop."""
         del what
         yield _nothing
+
+    @contextmanager
+    def stages(self) -> Iterator[StageReport]:
+        """Yield the function to call after each step of a work in stages."""
+        yield _no_stage
 
     def note(self, line: str) -> None:
         """Say one sentence that a person should read."""

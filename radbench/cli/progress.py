@@ -21,10 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from radbench.api.progress import Progress as Said
-from radbench.api.progress import Report
-
-StageReport = Callable[[str, int, int, float], None]
-"""Called with the stage, the steps done, the steps in all, and the loss (NaN where there is none)."""
+from radbench.api.progress import Report, StageReport
 
 _LINE_EVERY_SECONDS = 10.0
 
@@ -87,6 +84,12 @@ class ConsoleProgress(Said):
     def loop(self, what: str) -> Iterator[Report]:
         """Show how far a loop is."""
         with progress(self._console, what) as report:
+            yield report
+
+    @contextmanager
+    def stages(self) -> Iterator[StageReport]:
+        """Show how far a work in stages is."""
+        with stages(self._console) as report:
             yield report
 
     def note(self, line: str) -> None:

@@ -1,13 +1,15 @@
 """``radbench train``: make again what the package ships. Repeat a command to go on with it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radbench.cli.guard import guarded
 from radbench.cli.options import Device, DeviceOption
-from radbench.cli.train_encoder import encoder
+
+if TYPE_CHECKING:
+    from radbench.cli.progress import ConsoleProgress
 
 train_app = typer.Typer(
     help="Train again what the package ships; repeat a command to go on with it.",
@@ -27,6 +29,14 @@ RunOption = Annotated[
 ]
 
 
+def _progress() -> "ConsoleProgress":
+    from rich.console import Console
+
+    from radbench.cli.progress import ConsoleProgress
+
+    return ConsoleProgress(Console())
+
+
 @train_app.command()
 def diffusion(
     context: typer.Context,
@@ -42,27 +52,29 @@ def diffusion(
 ) -> None:
     """Train the diffusion bundle: render, autoencoder, denoiser, export."""
     with guarded(debug=context.obj):
-        from radbench.cli.training import train_diffusion
+        from radbench.api.training import train_diffusion
 
-        train_diffusion(config, work=work, out=out, device=device.value, workers=workers)
+        train_diffusion(
+            config, work=work, out=out, device=device.value, workers=workers, progress=_progress()
+        )
 
 
 @train_app.command()
 def classifier(context: typer.Context, config: ConfigOption, run: RunOption = 0) -> None:
     """Train a reference classifier; updates its declaration."""
     with guarded(debug=context.obj):
-        from radbench.cli.training import train_classifier
+        from radbench.api.training import train_classifier
 
-        train_classifier(config, run)
+        train_classifier(config, run, progress=_progress())
 
 
 @train_app.command()
 def segmenter(context: typer.Context, config: ConfigOption, run: RunOption = 0) -> None:
     """Train a reference segmenter; updates its declaration."""
     with guarded(debug=context.obj):
-        from radbench.cli.training import train_segmenter
+        from radbench.api.training import train_segmenter
 
-        train_segmenter(config, run)
+        train_segmenter(config, run, progress=_progress())
 
 
 @train_app.command()
@@ -74,9 +86,20 @@ def judge(
 ) -> None:
     """Train the judge that the gates ask."""
     with guarded(debug=context.obj):
-        from radbench.cli.training import train_judge
+        from radbench.api.training import train_judge
 
-        train_judge(out)
+        train_judge(out, progress=_progress())
 
 
-train_app.command()(encoder)
+@train_app.command()
+def encoder(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Option(help="Folder that the encoder and its datasheet go to; older ones are replaced.")
+    ] = Path("runs/encoder"),
+) -> None:
+    """Train the image-text encoder of the phantom."""
+    with guarded(debug=context.obj):
+        from radbench.api.training import train_encoder
+
+        train_encoder(out, progress=_progress())

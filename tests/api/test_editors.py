@@ -17,7 +17,10 @@ pytestmark = pytest.mark.slow
 
 
 def compare_editors(options: RunOptions, names: list[str]) -> Path:
-    return compare(options, names, SHIFTS_OWN, Progress()).report(options.out)
+    found = compare(options, names, SHIFTS_OWN, Progress())
+    assert set(found.rows["editor"]) == set(names)
+    assert "<table" in found._repr_html_()
+    return found.report(options.out)
 
 
 @pytest.fixture

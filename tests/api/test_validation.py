@@ -20,7 +20,10 @@ def test_each_seed_brings_its_own_patients(
     monkeypatch.chdir(world)
     monkeypatch.setenv("RADBENCH_CACHE", str(tmp_path / "cache"))
     options = RunOptions(shift="tiny", out=tmp_path / "out", limit=4, seed=3)
-    table = validate_shifts(options, ["tiny"], 2, Progress()).write(tmp_path / "out")
+    found = validate_shifts(options, ["tiny"], 2, Progress())
+    table = found.write(tmp_path / "out")
+    assert list(found.rows["model"]) == ["first", "second"] * 2
+    assert "all" in set(found.summary["group"]) and "<table" in found._repr_html_()
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(row["seed"], row["model"]) for row in rows] == [

@@ -1,13 +1,11 @@
-"""What ``radbench train`` does, with progress: the embedded bundle, the reference models, the judge."""
+"""Training again what the package ships: the embedded bundle, the reference models, the judge, the encoder."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from radbench.api.environment import prepare_environment
-from radbench.cli.progress import progress, stages
+from radbench.api.progress import Progress
 from radbench.declared import model_path
 from radbench.errors import UsageError
 from radbench.reference.configs import config_path
@@ -26,6 +24,7 @@ def train_diffusion(
     out: Path | None = None,
     device: DeviceName = "auto",
     workers: int = 2,
+    progress: Progress,
 ) -> None:
     """Train a diffusion bundle, or go on with it, and save it in the diffusers layout with its datasheet.
 
@@ -35,6 +34,7 @@ def train_diffusion(
         out: Folder of the finished bundle; ``<work>/bundle`` if None. What is there is replaced in one step.
         device: Where to train.
         workers: Processes that render.
+        progress: What is told how far it is.
 
     Raises:
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
@@ -50,21 +50,21 @@ def train_diffusion(
     from radbench.reference.diffusion import BundleTraining
     from radbench.reference.export import export_bundle
 
-    console = Console()
-    with stages(console) as report:
+    with progress.stages() as report:
         training = BundleTraining(settings, folder, resolve_device(device), report, workers)
         training.train_decoder()
         training.train_denoiser()
     export_bundle(training, target, f"radbench train diffusion --config {config}")
-    _say(console, f"Bundle: {target} (measure it with: radbench gates --bundle {target})")
+    progress.note(f"Bundle: {target} (measure it with: radbench gates --bundle {target})")
 
 
-def train_classifier(config: str, run: int = 0) -> None:
+def train_classifier(config: str, run: int = 0, *, progress: Progress) -> None:
     """Train a reference classifier and bring the digest in its declaration up to date.
 
     Args:
         config: Name or YAML file of the configuration.
         run: 0 for the main weights, n for the declaration's n-th checkpoint.
+        progress: What is told how far it is.
 
     Raises:
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
@@ -73,15 +73,16 @@ def train_classifier(config: str, run: int = 0) -> None:
     from radbench.reference.classifiers import ClassifierTraining, train_reference_classifier
 
     training = load_yaml(config_path(config), ClassifierTraining)
-    _train_declared(training, run, train_reference_classifier)
+    _train_declared(training, run, train_reference_classifier, progress)
 
 
-def train_segmenter(config: str, run: int = 0) -> None:
+def train_segmenter(config: str, run: int = 0, *, progress: Progress) -> None:
     """Train a reference segmenter and bring the digest in its declaration up to date.
 
     Args:
         config: Name or YAML file of the configuration.
         run: 0 for the main weights, n for the declaration's n-th checkpoint.
+        progress: What is told how far it is.
 
     Raises:
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
@@ -90,14 +91,15 @@ def train_segmenter(config: str, run: int = 0) -> None:
     from radbench.reference.segmenters import SegmenterTraining, train_reference_segmenter
 
     training = load_yaml(config_path(config), SegmenterTraining)
-    _train_declared(training, run, train_reference_segmenter)
+    _train_declared(training, run, train_reference_segmenter, progress)
 
 
-def train_judge(out: Path) -> None:
+def train_judge(out: Path, *, progress: Progress) -> None:
     """Train the judge of the gates on rendered images.
 
     Args:
         out: The safetensors file to write.
+        progress: What is told how far it is.
 
     Raises:
         UsageError: The folder cannot be written to.
@@ -106,27 +108,49 @@ def train_judge(out: Path) -> None:
     _make(out.parent, "--out")
     from radbench.reference.judge import train_judge as train
 
-    console = Console()
-    with progress(console, "Training the judge") as report:
+    with progress.loop("Training the judge") as report:
         train(out, progress=lambda done, total, _: report(done, total))
-    _say(console, f"Judge: {out}")
+    progress.note(f"Judge: {out}")
 
 
-def _train_declared(training: "DeclaredTraining", run: int, train: Callable[..., "TrainingReport"]) -> None:
+def _train_declared(
+    training: "DeclaredTraining", run: int, train: Callable[..., "TrainingReport"], progress: Progress
+) -> None:
     declaration = model_path(training.model)
-    console = Console()
-    with stages(console) as report:
+    with progress.stages() as report:
         outcome = train(
             training,
             declaration,
             run,
             lambda done, total, loss: report(training.model, done, total, loss),
         )
-    _say(console, f"{declaration}: loss {outcome.loss:.4f}, weights SHA-256 {outcome.weights_sha256}")
+    progress.note(f"{declaration}: loss {outcome.loss:.4f}, weights SHA-256 {outcome.weights_sha256}")
 
 
-def _say(console: Console, line: str) -> None:
-    console.print(line, soft_wrap=True, highlight=False, markup=False)
+def train_encoder(out: Path, *, progress: Progress) -> None:
+    """Train the image-text encoder of the phantom into ``out``; say how it scores edits whose quality is known.
+
+    Args:
+        out: The folder; an older encoder there is replaced.
+        progress: What is told how far it is.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    prepare_environment()
+    import torch
+
+    from radbench.diffusion.bundle import load_bundle
+    from radbench.reference.encoder import BundleAutoencoder, EncoderTraining
+    from radbench.reference.encoder import train_encoder as train
+
+    with progress.stages() as report:
+        redraw = BundleAutoencoder(load_bundle("phantom", torch.device("cpu")))
+        sheet = train(EncoderTraining(), out, "radbench train encoder", report, redraw)
+    for kind, row in sheet["editing_score"].items():
+        span = f"{row['low']:.2f} to {row['high']:.2f}"
+        progress.note(f"{kind}: score {row['mean']:.2f} ({span}), kept {row['kept']:.0%}")
+    progress.note(f"Encoder: {out}")
 
 
 def _make(folder: Path, option: str) -> None:
