@@ -101,6 +101,25 @@ class Plots:
         chosen = worst(self._result, list(self._pictures.keys), cases)
         return gallery(self._result, ((key, load(key)) for key in chosen))
 
+    def error_map(self) -> "Drawing":
+        """Draw where on the body edits make each model fail: its loss, averaged over the edit masks.
+
+        Raises:
+            UsageError: The audit was loaded from a file, which holds no masks.
+        """
+        from radbench.plots.pictures import error_map
+
+        pictures = self._given()
+        load = pictures.bare or pictures.load
+        return error_map(self._result, ((key, load(key)) for key in pictures.keys))
+
+    def _given(self) -> Any:
+        if self._pictures is None:
+            raise UsageError(
+                "This audit was loaded from its result, which holds no pictures; repeat the audit."
+            )
+        return self._pictures
+
     def fitting(self) -> list[str]:
         """Return the names of the figures that say something about this audit's task."""
         result = self._result

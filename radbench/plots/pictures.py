@@ -13,6 +13,7 @@ from radbench.harness.words import capital, metric_name, metric_unit, plain
 from radbench.plots.style import COLOURS, Drawing, drawing, drawn, nothing, series_colour, shortened
 
 _MOST_DOTS = 120
+_FEWEST_MASKS = 3
 _GOLDEN = 0.618033988749895
 Key = tuple[str, str]
 """Study and scenario."""
@@ -69,6 +70,53 @@ def gallery(result: AuditResult, items: Iterable[tuple[Key, Case]]) -> Drawing:
         ]
         row[0].set_xlabel("\n".join(said), fontsize=7.5)
     del result
+    return figure
+
+
+@drawn
+def error_map(result: AuditResult, items: Iterable[tuple[Key, Case]]) -> Drawing:
+    """Where on the body edits make each model fail: loss of the primary metric, averaged over the edit masks.
+
+    At each pixel the mean, over the edited images whose edit mask holds it, of the value on the real image minus that
+    on the edited one; behind it the mean original image. Pixels that fewer than three masks hold are left out. Squares
+    are laid over each other as they are: cohorts whose films are not alike in position have no meaningful map.
+    """
+    lost = {(case.model, case.study_id): case.value for case in result.cases if case.arm == "real"}
+    falls: dict[Key, dict[str, float]] = {}
+    for case in result.cases:
+        if case.arm == "stress" and (case.model, case.study_id) in lost:
+            fall = lost[case.model, case.study_id] - case.value
+            falls.setdefault((case.study_id, case.scenario), {})[case.model] = fall
+    names = [model.name for model in result.models if any(model.name in found for found in falls.values())]
+    count: NDArray[np.float64] | None = None
+    for key, item in items:
+        if count is None:
+            count, behind = np.zeros(item.original.shape), np.zeros(item.original.shape)
+            sums = {name: np.zeros(item.original.shape) for name in names}
+            seen = 0
+        count += item.edit_mask
+        behind += item.original
+        seen += 1
+        for name in names:
+            sums[name] += falls.get(key, {}).get(name, 0.0) * item.edit_mask
+    if count is None or not names or count.max() < _FEWEST_MASKS:
+        figure = drawing(height=1.2)
+        nothing(figure, f"Fewer than {_FEWEST_MASKS} edit masks lie over each other: there is no map.")
+        return figure
+    figure = drawing(3.0 * len(names) + 0.8, 3.2)
+    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    shown, told = count >= _FEWEST_MASKS, []
+    heats = {name: np.where(shown, sums[name] / np.maximum(count, 1), np.nan) for name in names}
+    most = max(0.1, *(float(np.nanmax(heat)) for heat in heats.values()))
+    for axes, name in zip(panels, names, strict=True):
+        heat = heats[name]
+        axes.imshow(behind / seen, cmap="gray", vmin=0, vmax=255)
+        drawn_heat = axes.imshow(heat, cmap="inferno", vmin=0, vmax=most, alpha=0.65)
+        _bare(axes, shortened(name))
+        row, column = np.unravel_index(int(np.nanargmax(heat)), heat.shape)
+        told.append(f"{name}: largest mean loss {np.nanmax(heat):.2f} at row {row}, column {column}")
+    figure.colorbar(drawn_heat, ax=panels, shrink=0.8, label=f"mean loss of {metric_name(result.primary)}")
+    figure.description = "; ".join(told) + "."
     return figure
 
 

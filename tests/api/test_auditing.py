@@ -56,6 +56,7 @@ def test_every_figure_is_drawn_and_the_same_twice(found):
         assert first == again, name
         assert first.startswith("<svg")
     assert found.plot.gallery(cases=1).axes
+    assert found.plot.error_map().description
     with pytest.raises(AttributeError, match="no figure 'nothing'"):
         found.plot.nothing()
 
@@ -75,7 +76,12 @@ def test_an_earlier_audit_is_read_again(found, tmp_path, edits, monkeypatch):
     pd.testing.assert_frame_equal(again.metrics, found.metrics)
     pd.testing.assert_frame_equal(again.edits, found.edits)
     assert again.plot.effects().axes
-    for missing in (again.plot.gallery, lambda: again.report(tmp_path / "again"), lambda: again.testset):
+    for missing in (
+        again.plot.gallery,
+        again.plot.error_map,
+        lambda: again.report(tmp_path / "again"),
+        lambda: again.testset,
+    ):
         with pytest.raises(UsageError, match="loaded from its result"):
             missing()
     with pytest.raises(UsageError, match=r"The audit .* does not exist"):

@@ -14,7 +14,7 @@ from radbench.plots import Plots, find_plot, plot_names
 from radbench.plots.curves import _counts, _precision_recall, _roc, doses, roc
 from radbench.plots.effects import effects, parts, subgroups
 from radbench.plots.flow import Step, flow
-from radbench.plots.pictures import boxes, worst
+from radbench.plots.pictures import boxes, error_map, worst
 from radbench.plots.scores import bland_altman, calibration, scores
 from radbench.plots.style import png, shortened, svg
 
@@ -158,6 +158,27 @@ def test_the_worst_cases_are_those_that_lost_most(result):
     lost = {key: max(real[m.name, key[0]] - stress[m.name, key[0]] for m in result.models) for key in keys}
     chosen = worst(result, keys, 3)
     assert [lost[key] for key in chosen] == sorted(lost.values(), reverse=True)[:3]
+
+
+def test_a_map_is_hottest_where_the_lost_images_were_edited(result):
+    class Item:
+        original = np.full((32, 32), 100, np.uint8)
+
+        def __init__(self, top):
+            self.edit_mask = np.zeros((32, 32), bool)
+            self.edit_mask[8:16, 8:16] = top
+            self.edit_mask[20:28, 8:16] = not top
+
+    model = result.models[0].name
+    real = {case.study_id: case.value for case in result.cases if case.model == model and case.arm == "real"}
+    rows = [case for case in result.cases if case.model == model and case.arm == "stress"]
+    items = [((row.study_id, row.scenario), Item(top=real[row.study_id] > row.value)) for row in rows]
+    figure = error_map(result, items)
+    heat = np.ma.filled(figure.axes[0].images[1].get_array(), np.nan)
+    assert np.nanargmax(heat) // 32 in range(8, 16)
+    assert heat[10, 10] == 1
+    assert np.isnan(heat[0, 0])
+    assert "no map" in error_map(result, items[:1]).description
 
 
 def test_figures_are_written_for_papers(full, tmp_path):
