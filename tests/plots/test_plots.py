@@ -90,6 +90,18 @@ def test_the_area_under_the_drawn_curve_is_the_auroc(pairs):
     assert (false[-1], true[-1]) == ((truth == 0).sum(), truth.sum())
 
 
+def test_bars_of_scores_count_every_image_and_stay_inside(result):
+    model = result.models[0]
+    figure = scores(result, [model.name])
+    edited = [case.score for case in result.cases if case.model == model.name and case.arm == "stress"]
+    axes = next(one for one in figure.axes if f"(n = {len(edited)})" in one.texts[0].get_text())
+    tallest = np.histogram(edited, bins=25, range=(0, 1))[0].max()
+    assert sum(bar.get_height() for bar in axes.patches) * tallest == pytest.approx(len(edited))
+    assert all(bar.get_x() >= 0 and bar.get_x() + bar.get_width() <= 1 for bar in axes.patches)
+    share = np.mean(np.array(edited) >= model.operating_point)
+    assert f"{share:.0%} at or above the operating point" in figure.description
+
+
 def test_a_roc_curve_of_the_real_images_has_its_operating_point(full):
     figure = roc(full)
     assert len(figure.axes) == len(full.models)

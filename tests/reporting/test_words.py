@@ -1,13 +1,11 @@
-"""Numbers in words, the score figure's geometry, and the sentences of the view."""
+"""Numbers in words, and the sentences of the view."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.harness.result import Estimate, Verdict
 from radbench.harness.words import count, footnotes, grey_levels, show
-from radbench.reporting.figures import BINS, score_figure
 from radbench.reporting.flow import flow_views
 from radbench.reporting.provenance import provenance
 from radbench.reporting.view import expected_flips, headline, model_view, reference_metric
@@ -41,24 +39,6 @@ def test_no_number_reads_as_minus_zero(value):
 def test_small_words():
     assert (count(1, "model"), count(2, "model")) == ("1 model", "2 models")
     assert (grey_levels(None), grey_levels(0.5)) == ("not known", "127.5")
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
-def test_bars_count_every_image_and_stay_inside(scores):
-    figure = score_figure([("stress", "Synthetic", scores), ("real", "none", [])], 0.5)
-    (strip,) = figure.strips
-    assert sum(int(bar.title.split()[0]) for bar in strip.bars) == len(scores)
-    assert len(strip.bars) <= BINS
-    for bar in strip.bars:
-        assert 0 <= bar.x < bar.x + bar.width <= figure.width
-        assert figure.top <= bar.y < bar.y + bar.height <= figure.bottom + 0.01
-    share = np.mean(np.asarray(scores) >= 0.5)
-    assert f"{share:.0%} at or above the operating point" in figure.description
-
-
-def test_no_scores_no_figure():
-    assert score_figure([("stress", "Synthetic", [])], 0.5) is None
 
 
 def test_a_set_of_one_class_is_held_against_its_own_class(result):
