@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radbench.data.cohort import Cohort, GrayImage, Mask, Study
-from radbench.data.masks import dilate
+from radbench.data.images import dilate
 from radbench.errors import UsageError
 from radbench.specs.masks import NO_MASK, REFERENCE_SIZE, MaskRule
 from radbench.specs.scenario import Scenario

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from testset_world import TinyCohort, scenario
 
-from radbench.data.masks import dilate
+from radbench.data.images import dilate
 from radbench.specs.shift import MaskRule
 from radbench.testsets.inputs import draw_mask, edit_inputs
 

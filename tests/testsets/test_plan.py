@@ -3,7 +3,7 @@ import random
 import pytest
 from testset_world import WEIGHTS, TinyCohort, plan_of, scenario, shift
 
-from radbench.data.masks import dilate
+from radbench.data.images import dilate
 from radbench.errors import UsageError
 from radbench.specs.shift import EditorSpec, MaskRule, PasteBack
 from radbench.testsets.inputs import edit_inputs

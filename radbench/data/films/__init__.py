@@ -1,12 +1,11 @@
 """The one room that reads films: PNG, JPEG, TIFF and DICOM as they come.
 
-``film``          what a film is; which sizes cannot be one
-``reader``        ``read_film`` and ``film_shape``
-``content``       what a file is, by its first bytes
-``depth``         how many bits are used, and how they are brought to 8 or 16
-``gray``          orientation, colour, alpha
-``png``, ``jpeg``, ``tiff``, ``dicom``   one container each; ``dicom_header`` and ``dicom_values`` help the last
-``survey``        what a person should look at in a whole cohort: twins, inverted, sideways, mixed depths
+``film``      what a film is, what a file is by its first bytes, which sizes cannot be a film
+``reader``    ``read_film``, ``film_shape``, and any image as stored
+``rasters``   PNG, JPEG, TIFF
+``dicom``     DICOM and its header; ``dicom_values`` its windows and lookup tables
+``gray``      orientation, colour, alpha; how many bits are used, and how they are brought to 8 or 16
+``survey``    what a person should look at in a whole cohort: twins, inverted, sideways, mixed depths
 """
 
 from radbench.data.films.film import Film

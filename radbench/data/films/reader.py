@@ -1,12 +1,16 @@
 """Reading a film: told by content, refused in one sentence where it is none, brought to 8 or 16 bits."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from radbench.data.films.content import DICOM, JPEG, PNG, kind_of
-from radbench.data.films.depth import to_pixels
-from radbench.data.films.film import Film, Pixels, Stored, check_shape
+from radbench.data.cohort import GrayImage, Pixels
+from radbench.data.films.dicom import dicom_shape, read_dicom
+from radbench.data.films.film import DICOM, JPEG, PNG, TIFF, Film, Stored, check_shape, kind_of
+from radbench.data.films.gray import to_pixels
+from radbench.data.films.rasters import jpeg_shape, png_shape, read_jpeg, read_png, read_tiff, tiff_shape
+from radbench.data.images import min_max
 
 _SAMPLES = 200_000
 _NEARLY, _SHARE = 0.01, 0.99
@@ -26,8 +30,9 @@ def read_film(path: str | Path) -> Film:
     """
     source = Path(path)
     kind = kind_of(source)
-    check_shape(source, *_shape(source, kind))
-    stored = _stored(source, kind)
+    shape_of, read = _container(kind)
+    check_shape(source, *shape_of(source))
+    stored = read(source)
     pixels, bits = to_pixels(stored)
     flat = flatness(pixels)
     if flat:
@@ -48,29 +53,39 @@ def film_shape(path: str | Path) -> tuple[int, int]:
     Raises:
         UsageError: as ``read_film``, as far as the header shows it.
     """
-    source = Path(path)
-    height, width = stored_shape(source)
-    check_shape(source, height, width)
+    height, width = image_shape(path)
+    check_shape(Path(path), height, width)
     return height, width
 
 
-def stored_shape(path: str | Path) -> tuple[int, int]:
-    """Height and width, upright, of any image that can be read, whether it can be a film or not."""
+def image_shape(path: str | Path) -> tuple[int, int]:
+    """Height and width in pixels, upright, from the header alone, whether the image can be a film or not."""
     source = Path(path)
-    return _shape(source, kind_of(source))
+    shape_of, _ = _container(kind_of(source))
+    return shape_of(source)
 
 
-def stored_values(path: str | Path) -> Pixels:
-    """The gray values of an unsigned 8- or 16-bit PNG, JPEG or TIFF as stored, upright, in no other range.
+def read_pixels(path: str | Path) -> Pixels:
+    """Read any image as stored and upright, ``uint8 [H, W]`` or ``uint16 [H, W]``; colour becomes luminance.
 
-    Masks and label maps are read like this. Whatever is stored otherwise (DICOM, floats, signed values, white
-    as 0) gives its film's pixels.
+    The gray values of an unsigned 8- or 16-bit PNG, JPEG or TIFF keep their range, as masks and label maps need it.
+    Whatever is stored otherwise (DICOM, floats, signed values, white as 0) gives its film's pixels.
+
+    Raises:
+        UsageError: the file is missing, truncated, corrupt, or not a PNG, JPEG, TIFF or DICOM.
     """
     source = Path(path)
     kind = kind_of(source)
-    stored = _stored(source, kind)
+    _, read = _container(kind)
+    stored = read(source)
     plain = kind != DICOM and not stored.inverted and stored.values.dtype in {np.dtype("u1"), np.dtype("u2")}
     return stored.values if plain else to_pixels(stored)[0]
+
+
+def read_image(path: str | Path) -> GrayImage:
+    """Read any image as ``uint8 [H, W]``; 16 bits are mapped from the image's own range to 0..255."""
+    pixels = read_pixels(path)
+    return pixels.astype(np.uint8) if pixels.dtype == np.uint8 else min_max(pixels)[0]
 
 
 def flatness(pixels: Pixels) -> str | None:
@@ -87,37 +102,11 @@ def flatness(pixels: Pixels) -> str | None:
     return None
 
 
-def _shape(path: Path, kind: str) -> tuple[int, int]:
-    if kind == PNG:
-        from radbench.data.films.png import png_shape
-
-        return png_shape(path)
-    if kind == JPEG:
-        from radbench.data.films.jpeg import jpeg_shape
-
-        return jpeg_shape(path)
-    if kind == DICOM:
-        from radbench.data.films.dicom import dicom_shape
-
-        return dicom_shape(path)
-    from radbench.data.films.tiff import tiff_shape
-
-    return tiff_shape(path)
-
-
-def _stored(path: Path, kind: str) -> Stored:
-    if kind == PNG:
-        from radbench.data.films.png import read_png
-
-        return read_png(path)
-    if kind == JPEG:
-        from radbench.data.films.jpeg import read_jpeg
-
-        return read_jpeg(path)
-    if kind == DICOM:
-        from radbench.data.films.dicom import read_dicom
-
-        return read_dicom(path)
-    from radbench.data.films.tiff import read_tiff
-
-    return read_tiff(path)
+def _container(kind: str) -> tuple[Callable[[Path], tuple[int, int]], Callable[[Path], Stored]]:
+    """What tells the shape of a file of this kind, and what reads it."""
+    return {
+        PNG: (png_shape, read_png),
+        JPEG: (jpeg_shape, read_jpeg),
+        TIFF: (tiff_shape, read_tiff),
+        DICOM: (dicom_shape, read_dicom),
+    }[kind]

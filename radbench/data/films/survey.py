@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radbench.data.films.film import Film, Pixels
+from radbench.data.cohort import Pixels
+from radbench.data.films.film import Film
 from radbench.data.films.reader import flatness
 from radbench.data.images import array_digest
 

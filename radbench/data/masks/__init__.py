@@ -26,6 +26,5 @@ opens what it names, ``painted`` tells paint from background, ``picture``, ``run
 
 from radbench.data.masks.reading import MaskReading, read_mask
 from radbench.data.masks.reference import MaskReference
-from radbench.data.masks.values import as_bool, dilate
 
-__all__ = ["MaskReading", "MaskReference", "as_bool", "dilate", "read_mask"]
+__all__ = ["MaskReading", "MaskReference", "read_mask"]
