@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.data.cohort import GrayImage, Mask
-from radbench.data.framing import Framing, to_film
-from radbench.data.geometry import Geometry
+from radbench.data.geometry import Framing, Geometry, to_film
 from radbench.declared import model_path, shift_path
 from radbench.phantom.cohort import PhantomCohort
 from radbench.specs import ShiftSpec, load_model, load_shift

@@ -6,11 +6,9 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from radbench.data.cohort import GrayImage, Mask, Pixels, Study, unknown_mask
-from radbench.data.columns import LabelRule
 from radbench.data.films import Film, film_shape, read_film
-from radbench.data.framing import Framing
-from radbench.data.geometry import Geometry
-from radbench.data.manifest import Entry, read_manifest
+from radbench.data.geometry import Framing, Geometry
+from radbench.data.manifest import Entry, LabelRule, read_manifest
 from radbench.data.masks import MaskReading, read_mask
 from radbench.data.table import PARQUET
 from radbench.errors import UsageError

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from radbench.data.cohort import Cohort, Study
-from radbench.data.values import UNKNOWN, value_text
+from radbench.data.cohort import UNKNOWN, Cohort, Study, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.scenario import Placebo, Scenario

@@ -20,8 +20,8 @@ What a mask's cell of a manifest may hold (paths are relative to the manifest; e
 ===============================================  ===============================================================
 
 A ``#`` in the name of a file that exists is part of that name. Rooms: ``reference`` parses the cell, ``reading``
-opens what it names, ``painted`` tells paint from background, ``picture``, ``runs``, ``coco``, ``boxes`` and
-``volumes`` are the ways of writing, ``values`` holds what plain arrays mean and Euclidean dilation.
+opens what it names, ``painted`` tells paint from background, ``pictures``, ``annotations`` (boxes, COCO) and ``runs``
+are the ways of writing.
 """
 
 from radbench.data.masks.reading import MaskReading, read_mask

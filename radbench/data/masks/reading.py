@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from radbench.data.cohort import Mask
-from radbench.data.masks import coco, picture, runs, volumes
-from radbench.data.masks.boxes import read_boxes
+from radbench.data.masks import annotations, pictures, runs
 from radbench.data.masks.painted import Picture, inside, listed, named
 from radbench.data.masks.reference import MaskReference
 from radbench.errors import UsageError
@@ -67,20 +66,20 @@ def _read(
     name = reference.path.name.lower() if reference.path is not None else ""
     if reference.path is None:
         inline = runs.read_runs if "rle" in reference.options else None
-        return (inline(reference, shape) if inline else read_boxes(reference, shape)), ()
+        return (inline(reference, shape) if inline else annotations.read_boxes(reference, shape)), ()
     if name.endswith((*runs.TABLES, *runs.TEXTS)):
         return runs.read_runs(reference, shape, study_id), ()
-    if name.endswith(coco.SUFFIXES):
-        return coco.read_coco(reference, film)
-    if name.endswith(volumes.NIFTI):
-        return _of_picture(reference, volumes.read_nifti(reference))
-    if name.endswith(volumes.NUMPY):
-        return _of_picture(reference, volumes.read_numpy(reference))
-    if name.endswith(volumes.DICOM) or _is_dicom(reference.path):
-        segment = volumes.read_segmentation(reference)
+    if name.endswith(annotations.JSON):
+        return annotations.read_coco(reference, film)
+    if name.endswith(pictures.NIFTI):
+        return _of_picture(reference, pictures.read_nifti(reference))
+    if name.endswith(pictures.NUMPY):
+        return _of_picture(reference, pictures.read_numpy(reference))
+    if name.endswith(pictures.DICOM) or _is_dicom(reference.path):
+        segment = pictures.read_segmentation(reference)
         return _of_picture(reference, segment) if isinstance(segment, Picture) else (segment, ())
     reference.only((), values=True)
-    return _of_picture(reference, picture.read_picture(reference.path))
+    return _of_picture(reference, pictures.read_picture(reference.path))
 
 
 def _of_picture(reference: MaskReference, image: Picture) -> tuple[Mask, tuple[str, ...]]:
@@ -101,7 +100,7 @@ def _another_size(
     reference: MaskReference, found: tuple[int, ...], shape: tuple[int, int], film: str
 ) -> UsageError:
     turned = ""
-    if found == (shape[1], shape[0]) and reference.place.lower().endswith(volumes.NIFTI):
+    if found == (shape[1], shape[0]) and reference.place.lower().endswith(pictures.NIFTI):
         turned = " If its first axis is y, write '#order=row' behind its name."
     return UsageError(
         f"the mask {reference.place} has {found[0]} x {found[1]} pixels (height x width) and its image {film} has "
