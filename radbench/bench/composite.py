@@ -16,7 +16,7 @@ from radbench.data.geometry import Framing, Geometry, to_film
 from radbench.declared import model_path, shift_path
 from radbench.phantom.cohort import PhantomCohort
 from radbench.specs import ShiftSpec, load_model, load_shift
-from radbench.specs.templates import fill
+from radbench.specs.scenario import fill
 from radbench.testsets.arms import words
 from radbench.testsets.composite import edit_weight, stress_film
 from radbench.testsets.convert import edit_settings

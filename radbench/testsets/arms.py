@@ -7,11 +7,9 @@ from functools import lru_cache
 from radbench.data.cohort import Cohort, Study
 from radbench.data.images import array_digest
 from radbench.errors import UsageError
-from radbench.specs.editor import EditorSpec
-from radbench.specs.scenario import Scenario
-from radbench.specs.shapes import first
+from radbench.specs.base import first
+from radbench.specs.scenario import REPORT, EditorSpec, Scenario, fill
 from radbench.specs.shift import ShiftSpec
-from radbench.specs.templates import REPORT, fill
 from radbench.testsets.convert import edit_settings
 from radbench.testsets.inputs import edit_inputs
 from radbench.testsets.task import EditTask, TaskArm

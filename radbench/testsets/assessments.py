@@ -9,7 +9,7 @@ from radbench.data.images import decode_png
 from radbench.quality.artefacts import edit_measures, masked_error
 from radbench.quality.editing_score import EditingScorer
 from radbench.runtime import canonical_json, sha256_bytes
-from radbench.specs.templates import fill
+from radbench.specs.scenario import fill
 from radbench.testsets.arms import words
 from radbench.testsets.assessment_store import AssessmentStore
 from radbench.testsets.plan import Plan

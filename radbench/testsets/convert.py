@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from radbench.specs.editor import EditorSpec
-from radbench.specs.shapes import first
+from radbench.specs.base import first
+from radbench.specs.scenario import EditorSpec
 from radbench.testsets.task import EditTask, Setting
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ import numpy as np
 from radbench.data.cohort import Cohort, GrayImage, Mask, Study
 from radbench.data.images import dilate
 from radbench.errors import UsageError
-from radbench.specs.masks import NO_MASK, REFERENCE_SIZE, MaskRule
-from radbench.specs.scenario import Scenario
+from radbench.specs.scenario import NO_MASK, REFERENCE_SIZE, MaskRule, Scenario
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import pytest
 from testset_world import WEIGHTS, TinyCohort, plan_of, scenario, shift
 
 from radbench.errors import UsageError
-from radbench.specs.shift import ControlsSpec, EditorSpec, MaskRule, Placebo
+from radbench.specs.scenario import EditorSpec, MaskRule, Placebo
+from radbench.specs.shift import ControlsSpec
 from radbench.testsets.arms import COVERED_EDIT_MASK, EMPTY_PROMPT
 from radbench.testsets.plan import DOSE_STUDIES, make_plan
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from testset_world import TinyCohort, scenario
 
 from radbench.data.images import dilate
-from radbench.specs.shift import MaskRule
+from radbench.specs.scenario import MaskRule
 from radbench.testsets.inputs import draw_mask, edit_inputs
 
 COHORT = TinyCohort(8)

@@ -5,7 +5,7 @@ from testset_world import WEIGHTS, TinyCohort, plan_of, scenario, shift
 
 from radbench.data.images import dilate
 from radbench.errors import UsageError
-from radbench.specs.shift import EditorSpec, MaskRule, PasteBack
+from radbench.specs.scenario import EditorSpec, MaskRule, PasteBack
 from radbench.testsets.inputs import edit_inputs
 from radbench.testsets.plan import EMPTY_EDIT_MASK, make_plan
 
