@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.metrics.bootstrap import Draws, Floats, divide
-from radbench.metrics.intervals import RARE, TOO_FEW, Interval, percentiles
+from radbench.metrics.intervals import RARE, TOO_FEW, WIDENED, Interval, Mean, percentiles, wilson
 
 BINS: Final = 10
 EDGES: Final = np.arange(BINS + 1) / BINS
@@ -92,6 +92,26 @@ def calibration_error_interval(
     lowest, _ = percentiles(np.abs(gaps).sum(axis=1))
     _, moved = percentiles(np.abs(gaps - own).sum(axis=1))
     return Interval(max(0.0, value - moved), min(1.0, max(value, 2 * value - lowest)))
+
+
+def with_rare_errors(found: Interval, value: float, wrong: Mean) -> Interval:
+    """Return the interval of an error in [0, 1], widened where (almost) all images are right, or wrong.
+
+    Resampling images that a model is surely right about cannot know of those it is surely wrong about. An image that
+    is wrong adds at most 1, so the limits are moved as far as Wilson's limits, of as many trials as there are patients,
+    are from the share of wrong images.
+
+    Args:
+        found: the interval by resampling.
+        value: the error: a mean over images, or over bins of them.
+        wrong: the share of images whose score is on the wrong side of one half.
+    """
+    if found.low is None or found.high is None or not wrong.is_rare:
+        return found
+    wrong_low, wrong_high = wilson(wrong.value, wrong.patients)
+    low = max(0.0, min(found.low, value - (wrong.value - wrong_low)))
+    high = min(1.0, max(found.high, value + wrong_high - wrong.value))
+    return Interval(low, high, "; ".join(filter(None, (found.note, WIDENED))))
 
 
 def _gaps(sums: Floats) -> Floats:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radbench.metrics.auc import auprc_interval, auprc_replicates, auroc_interval, auroc_replicates
 from radbench.metrics.bootstrap import draw_patients
-from radbench.metrics.intervals import WIDENED, auprc_interval, auroc_interval, wilson
-from radbench.metrics.ranked import auprc_replicates, auroc_replicates
+from radbench.metrics.intervals import WIDENED, wilson
 
 
 def data(seed, count=23, patients=9):

@@ -4,6 +4,7 @@ Images are sorted once; a replicate is then a row of weights (how often each ima
 is a running sum over it. Ties stand on one point of a curve, whatever their order.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.metrics.bootstrap import Draws, Floats, divide
+from radbench.metrics.intervals import RARE, WIDENED, Interval, percentiles, wilson
 
 Integers = NDArray[np.int64]
 
@@ -80,6 +82,47 @@ def auprc_replicates(draws: Draws, places: Integers, labels: NDArray[Any], score
             )
         )
     return np.concatenate(pieces)
+
+
+def auroc_interval(
+    draws: Draws, places: NDArray[np.int64], labels: NDArray[Any], scores: Floats, value: float
+) -> Interval:
+    """Return the interval of an area under the ROC curve of ``value``; ``labels`` must have both classes.
+
+    An area of exactly 0 or 1, or of fewer than ``RARE`` patients of a class, is widened to Wilson's interval over as
+    many pairs as can be formed without using a patient twice: each such pair is in order with a probability that is
+    the area.
+    """
+    return _area(auroc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
+
+
+def auprc_interval(
+    draws: Draws, places: NDArray[np.int64], labels: NDArray[Any], scores: Floats, value: float
+) -> Interval:
+    """Return the interval of an average precision of ``value``; ``labels`` must have both classes.
+
+    It is widened where ``auroc_interval`` is, and to the same number of trials: no more of them than patients with a
+    positive image, as in the binomial interval of Boyd, Eng and Page (2013, doi:10.1007/978-3-642-40994-3_55).
+    """
+    return _area(auprc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
+
+
+def _pairs(places: NDArray[np.int64], labels: NDArray[Any]) -> int:
+    """Return how many pairs of a positive and a negative can be formed without using a patient twice."""
+    return min(len(np.unique(places[labels == 1])), len(np.unique(places[labels == 0])))
+
+
+def _area(replicates: Floats, value: float, pairs: int) -> Interval:
+    left_out = int(np.isnan(replicates).sum())
+    note = f"{left_out} of {len(replicates)} resamples had one class and were left out" if left_out else ""
+    low, high = percentiles(replicates)
+    if low < high and 0 < value < 1 and pairs >= RARE:
+        return Interval(low, high, note)
+    wilson_low, wilson_high = wilson(value, pairs)
+    low, high = (
+        (wilson_low, wilson_high) if math.isnan(low) else (min(low, wilson_low), max(high, wilson_high))
+    )
+    return Interval(low, high, "; ".join(filter(None, (note, WIDENED))))
 
 
 def _counts(draws: Draws) -> Iterator[NDArray[np.uint8]]:
