@@ -17,11 +17,10 @@ from radbench.declared import model_path, shift_path
 from radbench.phantom.cohort import PhantomCohort
 from radbench.specs import ShiftSpec, load_model, load_shift
 from radbench.specs.scenario import fill
-from radbench.testsets.arms import words
 from radbench.testsets.composite import edit_weight, stress_film
-from radbench.testsets.convert import edit_settings
-from radbench.testsets.inputs import draw_mask
+from radbench.testsets.plan import words
 from radbench.testsets.selection import in_order, select
+from radbench.testsets.task import draw_mask, edit_settings
 
 if TYPE_CHECKING:
     from radbench.diffusion.bundle import Bundle

@@ -15,8 +15,8 @@ from radbench.phantom.cohort import PhantomCohort
 from radbench.specs.scenario import EditorSpec, MaskRule, Scenario
 from radbench.specs.shift import ControlsSpec, ShiftSpec, SourceSpec
 from radbench.testsets.build import build_testset
-from radbench.testsets.inputs import edit_inputs
 from radbench.testsets.plan import make_plan
+from radbench.testsets.task import edit_inputs
 
 LENGTH = 10
 
