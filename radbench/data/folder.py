@@ -6,7 +6,8 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from radbench.data.cohort import GrayImage, Mask, Pixels, Study, unknown_mask
-from radbench.data.films import Film, film_shape, read_film
+from radbench.data.films import film_shape, read_film
+from radbench.data.films.film import Film
 from radbench.data.geometry import Framing, Geometry
 from radbench.data.manifest import Entry, LabelRule, read_manifest
 from radbench.data.masks import MaskReading, read_mask

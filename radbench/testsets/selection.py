@@ -54,7 +54,7 @@ def select(
     Args:
         scenario: whose ``select``.
         cohort: whose studies.
-        known: those of them that can be measured (``testsets.known``); None for all.
+        known: those of them that can be measured (``measured_studies``); None for all.
 
     Raises:
         UsageError: a clause names what no study has, or no study is left.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from radbench.data.films.reader import image_shape, read_image, read_pixels
+from radbench.data.films import image_shape, read_image, read_pixels
 from radbench.data.images import array_digest, as_bool, decode_png, dilate, encode_png, min_max, write_png
 from radbench.errors import UsageError
 

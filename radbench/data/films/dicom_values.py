@@ -177,7 +177,7 @@ def _whole_depth(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
     elif bits < allocated and int(inside.min()) < 0:
         stored.values, stored.bits = _narrow(wide + half), bits
         stored.provenance.append(f"signed values moved by {half}, half of their {bits} bits")
-    # else signed values that are not negative, or that nothing explains: ``depth`` decides and says so.
+    # else signed values that are not negative, or that nothing explains: ``gray`` decides and says so.
 
 
 def _narrow(values: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.data.cohort import Pixels
+from radbench.data.films import flatness
 from radbench.data.films.film import Film
-from radbench.data.films.reader import flatness
 from radbench.data.images import array_digest
 
 THUMBNAIL = 32
