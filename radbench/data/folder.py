@@ -48,7 +48,7 @@ class FolderCohort:
         self._declared = dict(declared or {})
         self._entries = {entry.study.study_id: entry for entry in entries}
         self._studies = tuple(entry.study for entry in entries)
-        self._film = lru_cache(maxsize=4)(self._read)
+        self._film = lru_cache(maxsize=4)(lambda study_id: read_film(self._entries[study_id].image))
 
     @property
     def studies(self) -> Sequence[Study]:
@@ -141,9 +141,6 @@ class FolderCohort:
         """None: nobody knows how a real patient would look otherwise."""
         del study, labels, attributes
         return None
-
-    def _read(self, study_id: str) -> Film:
-        return read_film(self._entries[study_id].image)
 
     def _entry(self, study: Study) -> Entry:
         if study.study_id not in self._entries:

@@ -18,7 +18,7 @@ variance estimates recovery (Zou and Donner 2008; of a ratio, Donner and Zou 201
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
 from typing import Any, Final, NamedTuple
@@ -135,7 +135,7 @@ def share(draws: Draws, places: NDArray[np.int64], hits: NDArray[Any]) -> Mean:
     """Return the share of ``hits`` (booleans [N]) among the images at ``places`` (from ``Draws.places``)."""
     hits = np.asarray(hits, bool)
     rare = min(len(np.unique(places[hits])), len(np.unique(places[~hits])))
-    return _mean(draws, places, hits, rare, UNIT)
+    return replace(mean(draws, places, hits.astype(np.float64), UNIT), rare=rare)
 
 
 def mean(draws: Draws, places: NDArray[np.int64], values: Floats, span: tuple[float, float] = ANY) -> Mean:
@@ -147,19 +147,10 @@ def mean(draws: Draws, places: NDArray[np.int64], values: Floats, span: tuple[fl
         values: one figure an image.
         span: least and greatest that a figure can be; limits are kept within it.
     """
-    return _mean(draws, places, np.asarray(values, np.float64), None, span)
-
-
-def _mean(
-    draws: Draws,
-    places: NDArray[np.int64],
-    values: NDArray[Any],
-    rare: int | None,
-    span: tuple[float, float],
-) -> Mean:
     patients = len(draws.patients)
-    sums = np.bincount(places, weights=values.astype(np.float64), minlength=patients).astype(np.float64)
-    return Mean(draws, sums, np.bincount(places, minlength=patients).astype(np.float64), rare, span)
+    sums = np.bincount(places, weights=np.asarray(values, np.float64), minlength=patients)
+    sizes = np.bincount(places, minlength=patients)
+    return Mean(draws, sums.astype(np.float64), sizes.astype(np.float64), None, span)
 
 
 def difference(first: Mean, second: Mean) -> Interval:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.calibration import brier, calibration_error
+from radbench.metrics.scores import brier, calibration_error
 
 Integers = NDArray[np.integer[Any]]
 Scores = NDArray[np.float64] | None

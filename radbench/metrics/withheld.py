@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.metrics.bootstrap import Floats
-from radbench.metrics.calibration import BINS, EDGES, bin_of
+from radbench.metrics.scores import BINS, EDGES, bin_of
 
 RANKED: Final = ("auroc", "auprc")
 MORE_IS_BETTER: Final = RANKED

@@ -153,20 +153,10 @@ def _slug(text: str) -> str:
 
 def row(record: Record) -> dict[str, Any]:
     """The record as one row of the table, with only the labels and measures that it has."""
-    cells: dict[str, Any] = {
-        "key": record.key,
-        "study_id": record.study_id,
-        "patient_id": record.patient_id,
-        "scenario": record.scenario,
-        "arm": record.arm,
-        "dose": record.dose,
-        "masks_of": record.masks_of,
-        "status": record.status,
-        "reason": record.reason,
-        "prompt": record.task.prompt,
-        "invert_prompt": record.task.invert_prompt,
-        "source_sha256": record.task.source_sha256,
-    }
+    of_record = ("key", "study_id", "patient_id", "scenario", "arm", "dose", "masks_of", "status", "reason")
+    of_task = ("prompt", "invert_prompt", "source_sha256")
+    cells: dict[str, Any] = {name: getattr(record, name) for name in of_record}
+    cells |= {name: getattr(record.task, name) for name in of_task}
     cells |= {f"{FILM}{name}": float(value) for name, value in record.task.framing.items()}
     for role in _PLACES:
         stored = record.files.get(role)

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radbench.metrics.auc import auroc_interval
 from radbench.metrics.bootstrap import draw_patients
-from radbench.metrics.calibration import with_rare_errors
 from radbench.metrics.intervals import (
     ROUGH,
     TOO_FEW,
@@ -26,6 +24,7 @@ from radbench.metrics.intervals import (
     wilson,
 )
 from radbench.metrics.points import predictive_value
+from radbench.metrics.scores import auroc_interval, with_rare_errors
 
 
 def one_each(count, seed=0, replicates=500):

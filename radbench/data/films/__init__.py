@@ -21,6 +21,13 @@ from radbench.data.films.gray import to_pixels
 from radbench.data.films.rasters import jpeg_shape, png_shape, read_jpeg, read_png, read_tiff, tiff_shape
 from radbench.data.images import min_max
 
+_CONTAINERS: dict[str, tuple[Callable[[Path], tuple[int, int]], Callable[[Path], Stored]]] = {
+    PNG: (png_shape, read_png),
+    JPEG: (jpeg_shape, read_jpeg),
+    TIFF: (tiff_shape, read_tiff),
+    DICOM: (dicom_shape, read_dicom),
+}
+"""What tells the shape of a file of each kind, and what reads it."""
 _SAMPLES = 200_000
 _NEARLY, _SHARE = 0.01, 0.99
 
@@ -39,7 +46,7 @@ def read_film(path: str | Path) -> Film:
     """
     source = Path(path)
     kind = kind_of(source)
-    shape_of, read = _container(kind)
+    shape_of, read = _CONTAINERS[kind]
     check_shape(source, *shape_of(source))
     stored = read(source)
     pixels, bits = to_pixels(stored)
@@ -70,7 +77,7 @@ def film_shape(path: str | Path) -> tuple[int, int]:
 def image_shape(path: str | Path) -> tuple[int, int]:
     """Height and width in pixels, upright, from the header alone, whether the image can be a film or not."""
     source = Path(path)
-    shape_of, _ = _container(kind_of(source))
+    shape_of, _ = _CONTAINERS[kind_of(source)]
     return shape_of(source)
 
 
@@ -85,7 +92,7 @@ def read_pixels(path: str | Path) -> Pixels:
     """
     source = Path(path)
     kind = kind_of(source)
-    _, read = _container(kind)
+    _, read = _CONTAINERS[kind]
     stored = read(source)
     plain = kind != DICOM and not stored.inverted and stored.values.dtype in {np.dtype("u1"), np.dtype("u2")}
     return stored.values if plain else to_pixels(stored)[0]
@@ -109,13 +116,3 @@ def flatness(pixels: Pixels) -> str | None:
     if last - first <= _NEARLY * np.iinfo(pixels.dtype).max:
         return f"The film is nearly constant: {100 * _SHARE:.0f} % of its pixels are from {first:.0f} to {last:.0f}."
     return None
-
-
-def _container(kind: str) -> tuple[Callable[[Path], tuple[int, int]], Callable[[Path], Stored]]:
-    """What tells the shape of a file of this kind, and what reads it."""
-    return {
-        PNG: (png_shape, read_png),
-        JPEG: (jpeg_shape, read_jpeg),
-        TIFF: (tiff_shape, read_tiff),
-        DICOM: (dicom_shape, read_dicom),
-    }[kind]
