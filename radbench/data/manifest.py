@@ -25,6 +25,9 @@ _UNKNOWN_NUMBER = _BLANK | {"NA", "N/A", "n/a", "na", "null", "NULL", "None", "n
 _LABELS = {"0": 0, "1": 1, "false": 0, "true": 1}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+REQUIRED = ("study_id", "patient_id", "image")
+_OPTIONAL = ("report", "split")
+_PREFIXES = ("label_", "mask_")
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,6 @@ def _plain(cell: str, *, decimal_comma: bool) -> str:
 
 def _with_point(cell: str, decimal_comma: bool) -> str:
     return cell.replace(",", ".") if decimal_comma and cell.count(",") == 1 else cell
-
-
-REQUIRED = ("study_id", "patient_id", "image")
-_OPTIONAL = ("report", "split")
-_PREFIXES = ("label_", "mask_")
 
 
 @dataclass(frozen=True)

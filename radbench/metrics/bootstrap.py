@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 
 BLOCK: Final = 1 << 17
 """Numbers that are held as floats at a time (1 MiB): so few stay in the processor's cache."""
+ROUNDING: Final = 1e-12
+"""Share of the observed variance under which a resample's variance is none."""
+_Pairs = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,6 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
     """Return ``numerator / denominator``, NaN where the denominator is not positive."""
     empty = np.full_like(numerator, np.nan)
     return np.divide(numerator, denominator, out=empty, where=denominator > 0)
-
-
-ROUNDING: Final = 1e-12
-"""Share of the observed variance under which a resample's variance is none."""
 
 
 class Term(NamedTuple):
@@ -176,9 +175,6 @@ def studentized(draws: Draws, terms: Sequence[Term]) -> Studentized:
     t[flat & (np.abs(moved) <= ROUNDING * abs(spread) ** 0.5)] = 0.0
     t[np.isnan(moved)] = np.nan
     return Studentized(value, math.sqrt(small * spread), t, moved, patients)
-
-
-_Pairs = list[tuple[int, int]]
 
 
 def _columns(terms: Sequence[Term]) -> tuple[NDArray[np.float64], _Pairs]:

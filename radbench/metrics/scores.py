@@ -24,6 +24,8 @@ Integers = NDArray[np.int64]
 
 ROWS: Final = 16
 """Replicates whose curves are held at a time: bounds the memory, changes no figure."""
+BINS: Final = 10
+EDGES: Final = np.arange(BINS + 1) / BINS
 
 
 def auroc_replicates(draws: Draws, places: Integers, labels: NDArray[Any], scores: Floats) -> Floats:
@@ -135,10 +137,6 @@ def _counts(draws: Draws) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 [<= ROWS, patients] pieces of the draw: few rows at a time stay in the processor's cache."""
     for start in range(0, len(draws.counts), ROWS):
         yield draws.counts[start : start + ROWS]
-
-
-BINS: Final = 10
-EDGES: Final = np.arange(BINS + 1) / BINS
 
 
 class Bin(NamedTuple):

@@ -23,6 +23,13 @@ ROUNDING: Final = 1e-12
 """Sums nearer to 0 than this are 0, whatever the order in which they were added up."""
 
 TOO_FEW_PATIENTS: Final = f"no test: it needs {RARE} patients"
+LEVEL: Final = 0.05
+"""Of the two-sided test."""
+POWER: Final = 0.8
+EXACT: Final = 200
+"""Most patients for which the exact power is computed."""
+PRECISION: Final = 1e-4
+"""To which a drop is found."""
 
 
 class Tested(NamedTuple):
@@ -124,15 +131,6 @@ def holm(values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
         found[index] = largest
     return found
-
-
-LEVEL: Final = 0.05
-"""Of the two-sided test."""
-POWER: Final = 0.8
-EXACT: Final = 200
-"""Most patients for which the exact power is computed."""
-PRECISION: Final = 1e-4
-"""To which a drop is found."""
 
 
 def detectable_mean(standard_error: float) -> float:

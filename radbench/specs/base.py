@@ -12,6 +12,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
 
 Text = Annotated[str, Field(min_length=1)]
 """Text that may not be empty."""
+T = TypeVar("T")
 
 
 class Base(BaseModel):
@@ -37,9 +38,6 @@ class Base(BaseModel):
         """Return ``relative`` as a path beside the YAML file (beside the current folder if there is none)."""
         path = Path(relative).expanduser()
         return path if path.is_absolute() or self._origin is None else self._origin.parent / path
-
-
-T = TypeVar("T")
 
 
 def _written_as(value: Any) -> str:

@@ -36,6 +36,7 @@ _PATTERNS = {
     r"\.safetensors$": "a file name that ends in .safetensors",
     r"^(phantom/[a-z0-9_-]+|folder:.+)$": "'phantom/<name>' or 'folder:<path>'",
 }
+_LARGEST_BYTES = 1 << 20
 
 
 def load_yaml(path: str | Path, model_class: type[SpecT]) -> SpecT:
@@ -159,9 +160,6 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if get_origin(annotation) in {list, dict, Union, UnionType, Annotated}:
         return [model for part in get_args(annotation) for model in _models_in(part)]
     return []
-
-
-_LARGEST_BYTES = 1 << 20
 
 
 class _Loader(yaml.SafeLoader):

@@ -11,6 +11,13 @@ from radbench.specs.base import Base, Name, OneOrList, Text, as_list, repeated
 
 REPORT = "report"
 """The field of a study's own report."""
+NO_MASK = "none"
+"""The mask source that means nowhere (and, with ``complement``, everywhere)."""
+REFERENCE_SIZE = 512
+"""Short side of the paper's images, in pixels, at which distances are given."""
+EditorName: TypeAlias = Literal["radedit", "diffedit", "lance", "sdedit", "inpaint"]
+_DOSED = ("guidance_scale", "skip_ratio", "mask_growth")
+Binary = Annotated[int, Field(ge=0, le=1)]
 
 
 def template_fields(template: str) -> list[str]:
@@ -72,13 +79,6 @@ def _word(name: str, values: Mapping[str, object], where: str) -> str:
     )
 
 
-NO_MASK = "none"
-"""The mask source that means nowhere (and, with ``complement``, everywhere)."""
-
-REFERENCE_SIZE = 512
-"""Short side of the paper's images, in pixels, at which distances are given."""
-
-
 class MaskRule(Base):
     """How a mask of a scenario is made: union, then dilation, then complement.
 
@@ -117,11 +117,6 @@ class MaskRule(Base):
         if NO_MASK in names and len(names) > 1:
             raise ValueError("source names 'none' beside other masks, expected 'none' alone or masks only")
         return self
-
-
-EditorName: TypeAlias = Literal["radedit", "diffedit", "lance", "sdedit", "inpaint"]
-
-_DOSED = ("guidance_scale", "skip_ratio", "mask_growth")
 
 
 class PasteBack(Base):
@@ -188,7 +183,6 @@ class EditorSpec(Base):
         return self
 
 
-Binary = Annotated[int, Field(ge=0, le=1)]
 Template = Annotated[Text, AfterValidator(checked_template)]
 """A prompt that may have fields such as ``{report}``."""
 

@@ -11,6 +11,30 @@ from pydantic import AfterValidator, Field, model_validator
 from radbench.specs.base import Base, Name, Text, repeated
 from radbench.specs.scenario import EditorSpec, Scenario, checked_template
 
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Task: TypeAlias = Literal["classification", "segmentation"]
+ClassificationMetric: TypeAlias = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "auroc",
+    "auprc",
+    "brier",
+    "ece",
+    "ppv",
+    "npv",
+]
+SegmentationMetric: TypeAlias = Literal[
+    "dice", "iou", "hausdorff_95", "average_surface_distance", "average_symmetric_surface_distance"
+]
+Metric: TypeAlias = Literal[ClassificationMetric, SegmentationMetric]
+METRICS_OF: dict[str, tuple[str, ...]] = {
+    "classification": get_args(ClassificationMetric),
+    "segmentation": get_args(SegmentationMetric),
+}
+"""The metrics of each task."""
+
 
 class LabelsSpec(Base):
     """What a label that is neither 0, 1 nor blank means. Without this, such a label is refused.
@@ -23,9 +47,6 @@ class LabelsSpec(Base):
 
     uncertain: Literal["ignore", "positive", "negative"]
     codes: list[int | Text] = Field(default=[-1], min_length=1)
-
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class FilterSpec(Base):
@@ -67,30 +88,6 @@ class ControlsSpec(Base):
     sham: bool = True
     sham_tolerance: Share = 0.05
     placebo_limit: Annotated[float, Field(ge=0.0)] = 0.25
-
-
-Task: TypeAlias = Literal["classification", "segmentation"]
-ClassificationMetric: TypeAlias = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "sensitivity",
-    "specificity",
-    "auroc",
-    "auprc",
-    "brier",
-    "ece",
-    "ppv",
-    "npv",
-]
-SegmentationMetric: TypeAlias = Literal[
-    "dice", "iou", "hausdorff_95", "average_surface_distance", "average_symmetric_surface_distance"
-]
-Metric: TypeAlias = Literal[ClassificationMetric, SegmentationMetric]
-METRICS_OF: dict[str, tuple[str, ...]] = {
-    "classification": get_args(ClassificationMetric),
-    "segmentation": get_args(SegmentationMetric),
-}
-"""The metrics of each task."""
 
 
 class SourceSpec(Base):

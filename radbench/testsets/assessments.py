@@ -40,6 +40,9 @@ EFFECT = "effect_edit"
 _AT_ONCE = 32
 
 ScorerLoader = Callable[[], EditingScorer]
+SQUARES: Final = 32
+"""Squares that are measured, at most; the first that are edited."""
+_TYPICALITY_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
@@ -180,11 +183,6 @@ def _scores(
 
 def _pixels(item: Item, name: str) -> GrayImage:
     return decode_png(check_file(item.folder / name, item.files[name]))
-
-
-SQUARES: Final = 32
-"""Squares that are measured, at most; the first that are edited."""
-_TYPICALITY_VERSION: Final = 1
 
 
 def typicality(plan: Plan, cohort: Cohort, load: Callable[[], Any], cache: Path) -> dict[str, float]:

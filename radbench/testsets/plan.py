@@ -24,6 +24,8 @@ from radbench.testsets.task import EditTask, TaskArm, edit_inputs, edit_settings
 EMPTY_EDIT_MASK = "empty edit mask"
 COVERED_EDIT_MASK = "keep mask covers the whole edit mask"
 EMPTY_PROMPT = "empty prompt"
+DOSE_STUDIES = 16
+"""Studies of each scenario that are edited with every dose."""
 
 
 @dataclass(frozen=True)
@@ -175,10 +177,6 @@ def _prompt(arm: TaskArm, scenario: Scenario, study: Study) -> str:
 
 def _place(field: str, scenario: Scenario) -> str:
     return f"The {field} of scenario {scenario.name!r}"
-
-
-DOSE_STUDIES = 16
-"""Studies of each scenario that are edited with every dose."""
 
 
 @dataclass(frozen=True)

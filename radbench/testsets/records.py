@@ -24,6 +24,7 @@ _PLACES = {
     EDITED_WHERE: (EDIT_MASK, "masks/{}_edit.png"),
     KEPT_WHERE: (KEEP_MASK, "masks/{}_keep.png"),
 }
+_FIGURE = re.compile(r" -?\d[\d.]*(?:e[+-]?\d+)?(?= (?:under|over) )")
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,6 @@ def to_parquet(records: Sequence[Record]) -> bytes:
     pq.write_table(table, sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data
-
-
-_FIGURE = re.compile(r" -?\d[\d.]*(?:e[+-]?\d+)?(?= (?:under|over) )")
 
 
 def attrition(plan: Plan, records: Sequence[Record]) -> dict[str, int]:

@@ -20,6 +20,25 @@ from radbench.specs.scenario import NO_MASK, REFERENCE_SIZE, EditorSpec, MaskRul
 
 if TYPE_CHECKING:
     from radbench.diffusion.editors.base import EditSettings
+Setting = bool | int | float | str
+TaskArm: TypeAlias = Literal["stress", "sham", "placebo", "dose"]
+"""What an edit is for: the stress set; the same with a prompt that keeps the findings; the same where the finding
+is absent; the same with one setting changed."""
+TASK_VERSION = 2
+"""Raised when a task with the same fields would be given other noise."""
+_SAYS_WHO = (
+    "study_id",
+    "patient_id",
+    "scenario",
+    "arm",
+    "dose",
+    "masks_of",
+    "mask_growth",
+    "labels_after",
+    "attributes_after",
+    "framing",
+)
+"""Fields that say whose image it is and what it is for, and decide no pixel (of masks, their digests do)."""
 
 
 @dataclass(frozen=True)
@@ -94,30 +113,6 @@ def draw_mask(
 
 def _is_nowhere(rule: MaskRule) -> bool:
     return not rule.names and not rule.complement
-
-
-Setting = bool | int | float | str
-
-TaskArm: TypeAlias = Literal["stress", "sham", "placebo", "dose"]
-"""What an edit is for: the stress set; the same with a prompt that keeps the findings; the same where the finding
-is absent; the same with one setting changed."""
-
-TASK_VERSION = 2
-"""Raised when a task with the same fields would be given other noise."""
-
-_SAYS_WHO = (
-    "study_id",
-    "patient_id",
-    "scenario",
-    "arm",
-    "dose",
-    "masks_of",
-    "mask_growth",
-    "labels_after",
-    "attributes_after",
-    "framing",
-)
-"""Fields that say whose image it is and what it is for, and decide no pixel (of masks, their digests do)."""
 
 
 class EditTask(BaseModel):

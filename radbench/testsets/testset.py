@@ -28,6 +28,22 @@ from radbench.testsets.storage import Workshop, link_or_copy, storing, write_all
 from radbench.testsets.store import LAYOUT_VERSION, DamagedError, Item, check_file
 from radbench.testsets.task import TaskArm
 
+SUMS = "SHA256SUMS"
+DATASHEET = "datasheet.json"
+TABLE = "records.parquet"
+_NOTICE = (
+    "Every picture in images/ is synthetic: a real or rendered radiograph edited by a diffusion model. "
+    "For testing models only; never for care, nor as evidence about a patient."
+)
+_CONTENTS = {
+    "images/": "edited images, 8-bit gray PNG",
+    "reconstructions/": "the unedited source after the autoencoder alone, 8-bit gray PNG",
+    "masks/": "0 or 255; *_edit.png where the prompt acted, *_keep.png where nothing may change",
+    TABLE: "one row a task: status, reason, paths, digests, labels after the edit, measures; "
+    "arm says what an edit is for: stress (the test set), sham (findings kept), placebo (finding absent), dose",
+    SUMS: "check every file with: sha256sum --check SHA256SUMS",
+}
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -90,24 +106,6 @@ class TestSet:
             return decode_png(check_file(self.path / stored.path, stored.sha256))
         except DamagedError as error:
             raise UsageError(f"{error}, after it was verified; run again to rebuild it.") from None
-
-
-SUMS = "SHA256SUMS"
-DATASHEET = "datasheet.json"
-TABLE = "records.parquet"
-
-_NOTICE = (
-    "Every picture in images/ is synthetic: a real or rendered radiograph edited by a diffusion model. "
-    "For testing models only; never for care, nor as evidence about a patient."
-)
-_CONTENTS = {
-    "images/": "edited images, 8-bit gray PNG",
-    "reconstructions/": "the unedited source after the autoencoder alone, 8-bit gray PNG",
-    "masks/": "0 or 255; *_edit.png where the prompt acted, *_keep.png where nothing may change",
-    TABLE: "one row a task: status, reason, paths, digests, labels after the edit, measures; "
-    "arm says what an edit is for: stress (the test set), sham (findings kept), placebo (finding absent), dose",
-    SUMS: "check every file with: sha256sum --check SHA256SUMS",
-}
 
 
 def datasheet(

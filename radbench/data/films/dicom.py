@@ -31,6 +31,9 @@ _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MONOCHROME = {"MONOCHROME1", "MONOCHROME2"}
 _EXTENDED = "1.2.840.10008.1.2.4.51"
 _IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+_RADIOGRAPHS = {"CR", "DX", "DR", "RG", "SC", "XC", "OT", "PX", "MG", "IO", "RF", "XA", ""}
+_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12}
 
 
 def dicom_shape(path: Path) -> tuple[int, int]:
@@ -208,11 +211,6 @@ def _colour(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
     stored.bits = bits if bits < 8 * values.dtype.itemsize and not stored.exact else None
     white = float(2 ** (stored.bits or 8 * values.dtype.itemsize) - 1)
     stored.values = luminance(values[..., :3], stored.provenance, stored.warnings, white)
-
-
-_RADIOGRAPHS = {"CR", "DX", "DR", "RG", "SC", "XC", "OT", "PX", "MG", "IO", "RF", "XA", ""}
-_AGE = re.compile(r"(\d{1,3})([DWMY])")
-_YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12}
 
 
 def _attributes(header: Any) -> dict[str, str | int | float]:

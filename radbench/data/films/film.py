@@ -25,6 +25,30 @@ DECODER_ERRORS = (
 MIN_SIDE = 16
 MAX_ASPECT = 8
 MAX_PIXELS = 200_000_000
+PNG, JPEG, TIFF, DICOM = "PNG", "JPEG", "TIFF", "DICOM"
+READABLE = "PNG, JPEG, TIFF or DICOM"
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"\xff\xd8\xff", JPEG),
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
+    (b"II+\0", TIFF),
+    (b"MM\0+", TIFF),
+)
+_OTHERS = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"RIFF", "a WebP or another RIFF file"),
+    (b"\0\0\0\x0cjP  ", "a bare JPEG 2000"),
+    (b"\xffO\xffQ", "a bare JPEG 2000"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip (a NIfTI or an archive, perhaps)"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy array"),
+)
+_HEAD = 4096
+_FIRST_GROUPS = (0x0002, 0x0004, 0x0008)
 
 
 @dataclass(frozen=True)
@@ -135,33 +159,6 @@ def corrupt(path: Path, kind: str, error: BaseException | str) -> UsageError:
         f"The image {path} is corrupt or cut short ({kind}: {detail.rstrip('.')}); expected a whole {kind} "
         "file, so copy it again or replace it."
     )
-
-
-PNG, JPEG, TIFF, DICOM = "PNG", "JPEG", "TIFF", "DICOM"
-READABLE = "PNG, JPEG, TIFF or DICOM"
-
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", PNG),
-    (b"\xff\xd8\xff", JPEG),
-    (b"II*\0", TIFF),
-    (b"MM\0*", TIFF),
-    (b"II+\0", TIFF),
-    (b"MM\0+", TIFF),
-)
-_OTHERS = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"RIFF", "a WebP or another RIFF file"),
-    (b"\0\0\0\x0cjP  ", "a bare JPEG 2000"),
-    (b"\xffO\xffQ", "a bare JPEG 2000"),
-    (b"%PDF", "a PDF"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "gzip (a NIfTI or an archive, perhaps)"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x93NUMPY", "a NumPy array"),
-)
-_HEAD = 4096
-_FIRST_GROUPS = (0x0002, 0x0004, 0x0008)
 
 
 def _read_head(path: Path) -> bytes:

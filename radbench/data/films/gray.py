@@ -23,6 +23,7 @@ from radbench.data.films.film import Stored
 # ITU-R BT.601 luma in 16-bit fixed point; the weights sum to 65536, so that gray stays gray to the bit.
 _RED, _GREEN, _BLUE = 19595, 38470, 7471
 _STRONG = 0.1
+_STEPS = (8, 10, 12, 14, 16)
 
 
 def upright(values: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
@@ -98,9 +99,6 @@ def without_alpha(alpha: npt.NDArray[Any], provenance: list[str], warnings: list
             f"The alpha channel hides {100 * clear:.2g} % of the film wholly or partly; "
             "it is left out, and the gray values under it are read as stored."
         )
-
-
-_STEPS = (8, 10, 12, 14, 16)
 
 
 def depth_for(largest: int) -> int:

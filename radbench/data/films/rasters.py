@@ -24,6 +24,9 @@ from radbench.errors import UsageError
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 _CHANNELS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGB_ALPHA: 4}
 _ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, MemoryError, struct.error, zlib.error)
+_LOSSLESS = {0xC3, 0xCB}
+_EXIF = b"Exif\0\0"
+_MIN_IS_WHITE, _MIN_IS_BLACK, _TIFF_RGB, _TIFF_PALETTE, _YCBCR = 0, 1, 2, 3, 6
 
 
 @dataclass
@@ -163,11 +166,6 @@ def _believe_significant_bits(header: _PngHeader, stored: Stored) -> None:
         stored.provenance.append(f"{bits} significant bits, stored over the whole 16")
 
 
-_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, MemoryError, struct.error, zlib.error)
-_LOSSLESS = {0xC3, 0xCB}
-_EXIF = b"Exif\0\0"
-
-
 def jpeg_shape(path: Path) -> tuple[int, int]:
     """Height and width as the film is read, without its pixels."""
     _, _, height, width, orientation = _jpeg_header(path, path.read_bytes())
@@ -233,9 +231,6 @@ def _narrow_jpeg(path: Path) -> npt.NDArray[Any]:
             if image.mode not in {"L", "RGB"}:
                 return np.asarray(image.convert("RGB"))
             return np.asarray(image).copy()
-
-
-_MIN_IS_WHITE, _MIN_IS_BLACK, _TIFF_RGB, _TIFF_PALETTE, _YCBCR = 0, 1, 2, 3, 6
 
 
 def tiff_shape(path: Path) -> tuple[int, int]:

@@ -25,6 +25,8 @@ from radbench.data.cohort import Mask
 from radbench.data.masks.reference import MaskReference
 from radbench.errors import UsageError, did_you_mean
 
+JSON = (".json",)
+
 
 def read_boxes(reference: MaskReference, shape: tuple[int, int]) -> Mask:
     """Return the union of the cell's boxes, ``bool [H, W]``: pixels whose centre is inside.
@@ -111,9 +113,6 @@ def box_mask(corners: tuple[float, float, float, float], shape: tuple[int, int],
         None, :
     ]
     return inside
-
-
-JSON = (".json",)
 
 
 def read_coco(reference: MaskReference, film: str = "") -> tuple[Mask, tuple[str, ...]]:

@@ -36,6 +36,9 @@ _BROKEN = (
     zlib.error,
     Image.DecompressionBombError,
 )
+NIFTI = (".nii", ".nii.gz")
+DICOM = (".dcm", ".dicom")
+NUMPY = (".npy",)
 
 
 def read_picture(path: Path) -> Picture:
@@ -143,11 +146,6 @@ def _wide_colour(path: Path, head: bytes) -> npt.NDArray[np.uint16] | None:
     import imagecodecs
 
     return np.asarray(imagecodecs.png_decode(path.read_bytes()), dtype=np.uint16)
-
-
-NIFTI = (".nii", ".nii.gz")
-DICOM = (".dcm", ".dicom")
-NUMPY = (".npy",)
 
 
 def read_nifti(reference: MaskReference) -> Picture:
