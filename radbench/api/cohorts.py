@@ -7,7 +7,7 @@ from radbench.errors import UsageError
 from radbench.specs import LabelsSpec, ShiftSpec
 
 if TYPE_CHECKING:
-    from radbench.data.columns import LabelRule
+    from radbench.data.manifest import LabelRule
 
 _FOLDER = "folder:"
 
@@ -53,6 +53,6 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
 
 
 def _rule(labels: LabelsSpec | None) -> "LabelRule | None":
-    from radbench.data.columns import LabelRule
+    from radbench.data.manifest import LabelRule
 
     return None if labels is None else LabelRule(labels.uncertain, tuple(str(code) for code in labels.codes))

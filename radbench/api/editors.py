@@ -15,7 +15,7 @@ from radbench.harness.editors import EditorComparison, EditorRow, editor_row
 from radbench.reporting.editors import EditedStudy, editors_csv, write_comparison
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import ShiftSpec
-from radbench.specs.controls import FilterSpec
+from radbench.specs.shift import FilterSpec
 
 if TYPE_CHECKING:
     import pandas as pd

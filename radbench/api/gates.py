@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from radbench.data.cohort import Study
-from radbench.data.values import value_text
+from radbench.data.cohort import Study, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.harness.baseline import Earlier, read_baseline
 from radbench.harness.gate_figures import belongs

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.bootstrap import Draws, Floats, draw_patients
+from radbench.metrics.bootstrap import Draws, Floats, Term, draw_patients, studentized
 from radbench.metrics.intervals import mean
-from radbench.metrics.ranked import auroc_replicates
-from radbench.metrics.studentized import Term, studentized
+from radbench.metrics.scores import auroc_replicates
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,17 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.data.cohort import GrayImage, Mask
-from radbench.data.framing import Framing, to_film
-from radbench.data.geometry import Geometry
+from radbench.data.geometry import Framing, Geometry, to_film
 from radbench.declared import model_path, shift_path
 from radbench.phantom.cohort import PhantomCohort
 from radbench.specs import ShiftSpec, load_model, load_shift
-from radbench.specs.templates import fill
-from radbench.testsets.arms import words
+from radbench.specs.scenario import fill
 from radbench.testsets.composite import edit_weight, stress_film
-from radbench.testsets.convert import edit_settings
-from radbench.testsets.inputs import draw_mask
+from radbench.testsets.plan import words
 from radbench.testsets.selection import in_order, select
+from radbench.testsets.task import draw_mask, edit_settings
 
 if TYPE_CHECKING:
     from radbench.diffusion.bundle import Bundle

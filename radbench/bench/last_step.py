@@ -25,12 +25,10 @@ from radbench.diffusion.radedit import RadEditTrack
 from radbench.phantom.cohort import PhantomCohort
 from radbench.quality.artefacts import contrast_retained, masked_error
 from radbench.specs import load_shift
-from radbench.specs.scenario import Scenario
-from radbench.specs.templates import fill
-from radbench.testsets.arms import words
-from radbench.testsets.convert import edit_settings
-from radbench.testsets.inputs import edit_inputs
+from radbench.specs.scenario import Scenario, fill
+from radbench.testsets.plan import words
 from radbench.testsets.selection import in_order, select
+from radbench.testsets.task import edit_inputs, edit_settings
 
 if TYPE_CHECKING:
     from radbench.diffusion.bundle import Bundle

@@ -56,7 +56,7 @@ def run_gates(bundle: str, *, shift: str, write: bool) -> int:
     from radbench.api.job import read_shift
     from radbench.cli.progress import say
     from radbench.diffusion.assembly import EMBEDDED, resolve
-    from radbench.testsets.convert import edit_settings
+    from radbench.testsets.task import edit_settings
 
     console = Console()
     settings = edit_settings(read_shift(shift).editor)

@@ -1,8 +1,10 @@
 """What a cohort is: studies, their pixels and masks, and the true counterfactuals where they are known."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import numpy.typing as npt
 from radbench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from radbench.data.framing import Framing
+    from radbench.data.geometry import Framing
 
 GrayImage: TypeAlias = npt.NDArray[np.uint8]
 """``uint8 [H, W]``, 0 is black."""
@@ -18,6 +20,11 @@ Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """A film, ``uint8 [H, W]`` or ``uint16 [H, W]``: 0 is black, the type's largest value is white."""
 Mask: TypeAlias = npt.NDArray[np.bool_]
 """``bool [H, W]``, true inside."""
+
+UNKNOWN: Final = "unknown"
+"""What stands for a blank, a missing or a not-a-number value."""
+
+_NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,25 @@ class Study:
     labels: Mapping[str, int] = field(default_factory=dict)
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
     report: str = ""
+
+
+def value_text(value: object) -> str:
+    """Return an attribute's value as text, ``UNKNOWN`` where there is none.
+
+    45, 45.0, "45" and "45.0" are one value, "45"; "007" and "1e5" stay the names that they may be.
+
+    Args:
+        value: text, a number, or None.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return UNKNOWN
+    text = "" if value is None else str(value).strip()
+    if _NUMBER.fullmatch(text):
+        text = text.removeprefix("+")
+        if "." in text:
+            text = text.rstrip("0").removesuffix(".")
+        return "0" if text == "-0" else text
+    return UNKNOWN if not text or text.lower() == UNKNOWN else text
 
 
 class Cohort(Protocol):

@@ -6,11 +6,10 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from radbench.data.cohort import GrayImage, Mask, Pixels, Study, unknown_mask
-from radbench.data.columns import LabelRule
-from radbench.data.films import Film, film_shape, read_film
-from radbench.data.framing import Framing
-from radbench.data.geometry import Geometry
-from radbench.data.manifest import Entry, read_manifest
+from radbench.data.films import film_shape, read_film
+from radbench.data.films.film import Film
+from radbench.data.geometry import Framing, Geometry
+from radbench.data.manifest import Entry, LabelRule, read_manifest
 from radbench.data.masks import MaskReading, read_mask
 from radbench.data.table import PARQUET
 from radbench.errors import UsageError
@@ -49,7 +48,7 @@ class FolderCohort:
         self._declared = dict(declared or {})
         self._entries = {entry.study.study_id: entry for entry in entries}
         self._studies = tuple(entry.study for entry in entries)
-        self._film = lru_cache(maxsize=4)(self._read)
+        self._film = lru_cache(maxsize=4)(lambda study_id: read_film(self._entries[study_id].image))
 
     @property
     def studies(self) -> Sequence[Study]:
@@ -142,9 +141,6 @@ class FolderCohort:
         """None: nobody knows how a real patient would look otherwise."""
         del study, labels, attributes
         return None
-
-    def _read(self, study_id: str) -> Film:
-        return read_film(self._entries[study_id].image)
 
     def _entry(self, study: Study) -> Entry:
         if study.study_id not in self._entries:

@@ -1,7 +1,8 @@
-"""The joint geometry of image, masks and boxes: short side to a size, centre crop, min-max; and the way back.
+"""Between a film and the square that the editor works on: one geometry for image, masks and boxes, and the way back.
 
-Source: the paper's preprocessing (supplement, "resize such that the short side ... using bilinear
-interpolation; centre-crop; map minimum and maximum intensity values").
+The square is the paper's preprocessing (supplement, "resize such that the short side ... using bilinear
+interpolation; centre-crop; map minimum and maximum intensity values"). All steps are remembered, so that a change in
+the square can be put back in the film's own pixels and units.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radbench.data.cohort import GrayImage, Mask
+from radbench.data.cohort import GrayImage, Mask, Pixels
 from radbench.data.images import min_max
 from radbench.errors import UsageError
 
@@ -105,14 +106,13 @@ class Geometry:
         """
         self._check(source.shape, (self.height, self.width))
         low, high = window
-        inside = self._undo(np.ones((self.size, self.size), dtype=np.float32), "constant") >= 0.5
-        values = self._undo(low + image.astype(np.float32) * np.float32((high - low) / 255.0), "edge")
-        return np.where(inside, values, source.astype(np.float32)).astype(np.float32)
+        values = low + image.astype(np.float32) * np.float32((high - low) / 255.0)
+        return self.undo_plane(values, source.astype(np.float32))
 
-    def undo_plane(self, plane: Plane) -> Plane:
-        """A plane of the square, ``float32 [size, size]``, at the source's size; 0 outside the crop."""
-        inside = self._undo(np.ones((self.size, self.size), dtype=np.float32), "constant") >= 0.5
-        return np.where(inside, self._undo(plane, "edge"), np.float32(0.0)).astype(np.float32)
+    def undo_plane(self, plane: Plane, outside: Plane | float = 0.0) -> Plane:
+        """A plane of the square, ``float32 [size, size]``, at the source's size; ``outside`` beyond the crop."""
+        inside = self.undo_mask(np.ones((self.size, self.size), dtype=np.bool_))
+        return np.where(inside, self._undo(plane, "edge"), outside).astype(np.float32)
 
     def _undo(self, plane: Plane, outside: Literal["constant", "edge"]) -> Plane:
         self._check(plane.shape, (self.size, self.size))
@@ -140,3 +140,69 @@ def _resize(plane: npt.NDArray[np.float32], rows: int, columns: int) -> Plane:
         return plane
     resized = Image.fromarray(plane).resize((columns, rows), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How one film becomes a square.
+
+    Attributes:
+        geometry: where each pixel goes.
+        low: the film's value that is 0 in the square.
+        high: the film's value that is 255 in the square; equal to ``low`` for a film of one grey.
+    """
+
+    geometry: Geometry
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, film: Pixels, size: int) -> "Framing":
+        """Return the framing of a film, ``[H, W]``, for squares of ``size`` pixels: the crop's own range."""
+        geometry = Geometry(film.shape[0], film.shape[1], size)
+        plane = geometry.plane(film)
+        return cls(geometry, float(plane.min()), float(plane.max()))
+
+    def square(self, film: npt.NDArray[Any]) -> GrayImage:
+        """Return the square of a film of this framing, ``uint8 [S, S]``; values beyond the range are cut off."""
+        plane = self.geometry.plane(film)
+        if self.high <= self.low:
+            return np.zeros(plane.shape, np.uint8)
+        scaled = (plane.astype(np.float64) - self.low) * (255.0 / (self.high - self.low))
+        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+    def mask(self, mask: Mask) -> Mask:
+        """Return the square of a mask of the film's size, ``bool [S, S]``."""
+        return self.geometry.mask(mask)
+
+    def undo_mask(self, mask: Mask) -> Mask:
+        """Return a mask of the square at the film's size, ``bool [H, W]``; false outside the crop."""
+        return self.geometry.undo_mask(mask)
+
+    def undo_change(self, change: npt.NDArray[Any]) -> Plane:
+        """Return a change of the square's grey levels in the film's pixels and units.
+
+        Args:
+            change: ``[S, S]``, grey levels of 255.
+
+        Returns:
+            ``float32 [H, W]``, bilinear between the square's pixels; 0 outside the crop.
+        """
+        scale = np.float32((self.high - self.low) / 255.0)
+        return self.geometry.undo_plane(change.astype(np.float32)) * scale
+
+    def undo(self, square: GrayImage, film: Pixels) -> Pixels:
+        """Return the film as it comes out of the square path: the square's values inside the crop, its own outside.
+
+        Args:
+            square: ``uint8 [S, S]``.
+            film: the film, of its own type.
+        """
+        plane = self.geometry.undo_image(square, (self.low, self.high), film)
+        return to_film(plane, film)
+
+
+def to_film(plane: npt.NDArray[Any], like: Pixels) -> Pixels:
+    """Round a plane to the type of a film and keep it within the type's range."""
+    values: Pixels = np.clip(np.rint(plane), 0, np.iinfo(like.dtype).max).astype(like.dtype)
+    return values

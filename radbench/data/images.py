@@ -1,7 +1,8 @@
-"""Gray images of 8 or 16 bits: read as stored, written as PNG with the same bytes every time, and digested."""
+"""Arrays of pixels: gray images written as PNG with the same bytes every time, masks of one meaning, digests."""
 
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radbench.data.cohort import GrayImage
-from radbench.data.films.film import Pixels
-
-
-def read_pixels(path: str | Path) -> Pixels:
-    """Read any image as stored and upright, ``uint8 [H, W]`` or ``uint16 [H, W]``; colour becomes luminance.
-
-    Values keep their range, as masks and label maps need it; ``radbench.data.films.read_film`` brings a film
-    to the whole range of its dtype and says what was done.
-
-    Raises:
-        UsageError: the file is missing, truncated, corrupt, or not a PNG, JPEG, TIFF or DICOM.
-    """
-    from radbench.data.films.reader import stored_values
-
-    return stored_values(path)
-
-
-def read_image(path: str | Path) -> GrayImage:
-    """Read any image as ``uint8 [H, W]``; 16 bits are mapped from the image's own range to 0..255."""
-    pixels = read_pixels(path)
-    return pixels.astype(np.uint8) if pixels.dtype == np.uint8 else min_max(pixels)[0]
-
-
-def image_shape(path: str | Path) -> tuple[int, int]:
-    """Height and width in pixels, upright, from the header alone."""
-    from radbench.data.films.reader import stored_shape
-
-    return stored_shape(path)
+from radbench.data.cohort import GrayImage, Mask
+from radbench.errors import UsageError
+from radbench.runtime import atomic_write
 
 
 def min_max(pixels: npt.NDArray[Any]) -> tuple[GrayImage, tuple[float, float]]:
@@ -78,8 +53,6 @@ def decode_png(data: bytes) -> npt.NDArray[Any]:
 
 def write_png(path: str | Path, image: npt.NDArray[Any]) -> None:
     """Write ``encode_png(image)`` atomically; an unwritable or full folder is a ``UsageError``."""
-    from radbench.runtime import atomic_write
-
     atomic_write(Path(path), encode_png(image))
 
 
@@ -87,3 +60,52 @@ def array_digest(array: npt.NDArray[Any]) -> str:
     """SHA-256 (hex) of an array's dtype, shape and values."""
     header = f"{array.dtype.str} {'x'.join(map(str, array.shape))}\n".encode()
     return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def as_bool(mask: npt.NDArray[Any], name: str = "the mask") -> Mask:
+    """Return ``bool [H, W]`` for a mask written as bool, 0/1, 0/255, 0/65535 or as a share in [0, 1].
+
+    The threshold is half of full scale, inclusive (0.5, 128, 32768), so a mask softened by JPEG or resizing
+    keeps its outline. An empty mask stays empty.
+
+    Raises:
+        UsageError: not two-dimensional, not finite, negative, or a label map (largest value from 2 to 127).
+    """
+    values = np.asarray(mask)
+    if values.ndim != 2:
+        raise UsageError(f"Expected {name} to have two dimensions, found shape {list(values.shape)}.")
+    if values.dtype == np.bool_:
+        return values.copy()
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    if not (math.isfinite(low) and math.isfinite(high)) or low < 0:
+        raise UsageError(f"Expected {name} to hold 0/1 or 0/255, found values from {low:g} to {high:g}.")
+    if 1 < high < 128:
+        raise UsageError(
+            f"Expected {name} to hold 0/1 or 0/255, found a largest value of {high:g}; "
+            "a label map has to be split into one mask a structure."
+        )
+    scale = 1.0 if high <= 1 else 255.0 if high <= 255 else 65535.0
+    inside: Mask = values >= scale / 2
+    return inside
+
+
+def dilate(mask: Mask, radius: float) -> Mask:
+    """Grow a mask by a Euclidean distance: every pixel whose centre is at most ``radius`` from one inside.
+
+    Args:
+        mask: ``bool [H, W]``.
+        radius: pixels, any number >= 0. Below 1 nothing changes; from 1 the four neighbours join, from
+            sqrt(2) the diagonal ones.
+
+    Returns:
+        ``bool [H, W]``, a new array that contains ``mask``.
+    """
+    if not (math.isfinite(radius) and radius >= 0):
+        raise UsageError(f"Expected a dilation radius of 0 or more pixels, found {radius:g}.")
+    if radius < 1 or not mask.any():
+        return mask.copy()
+    from scipy.ndimage import distance_transform_edt
+
+    distance = np.asarray(distance_transform_edt(~mask))
+    grown: Mask = distance <= radius
+    return grown

@@ -1,4 +1,4 @@
-"""Reading a ``manifest.csv``: one study a row, every error with the file and the row.
+"""Reading a ``manifest.csv``: one study a row, what its cells mean, every error with the file and the row.
 
 Columns: ``study_id``, ``patient_id``, ``image`` (a path relative to the manifest); optionally ``report``,
 ``split``, ``label_<finding>`` (0 or 1, empty for unknown), ``mask_<name>`` (a file and what of it is the mask, see
@@ -6,20 +6,114 @@ Columns: ``study_id``, ``patient_id``, ``image`` (a path relative to the manifes
 table's own (``columns``) and say what an uncertain label means (``labels``).
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from radbench.data.cohort import Study
-from radbench.data.columns import UNKNOWN, LabelRule, typed
-from radbench.data.masks.reference import MaskReference
+from radbench.data.masks.reference import MaskReference, find_file
 from radbench.data.table import Table, read_table
 from radbench.errors import UsageError, did_you_mean
 
+_BLANK = frozenset({"", "nan", "NaN", "NAN", "<NA>", "#N/A", "NaT"})
+"""Cells that say nothing in any column."""
+_UNKNOWN_NUMBER = _BLANK | {"NA", "N/A", "n/a", "na", "null", "NULL", "None", "none"}
+"""Cells that say nothing in a column of numbers or labels, and may be words elsewhere."""
+_LABELS = {"0": 0, "1": 1, "false": 0, "true": 1}
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 REQUIRED = ("study_id", "patient_id", "image")
 _OPTIONAL = ("report", "split")
 _PREFIXES = ("label_", "mask_")
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """What the codes of an uncertain label mean, as a shift declares it (``source.labels``).
+
+    Without ``uncertain`` they are refused. ``ignore`` makes the label unknown for that study.
+    """
+
+    uncertain: Literal["ignore", "positive", "negative"] | None = None
+    codes: tuple[str, ...] = ("-1",)
+
+    def read(self, table: Table, row: int, column: str, cell: str) -> int | None:
+        """Return 0, 1, or None for unknown.
+
+        Raises:
+            UsageError: anything else than 0, 1, True, False, an empty cell or a declared code.
+        """
+        if cell in _UNKNOWN_NUMBER:
+            return None
+        if self.is_code(table, cell):
+            if self.uncertain is None:
+                raise table.error(
+                    row,
+                    f"{column} is {cell!r}; expected 0, 1 or an empty cell for unknown. If {cell} marks an uncertain "
+                    "finding, say in the shift, under source, what it means: "
+                    "'labels: {uncertain: ignore}', or positive, or negative.",
+                )
+            return {"ignore": None, "positive": 1, "negative": 0}[self.uncertain]
+        value = _LABELS.get(_plain(cell, decimal_comma=table.decimal_comma).lower())
+        if value is None:
+            raise table.error(
+                row,
+                f"{column} is {cell!r}; expected 0, 1 or an empty cell for unknown. A code for uncertain findings "
+                f"is declared in the shift, under source: 'labels: {{uncertain: ignore, codes: [{cell}]}}'.",
+            )
+        return value
+
+    def is_code(self, table: Table, cell: str) -> bool:
+        """Whether the cell is one of the codes; -1, -1.0 and, with decimal commas, -1,0 are the same."""
+        codes = {_plain(code, decimal_comma=False) for code in self.codes}
+        return _plain(cell, decimal_comma=table.decimal_comma) in codes
+
+    def notes(self, table: Table) -> tuple[str, ...]:
+        """Return a sentence for every label that has uncertain cells: how many, and what they were taken for."""
+        taken = {"ignore": "unknown", "positive": "1", "negative": "0"}
+        counts = {
+            name: sum(self.is_code(table, row[name]) for row in table.rows)
+            for name in table.header
+            if name.startswith("label_")
+        }
+        return tuple(
+            f"{table.path}: {count} uncertain cell{'s' * (count > 1)} of {name} taken as {taken[self.uncertain]}."
+            for name, count in counts.items()
+            if count and self.uncertain is not None
+        )
+
+
+def typed(cells: Sequence[str], decimal_comma: bool = False) -> list[str | int | float | None]:
+    """Return a column as integers, decimals or text: one type a column, None where nothing is known.
+
+    A column is of numbers if every known cell is one; decimals that are all whole numbers, as a spreadsheet or
+    pandas writes integers with gaps (``45.0``), are integers. ``007`` and ``1e5`` stay the names that they may be.
+    With ``decimal_comma``, ``40,5`` is a number.
+    """
+    plain = [_with_point(cell, decimal_comma) for cell in cells]
+    known = [cell for cell in plain if cell not in _UNKNOWN_NUMBER]
+    if known and all(_DECIMAL.fullmatch(cell) for cell in known):
+        whole = all(_INTEGER.fullmatch(cell) or float(cell).is_integer() for cell in known)
+        return [
+            None if cell in _UNKNOWN_NUMBER else int(cell.split(".")[0]) if whole else float(cell)
+            for cell in plain
+        ]
+    return [None if cell in _BLANK else cell for cell in cells]
+
+
+def _plain(cell: str, *, decimal_comma: bool) -> str:
+    """Return ``1`` for ``1.0`` (and ``1,0`` with decimal commas); anything else as it is."""
+    point = _with_point(cell, decimal_comma)
+    if _DECIMAL.fullmatch(point) and float(point).is_integer():
+        return str(int(float(point)))
+    return cell
+
+
+def _with_point(cell: str, decimal_comma: bool) -> str:
+    return cell.replace(",", ".") if decimal_comma and cell.count(",") == 1 else cell
 
 
 @dataclass(frozen=True)
@@ -131,18 +225,18 @@ def _entry(
         for name, cell in cells.items()
         if name.startswith("label_")
     }
-    known = {name: values[index] for name, values in attributes.items()}
+    known = ((name, values[index]) for name, values in attributes.items())
     study = Study(
         study_id=cells["study_id"],
         patient_id=cells["patient_id"],
         labels={name: value for name, value in labels.items() if value is not None},
-        attributes={name: value for name, value in known.items() if value is not None},
+        attributes={name: value for name, value in known if value is not None},
         report=cells.get("report", ""),
     )
     masks = {
         name.removeprefix("mask_"): _mask(table, row, name, cell)
         for name, cell in cells.items()
-        if name.startswith("mask_") and cell and cell not in UNKNOWN
+        if name.startswith("mask_") and cell not in _BLANK
     }
     return Entry(row, study, _image(table, row, cells["image"]), masks, cells.get("split", ""))
 
@@ -160,14 +254,10 @@ def _mask(table: Table, row: int, column: str, cell: str) -> MaskReference:
 
 
 def _image(table: Table, row: int, cell: str) -> Path:
-    from radbench.data.masks.reference import find_file
-
     path = find_file(table.path.parent, cell)
     if path is None:
-        raise table.error(
-            row,
-            f"the image {table.path.parent / cell} does not exist; put it there or correct the path.",
-        )
+        missing = table.path.parent / cell
+        raise table.error(row, f"the image {missing} does not exist; put it there or correct the path.")
     return path
 
 

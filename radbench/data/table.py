@@ -1,7 +1,8 @@
 """A user's table as text cells, whatever program wrote it: delimited text or Parquet.
 
 Cells are never guessed at here: every one is text, stripped of the space around it. What a column means is
-decided by who reads it (``radbench.data.manifest``).
+decided by who reads it (``radbench.data.manifest``). Delimited text is read by the standard library's ``csv`` and not
+by pandas, which does not say in which row a quote is left open or a cell is missing, and mends some of it silently.
 """
 
 import csv

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from radbench.data.masks import as_bool
+from radbench.data.images import as_bool
 from radbench.errors import UsageError
 
 
@@ -96,7 +96,7 @@ def mask_to_latent(mask: NDArray[Any] | Tensor, shape: tuple[int, int], threshol
 
 
 def as_mask(mask: NDArray[Any] | Tensor) -> Tensor:
-    """Return a mask as bool [H, W] on the CPU; ``radbench.data.masks.as_bool`` says what the values mean."""
+    """Return a mask as bool [H, W] on the CPU; ``radbench.data.images.as_bool`` says what the values mean."""
     return torch.from_numpy(
         as_bool(mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask))
     )

@@ -18,7 +18,7 @@ from radbench.harness.basics import ALL_SCENARIOS, Arm
 from radbench.harness.clusters import Clusters, find_clusters
 from radbench.harness.spacing import Spacing, all_known, spacing_of
 from radbench.specs import Scenario, ShiftSpec
-from radbench.testsets.known import measured_studies
+from radbench.testsets.selection import measured_studies
 
 if TYPE_CHECKING:
     from radbench.testsets.records import Record

@@ -4,7 +4,7 @@ from collections import Counter
 
 from radbench.harness.about import AttritionRow
 from radbench.harness.arms import Scene
-from radbench.testsets.funnel import rule
+from radbench.testsets.records import rule
 
 
 def attrition_rows(scene: Scene) -> list[AttritionRow]:

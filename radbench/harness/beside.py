@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from radbench.data.values import UNKNOWN, value_text
+from radbench.data.cohort import UNKNOWN, value_text
 from radbench.harness.about import PlaceboResult
 from radbench.harness.basics import Arm
 from radbench.harness.gate_figures import subgroup_of

@@ -14,18 +14,15 @@ from radbench.harness.points import PointMetrics
 from radbench.harness.predict import Seen
 from radbench.harness.result import ArmResult
 from radbench.metrics.bootstrap import Draws
-from radbench.metrics.calibration import brier, calibration_error_interval
-from radbench.metrics.combined import half_sum, predictive_interval
-from radbench.metrics.intervals import (
-    UNIT,
-    Interval,
-    Mean,
+from radbench.metrics.intervals import UNIT, Interval, Mean, half_sum, predictive_interval, share
+from radbench.metrics.points import NO_ANSWERS, NO_IMAGES, NO_NEGATIVES, NO_SCORES, SCORED, Point
+from radbench.metrics.scores import (
     auprc_interval,
     auroc_interval,
-    share,
+    brier,
+    calibration_error_interval,
     with_rare_errors,
 )
-from radbench.metrics.points import NO_ANSWERS, NO_IMAGES, NO_NEGATIVES, NO_SCORES, SCORED, Point
 from radbench.metrics.withheld import answered_for
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
 from radbench.specs.shift import METRICS_OF

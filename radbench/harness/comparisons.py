@@ -9,8 +9,7 @@ from radbench.harness.basics import Estimate
 from radbench.harness.evidence import ModelComparison
 from radbench.harness.measure import Measure, gap
 from radbench.harness.predict import Seen
-from radbench.metrics.combined import double_difference
-from radbench.metrics.intervals import Mean
+from radbench.metrics.intervals import Mean, double_difference
 from radbench.metrics.significance import paired_bootstrap
 
 

@@ -1,6 +1,6 @@
 """The figure that a rule of the gates limits, with its interval, or why it was not measured."""
 
-from radbench.data.values import value_text
+from radbench.data.cohort import value_text
 from radbench.errors import did_you_mean
 from radbench.harness.baseline import Earlier, worse_by
 from radbench.harness.basics import Estimate, Task

@@ -7,7 +7,7 @@ from radbench.harness.questions import check_models
 from radbench.harness.subgroups import check_subgroups
 from radbench.models.base import ModelUnderTest
 from radbench.specs import ShiftSpec
-from radbench.testsets.known import measured_studies
+from radbench.testsets.selection import measured_studies
 
 
 def check_ready(

@@ -9,7 +9,7 @@ from radbench.harness.arms import Shown
 from radbench.harness.basics import Arm
 from radbench.harness.evidence import CalibrationBin
 from radbench.harness.predict import Seen
-from radbench.metrics.calibration import reliability
+from radbench.metrics.scores import reliability
 
 SHOWN: Final[tuple[Arm, ...]] = ("real", "stress")
 

@@ -16,8 +16,18 @@ from radbench.harness.measure import Measure, of_scenario, partner_of
 from radbench.harness.predict import Seen
 from radbench.harness.result import AuditResult, ModelResult
 from radbench.metrics.intervals import RARE
-from radbench.metrics.power import LEVEL, POWER, detectable_mean, detectable_share
-from radbench.metrics.significance import Tested, Votes, holm, mcnemar, paired_bootstrap, votes
+from radbench.metrics.significance import (
+    LEVEL,
+    POWER,
+    Tested,
+    Votes,
+    detectable_mean,
+    detectable_share,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    votes,
+)
 
 _Family: TypeAlias = tuple[str, str]
 

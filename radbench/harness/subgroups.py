@@ -5,8 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from radbench.data.cohort import Study
-from radbench.data.values import UNKNOWN, value_text
+from radbench.data.cohort import UNKNOWN, Study, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.harness.arms import Scene, Shown
 from radbench.harness.evidence import SubgroupResult

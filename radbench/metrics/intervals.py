@@ -4,7 +4,7 @@
   trials as its images are worth: their number divided by the design effect, the variance over patients beside that of
   independent images (Dean and Pagano 2015, doi:10.1093/jssam/smv024). Where all images are right, or wrong, the design
   effect cannot be seen, and every patient counts once.
-- A mean of any other figure (a score, a Dice, a distance) has the bootstrap-t interval (``studentized``).
+- A mean of any other figure (a score, a Dice, a distance) has the bootstrap-t interval (``bootstrap``).
 - A difference of shares is made from both shares' Wilson limits (1927, doi:10.1080/01621459.1927.10502953) on as many
   trials and the correlation of the two (method 10 of Newcombe 1998,
   doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C; Zou and Donner 2008,
@@ -12,10 +12,13 @@
   itself a bootstrap-t.
 
 How often they hold the truth is measured by ``radbench bench coverage``.
+
+What is made of several shares (balanced accuracy, predictive values) has its limits from theirs, by the method of
+variance estimates recovery (Zou and Donner 2008; of a ratio, Donner and Zou 2012, doi:10.1177/0962280210383082).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
 from typing import Any, Final, NamedTuple
@@ -23,9 +26,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.bootstrap import Draws, Floats, mean_replicates
-from radbench.metrics.ranked import auprc_replicates, auroc_replicates
-from radbench.metrics.studentized import Studentized, Term, influence, studentized
+from radbench.metrics.bootstrap import (
+    Draws,
+    Floats,
+    Studentized,
+    Term,
+    divide,
+    influence,
+    mean_replicates,
+    studentized,
+)
 
 CONFIDENCE: Final = 0.95
 RARE: Final = 5
@@ -125,7 +135,7 @@ def share(draws: Draws, places: NDArray[np.int64], hits: NDArray[Any]) -> Mean:
     """Return the share of ``hits`` (booleans [N]) among the images at ``places`` (from ``Draws.places``)."""
     hits = np.asarray(hits, bool)
     rare = min(len(np.unique(places[hits])), len(np.unique(places[~hits])))
-    return _mean(draws, places, hits, rare, UNIT)
+    return replace(mean(draws, places, hits.astype(np.float64), UNIT), rare=rare)
 
 
 def mean(draws: Draws, places: NDArray[np.int64], values: Floats, span: tuple[float, float] = ANY) -> Mean:
@@ -137,19 +147,10 @@ def mean(draws: Draws, places: NDArray[np.int64], values: Floats, span: tuple[fl
         values: one figure an image.
         span: least and greatest that a figure can be; limits are kept within it.
     """
-    return _mean(draws, places, np.asarray(values, np.float64), None, span)
-
-
-def _mean(
-    draws: Draws,
-    places: NDArray[np.int64],
-    values: NDArray[Any],
-    rare: int | None,
-    span: tuple[float, float],
-) -> Mean:
     patients = len(draws.patients)
-    sums = np.bincount(places, weights=values.astype(np.float64), minlength=patients).astype(np.float64)
-    return Mean(draws, sums, np.bincount(places, minlength=patients).astype(np.float64), rare, span)
+    sums = np.bincount(places, weights=np.asarray(values, np.float64), minlength=patients)
+    sizes = np.bincount(places, minlength=patients)
+    return Mean(draws, sums.astype(np.float64), sizes.astype(np.float64), None, span)
 
 
 def difference(first: Mean, second: Mean) -> Interval:
@@ -237,10 +238,7 @@ def ratio(first: Mean, second: Mean) -> Interval:
     """Return the interval of ``first / second``, two means resampled together; ``second`` must be positive."""
     if not first.n or not second.n:
         return Interval(None, None)
-    empty = np.full_like(first.replicates, np.nan)
-    known = second.replicates > 0
-    replicates = np.divide(first.replicates, second.replicates, out=empty, where=known)
-    return plain(replicates, min(first.patients, second.patients))
+    return plain(divide(first.replicates, second.replicates), min(first.patients, second.patients))
 
 
 def plain(replicates: Floats, patients: int) -> Interval:
@@ -249,67 +247,6 @@ def plain(replicates: Floats, patients: int) -> Interval:
     if patients < RARE or math.isnan(low) or high - low < SAME:
         return Interval(None, None, TOO_FEW)
     return Interval(low, high)
-
-
-def with_rare_errors(found: Interval, value: float, wrong: Mean) -> Interval:
-    """Return the interval of an error in [0, 1], widened where (almost) all images are right, or wrong.
-
-    Resampling images that a model is surely right about cannot know of those it is surely wrong about. An image that
-    is wrong adds at most 1, so the limits are moved as far as Wilson's limits, of as many trials as there are patients,
-    are from the share of wrong images.
-
-    Args:
-        found: the interval by resampling.
-        value: the error: a mean over images, or over bins of them.
-        wrong: the share of images whose score is on the wrong side of one half.
-    """
-    if found.low is None or found.high is None or not wrong.is_rare:
-        return found
-    wrong_low, wrong_high = wilson(wrong.value, wrong.patients)
-    low = max(0.0, min(found.low, value - (wrong.value - wrong_low)))
-    high = min(1.0, max(found.high, value + wrong_high - wrong.value))
-    return Interval(low, high, "; ".join(filter(None, (found.note, WIDENED))))
-
-
-def auroc_interval(
-    draws: Draws, places: NDArray[np.int64], labels: NDArray[Any], scores: Floats, value: float
-) -> Interval:
-    """Return the interval of an area under the ROC curve of ``value``; ``labels`` must have both classes.
-
-    An area of exactly 0 or 1, or of fewer than ``RARE`` patients of a class, is widened to Wilson's interval over as
-    many pairs as can be formed without using a patient twice: each such pair is in order with a probability that is
-    the area.
-    """
-    return _area(auroc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
-
-
-def auprc_interval(
-    draws: Draws, places: NDArray[np.int64], labels: NDArray[Any], scores: Floats, value: float
-) -> Interval:
-    """Return the interval of an average precision of ``value``; ``labels`` must have both classes.
-
-    It is widened where ``auroc_interval`` is, and to the same number of trials: no more of them than patients with a
-    positive image, as in the binomial interval of Boyd, Eng and Page (2013, doi:10.1007/978-3-642-40994-3_55).
-    """
-    return _area(auprc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
-
-
-def _pairs(places: NDArray[np.int64], labels: NDArray[Any]) -> int:
-    """Return how many pairs of a positive and a negative can be formed without using a patient twice."""
-    return min(len(np.unique(places[labels == 1])), len(np.unique(places[labels == 0])))
-
-
-def _area(replicates: Floats, value: float, pairs: int) -> Interval:
-    left_out = int(np.isnan(replicates).sum())
-    note = f"{left_out} of {len(replicates)} resamples had one class and were left out" if left_out else ""
-    low, high = percentiles(replicates)
-    if low < high and 0 < value < 1 and pairs >= RARE:
-        return Interval(low, high, note)
-    wilson_low, wilson_high = wilson(value, pairs)
-    low, high = (
-        (wilson_low, wilson_high) if math.isnan(low) else (min(low, wilson_low), max(high, wilson_high))
-    )
-    return Interval(low, high, "; ".join(filter(None, (note, WIDENED))))
 
 
 def percentiles(replicates: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -335,3 +272,56 @@ def agresti_coull(value: float, n: float, confidence: float = CONFIDENCE) -> tup
     centre = (value * n + z * z / 2) / (n + z * z)
     half = z * math.sqrt(centre * (1 - centre) / (n + z * z))
     return max(0.0, min(centre - half, value)), min(1.0, max(centre + half, value))
+
+
+def half_sum(first: Mean, second: Mean) -> Interval:
+    """Return the interval of ``(first + second) / 2``, two shares of at least one image each."""
+    low, high = recovered([(0.5, first), (0.5, second)])
+    return Interval(max(0.0, low), min(1.0, high))
+
+
+def predictive_interval(sensitivity: Mean, specificity: Mean, prevalence: float, *, yes: bool) -> Interval:
+    """Return the interval of a predictive value at ``prevalence``, of shares of at least one image each.
+
+    A predictive value rises with the likelihood ratio, which is a ratio of shares: of yes among positives and among
+    negatives, or of no among negatives and among positives. The two are taken as independent.
+
+    Args:
+        sensitivity: share of right images among the positives.
+        specificity: share of right images among the negatives.
+        prevalence: share of positives where the model is used; it is taken as known.
+        yes: the positive predictive value; else the negative one.
+    """
+    right, other = (sensitivity, specificity) if yes else (specificity, sensitivity)
+    weight = prevalence if yes else 1 - prevalence
+    other_low, other_high = other.limits
+    low, high = ratio_limits(right.value, right.limits, 1 - other.value, (1 - other_high, 1 - other_low))
+    return Interval(_chance(low, weight), _chance(high, weight))
+
+
+def ratio_limits(
+    top: float, top_limits: tuple[float, float], bottom: float, bottom_limits: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the limits of ``top / bottom``, two independent figures with limits; the upper one may be infinite."""
+    (top_low, top_high), (bottom_low, bottom_high) = top_limits, bottom_limits
+    product = top * bottom
+    below, under = top_low * (2 * top - top_low), bottom_high * (2 * bottom - bottom_high)
+    root = product + math.sqrt(max(0.0, product**2 - below * under))
+    low = max(0.0, below) / root if root > 0 else 0.0
+    above, over = top_high * (2 * top - top_high), bottom_low * (2 * bottom - bottom_low)
+    if over <= 0:
+        return low, math.inf
+    return low, (product + math.sqrt(max(0.0, product**2 - above * over))) / over
+
+
+def double_difference(first: tuple[Mean, Mean], second: tuple[Mean, Mean]) -> Interval:
+    """Return the interval of ``(first[0] - first[1]) - (second[0] - second[1])``, all shares or all other means.
+
+    No limits where one has no images, or, of means that are no shares, too few patients.
+    """
+    return combined([(1.0, first[0]), (-1.0, first[1]), (-1.0, second[0]), (1.0, second[1])])
+
+
+def _chance(ratio: float, weight: float) -> float:
+    """Return the predictive value of a likelihood ratio at a prevalence of ``weight``."""
+    return 1.0 if math.isinf(ratio) else ratio * weight / (ratio * weight + 1 - weight)

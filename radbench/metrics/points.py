@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.calibration import brier, calibration_error
+from radbench.metrics.scores import brier, calibration_error
 
 Integers = NDArray[np.integer[Any]]
 Scores = NDArray[np.float64] | None
@@ -19,15 +19,6 @@ SCORED: Final = ("auroc", "auprc", "brier", "ece")
 """Figures of the scores; all others are figures of the decisions."""
 PROBABLE: Final = ("brier", "ece")
 """Figures of scores that are meant as probabilities."""
-
-
-class Point(NamedTuple):
-    """A figure, or None with the reason why it is undefined."""
-
-    value: float | None
-    note: str = ""
-
-
 NO_POSITIVES = "undefined: no positives in this set"
 NO_NEGATIVES = "undefined: no negatives in this set"
 ONE_CLASS = "undefined: one class only in this set"
@@ -40,6 +31,13 @@ NO_IMAGES = "undefined: no images in this set"
 NO_PREVALENCE = "undefined: it depends on how common the target is, and the shift states no prevalence"
 NEVER_YES = "undefined: the model never says yes in this set"
 NEVER_NO = "undefined: the model never says no in this set"
+
+
+class Point(NamedTuple):
+    """A figure, or None with the reason why it is undefined."""
+
+    value: float | None
+    note: str = ""
 
 
 def undefined_reason(

@@ -1,19 +1,35 @@
-"""Tests of "nothing changed" between two sets of images of the same patients, and Holm's correction of many tests."""
+"""Tests of "nothing changed" between two sets of images of the same patients, Holm's correction, and their power.
 
-from collections.abc import Sequence
+The power of a paired test set is told by the smallest drop that it can show. For decisions it is McNemar's: of
+``patients`` votes, a share ``other`` changes for the better by chance and a share ``other + drop`` for the worse. Up to
+``EXACT`` patients it is the exact test's own power, summed over the number of patients that change; beyond, the normal
+approximation (Connor 1987, doi:10.2307/2531961). For a mean of any other figure it is that of a z test with the
+standard error that was seen.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from statistics import NormalDist
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.bootstrap import Draws, Floats
+from radbench.metrics.bootstrap import Draws, Floats, Term, studentized
 from radbench.metrics.intervals import RARE
-from radbench.metrics.studentized import Term, studentized
 
 ROUNDING: Final = 1e-12
 """Sums nearer to 0 than this are 0, whatever the order in which they were added up."""
 
 TOO_FEW_PATIENTS: Final = f"no test: it needs {RARE} patients"
+LEVEL: Final = 0.05
+"""Of the two-sided test."""
+POWER: Final = 0.8
+EXACT: Final = 200
+"""Most patients for which the exact power is computed."""
+PRECISION: Final = 1e-4
+"""To which a drop is found."""
 
 
 class Tested(NamedTuple):
@@ -115,3 +131,64 @@ def holm(values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
         found[index] = largest
     return found
+
+
+def detectable_mean(standard_error: float) -> float:
+    """Return the mean difference that a two-sided z test with this standard error finds with ``POWER``."""
+    return (_z(1 - LEVEL / 2) + _z(POWER)) * standard_error
+
+
+def detectable_share(patients: int, other: float) -> float | None:
+    """Return the smallest drop that McNemar's test finds with ``POWER``; None where it finds none.
+
+    Args:
+        patients: pairs of votes.
+        other: share of patients that change for the better, in [0, 1).
+    """
+    power: Callable[[float], float] = lambda drop: mcnemar_power(patients, drop, other)  # noqa: E731
+    low, high = 0.0, 1 - 2 * other
+    if patients < 1 or high <= 0 or power(high) < POWER:
+        return None
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return high
+
+
+def mcnemar_power(patients: int, drop: float, other: float) -> float:
+    """Return the chance that the two-sided McNemar test says that something changed for the worse.
+
+    Args:
+        patients: pairs of votes.
+        drop: share for the worse minus share for the better.
+        other: share for the better; ``drop + 2 * other <= 1``.
+    """
+    worse = other + drop
+    changed = worse + other
+    if changed <= 0 or drop <= 0:
+        return 0.0
+    if patients > EXACT:
+        spread = math.sqrt(max(changed - drop**2, 1e-12))
+        return NormalDist().cdf(
+            (drop * math.sqrt(patients) - _z(1 - LEVEL / 2) * math.sqrt(changed)) / spread
+        )
+    from scipy.stats import binom
+
+    number = np.arange(patients + 1)
+    least = np.array([_least(votes) for votes in range(patients + 1)])
+    some = binom.pmf(number, patients, min(changed, 1.0))
+    rejected = binom.sf(least - 1, number, worse / changed)
+    return float(np.dot(some, rejected))
+
+
+@lru_cache(maxsize=EXACT + 1)
+def _least(changed: int) -> int:
+    """Return the fewest votes on one side of ``changed`` that the sign test rejects; more than all for none."""
+    for votes in range((changed + 1) // 2, changed + 1):
+        if sign_test(votes, changed - votes) <= LEVEL:
+            return votes
+    return changed + 1
+
+
+def _z(chance: float) -> float:
+    return NormalDist().inv_cdf(chance)

@@ -21,9 +21,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.metrics.calibration import BINS, EDGES, bin_of
-
-Floats = NDArray[np.float64]
+from radbench.metrics.bootstrap import Floats
+from radbench.metrics.scores import BINS, EDGES, bin_of
 
 RANKED: Final = ("auroc", "auprc")
 MORE_IS_BETTER: Final = RANKED

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from radbench.data.cohort import Study
-from radbench.data.masks import dilate
+from radbench.data.images import dilate
 from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.editors import EditRequest, EditSettings, get_editor
 from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8

@@ -6,20 +6,10 @@ from radbench.specs.base import Base
 from radbench.specs.bundle import BundleSpec, ComponentRef
 from radbench.specs.gates import GateRule, GatesSpec
 from radbench.specs.input_contract import InputContract
-from radbench.specs.labels import LabelsSpec
 from radbench.specs.loading import load_yaml
 from radbench.specs.model import Claim, ModelSpec
-from radbench.specs.shift import (
-    ControlsSpec,
-    EditorSpec,
-    FilterSpec,
-    MaskRule,
-    PasteBack,
-    Placebo,
-    Scenario,
-    ShiftSpec,
-    SourceSpec,
-)
+from radbench.specs.scenario import EditorSpec, MaskRule, PasteBack, Placebo, Scenario
+from radbench.specs.shift import ControlsSpec, FilterSpec, LabelsSpec, ShiftSpec, SourceSpec
 
 __all__ = [
     "Base",

@@ -1,26 +1,12 @@
 """A model under test as its vendor declares it: format, file, input contract, meaning of its output, claims."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from radbench.specs.base import Base, Name, Text
+from radbench.specs.base import Base, Name, Text, repeated
 from radbench.specs.input_contract import InputContract
-
-__all__ = [
-    "SOURCES",
-    "Checkpoint",
-    "Claim",
-    "InputContract",
-    "Limits",
-    "ModelSpec",
-    "ModelTask",
-    "OutputNames",
-    "Sha256",
-    "Weights",
-]
 
 Weights = Annotated[str, Field(pattern=r"\.(safetensors|pt|pth|bin|ckpt)$")]
 """A weights file, relative to the YAML file that names it: safetensors, or a state dict that ``torch.save`` wrote."""
@@ -220,12 +206,9 @@ class ModelSpec(Base):
 
     def at(self, checkpoint: Checkpoint) -> Self:
         """Return the same declaration with the weights of ``checkpoint``, and with no further runs."""
-        changes: dict[str, Any] = {
-            "weights": checkpoint.weights,
-            "sha256": checkpoint.sha256,
-            "checkpoints": [],
-        }
-        return self.model_copy(update=changes)
+        return self.model_copy(
+            update={"weights": checkpoint.weights, "sha256": checkpoint.sha256, "checkpoints": []}
+        )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -254,9 +237,9 @@ class ModelSpec(Base):
     @model_validator(mode="after")
     def _knows_its_target(self) -> Self:
         for field, names in (("classes", self.classes), ("mask_classes", self.mask_classes)):
-            twice = [name for name, count in Counter(names).items() if count > 1]
-            if twice:
-                raise ValueError(f"{field} names '{twice[0]}' twice, expected each name once")
+            twice = repeated(names)
+            if twice is not None:
+                raise ValueError(f"{field} names '{twice}' twice, expected each name once")
         reads_classes = self.format == "huggingface"
         if self.task in {"multilabel", "multiclass"} and not self.classes and not reads_classes:
             raise ValueError(

@@ -4,36 +4,14 @@ Vocabulary and defaults follow RadEdit (Pérez-García et al. 2024, Sections 4 a
 paper's ``m_edit``, the keep mask its ``m_keep``.
 """
 
-from collections import Counter
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from radbench.specs.base import Base, Name, Text
-from radbench.specs.controls import ControlsSpec, FilterSpec
-from radbench.specs.editor import EditorName, EditorSpec, PasteBack
-from radbench.specs.labels import LabelsSpec
-from radbench.specs.masks import MaskRule
-from radbench.specs.scenario import Placebo, Scenario
+from radbench.specs.base import Base, Name, Text, repeated
+from radbench.specs.scenario import EditorSpec, Scenario, checked_template
 
-__all__ = [
-    "ClassificationMetric",
-    "ControlsSpec",
-    "EditorName",
-    "EditorSpec",
-    "FilterSpec",
-    "LabelsSpec",
-    "MaskRule",
-    "Metric",
-    "PasteBack",
-    "Placebo",
-    "Scenario",
-    "SegmentationMetric",
-    "ShiftSpec",
-    "SourceSpec",
-    "Task",
-]
-
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Task: TypeAlias = Literal["classification", "segmentation"]
 ClassificationMetric: TypeAlias = Literal[
     "accuracy",
@@ -56,6 +34,60 @@ METRICS_OF: dict[str, tuple[str, ...]] = {
     "segmentation": get_args(SegmentationMetric),
 }
 """The metrics of each task."""
+
+
+class LabelsSpec(Base):
+    """What a label that is neither 0, 1 nor blank means. Without this, such a label is refused.
+
+    Attributes:
+        uncertain: ``ignore``: the label of that study is unknown, as with a blank cell; ``positive``: 1;
+            ``negative``: 0.
+        codes: The cells that are uncertain. -1 is CheXpert's and MIMIC's; -1.0 is the same.
+    """
+
+    uncertain: Literal["ignore", "positive", "negative"]
+    codes: list[int | Text] = Field(default=[-1], min_length=1)
+
+
+class FilterSpec(Base):
+    """Limits on an edit's quality; an edit beyond one is rejected with the reason. None is not judged.
+
+    Changes are mean absolute grey-value differences as a share of the grey range.
+
+    Attributes:
+        encoder: What scores the edit against the prompt: ``phantom`` (embedded), a folder, or a hub
+            repository such as ``microsoft/BiomedVLP-BioViL-T``. None for no editing score.
+        min_editing_score: Smallest directional cosine of the change in image and in text (Section 4.4).
+        text_before: What the unedited image shows, in words, for that score; a template as a scenario's prompts
+            are. The paper's are fixed (Appendices B and C: ``Opacities``, ``Pneumothorax``).
+        max_change_outside: Largest change outside both masks.
+        max_change_keep: Largest change in the keep mask.
+        max_seam: Largest seam: gradient energy around the edit mask's border relative to the source's, 1 for
+            no seam.
+        max_saturation: Largest share of pixels newly black or white.
+    """
+
+    encoder: Text | None = "phantom"
+    min_editing_score: Annotated[float, Field(ge=-1.0, le=1.0)] | None = 0.2
+    text_before: Annotated[Text, AfterValidator(checked_template)] = "{report}"
+    max_change_outside: Share | None = None
+    max_change_keep: Share | None = None
+    max_seam: Annotated[float, Field(gt=0.0)] | None = None
+    max_saturation: Share | None = None
+
+
+class ControlsSpec(Base):
+    """Which controls run and from when on they say that a drop is the editor's and not the shift's.
+
+    Attributes:
+        sham: Edit every study once more with a prompt that keeps its findings.
+        sham_tolerance: Largest drop of a model on sham edits, in units of the primary metric.
+        placebo_limit: Largest change in the edit region of placebo edits, as a share of the stress edits'.
+    """
+
+    sham: bool = True
+    sham_tolerance: Share = 0.05
+    placebo_limit: Annotated[float, Field(ge=0.0)] = 0.25
 
 
 class SourceSpec(Base):
@@ -184,9 +216,9 @@ class ShiftSpec(Base):
             ("models", self.models),
             ("control_models", self.control_models),
         ):
-            twice = [name for name, count in Counter(names).items() if count > 1]
-            if twice:
-                raise ValueError(f"{field} names '{twice[0]}' twice, expected each name once")
+            twice = repeated(names)
+            if twice is not None:
+                raise ValueError(f"{field} names '{twice}' twice, expected each name once")
         both = [name for name in self.control_models if name in self.models]
         if both:
             raise ValueError(f"'{both[0]}' is in models and in control_models, expected it in one of them")

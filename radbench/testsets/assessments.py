@@ -1,23 +1,29 @@
-"""How good each edit is, measured on the finished pixels and remembered, so that a later run loads no encoder."""
+"""How good each edit is, and how typical the cohort, measured on finished pixels and remembered.
 
+A later run loads no encoder and no bundle for what is remembered.
+"""
+
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
 
 from radbench.data.cohort import Cohort, GrayImage, Study
 from radbench.data.images import decode_png
 from radbench.quality.artefacts import edit_measures, masked_error
 from radbench.quality.editing_score import EditingScorer
-from radbench.runtime import canonical_json, sha256_bytes
-from radbench.specs.templates import fill
-from radbench.testsets.arms import words
-from radbench.testsets.assessment_store import AssessmentStore
-from radbench.testsets.plan import Plan
+from radbench.runtime import atomic_write, canonical_json, sha256_bytes
+from radbench.specs.scenario import fill
+from radbench.testsets.plan import Plan, words
 from radbench.testsets.store import (
     EDIT_MASK,
     EDITED,
     KEEP_MASK,
     RECONSTRUCTION,
+    AssessmentStore,
     DamagedError,
     Item,
     check_file,
@@ -34,6 +40,9 @@ EFFECT = "effect_edit"
 _AT_ONCE = 32
 
 ScorerLoader = Callable[[], EditingScorer]
+SQUARES: Final = 32
+"""Squares that are measured, at most; the first that are edited."""
+_TYPICALITY_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
@@ -174,3 +183,47 @@ def _scores(
 
 def _pixels(item: Item, name: str) -> GrayImage:
     return decode_png(check_file(item.folder / name, item.files[name]))
+
+
+def typicality(plan: Plan, cohort: Cohort, load: Callable[[], Any], cache: Path) -> dict[str, float]:
+    """Return how typical the cohort's squares are for the bundle; empty where the bundle has no reference.
+
+    Args:
+        plan: the edits, whose sources are measured.
+        cohort: the cohort that was planned.
+        load: loads the bundle; not called where the figures are remembered.
+        cache: root of the cache.
+
+    Returns:
+        ``distance`` (median over the squares), ``limit``, ``reconstruction_error`` (mean, share of white), ``squares``.
+    """
+    reference = plan.card.reference
+    if reference is None:
+        return {}
+    studies = {study.study_id: study for study in cohort.studies}
+    chosen = {task.source_sha256: studies[task.study_id] for task in plan.tasks if task.arm == "stress"}
+    some = dict(list(chosen.items())[:SQUARES])
+    body = [_TYPICALITY_VERSION, reference.model_dump(), dict(plan.tasks[0].weights), list(some)]
+    path = cache / "typicality" / f"{sha256_bytes(canonical_json(body))}.json"
+    known = _read_figures(path)
+    if known is not None:
+        return known
+    from radbench.diffusion.typicality import distances, latent_features
+
+    features, errors = latent_features(load(), [cohort.image(study) for study in some.values()])
+    found = {
+        "distance": round(float(np.median(distances(features, reference))), 3),
+        "limit": reference.limit,
+        "reconstruction_error": round(float(errors.mean()), 5),
+        "squares": float(len(some)),
+    }
+    atomic_write(path, canonical_json(found))
+    return found
+
+
+def _read_figures(path: Path) -> dict[str, float] | None:
+    try:
+        content = json.loads(path.read_bytes())
+        return {str(name): float(value) for name, value in content.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return None

@@ -4,25 +4,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache as cache_calls
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
-from radbench.testsets.assemble import datasheet, place
-from radbench.testsets.assessment_store import AssessmentStore
-from radbench.testsets.assessments import ScorerLoader, assess, scoring_of
+from radbench.testsets.assessments import ScorerLoader, assess, scoring_of, typicality
 from radbench.testsets.editing import Editor, Failed, edit_tasks
-from radbench.testsets.funnel import attrition, attrition_by_scenario
 from radbench.testsets.plan import Plan
-from radbench.testsets.records import make_records
+from radbench.testsets.records import attrition, attrition_by_scenario, make_records
 from radbench.testsets.storage import Workshop, locked
-from radbench.testsets.store import DamagedError, Item, ItemStore
+from radbench.testsets.store import AssessmentStore, DamagedError, Item, ItemStore
 from radbench.testsets.task import EditTask
-from radbench.testsets.testset import TestSet
-from radbench.testsets.typicality import typicality
+from radbench.testsets.testset import TestSet, datasheet, place
 from radbench.version import __version__
 
 logger = logging.getLogger("radbench.testsets")
@@ -83,7 +78,7 @@ def build_testset(
     """
     if batch_size < 1:
         raise UsageError(f"The batch size is {batch_size}; expected 1 or more.")
-    tell = progress or _silent
+    tell = progress or (lambda _done, _total: None)
     cache = Path(cache).absolute()
     scoring = scoring_of(plan, scorer_loader, scorer_digest)
     bundle = cache_calls(bundle_loader)
@@ -99,7 +94,7 @@ def build_testset(
         typical = typicality(plan, cohort, bundle, cache)
         sheet = datasheet(plan, records, work.items, scoring.digest if scoring else None, typical)
         folder = cache / "testsets" / plan.set_key
-        for name in place(folder, sheet, records, work.items, work.store, workshop):
+        for name in place(folder, sheet, records, work.items, workshop):
             work.found_damaged(folder / name)
     return TestSet(
         key=plan.set_key,
@@ -110,10 +105,6 @@ def build_testset(
         repaired=work.repaired,
         attrition_by_scenario=attrition_by_scenario(plan, records),
     )
-
-
-def _silent(done: int, total: int) -> None:
-    del done, total
 
 
 def _collect(plan: Plan, work: _Work) -> dict[str, EditTask]:
@@ -166,15 +157,10 @@ def _edit(
 def _editors(editor: Editor | None) -> Callable[[str], Editor]:
     """Every name's editor, made once; or the given one whatever the name."""
     if editor is not None:
-        return partial(_whatever_the_name, editor)
+        return lambda _name: editor
     from radbench.diffusion.editors import get_editor
 
     return cache_calls(get_editor)
-
-
-def _whatever_the_name(editor: Editor, name: str) -> Editor:
-    del name
-    return editor
 
 
 def _made_with(bundle: Any) -> dict[str, Any]:

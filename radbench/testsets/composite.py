@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radbench.data.cohort import Cohort, GrayImage, Mask, Pixels, Study
-from radbench.data.framing import Framing, to_film
+from radbench.data.geometry import Framing, to_film
 
 if TYPE_CHECKING:
     from radbench.testsets.records import Record

@@ -11,11 +11,9 @@ import numpy as np
 from radbench.data.cohort import Cohort
 from radbench.data.images import array_digest, encode_png
 from radbench.errors import UsageError
-from radbench.testsets.convert import as_edit_settings
-from radbench.testsets.inputs import EditInputs, edit_inputs
 from radbench.testsets.plan import Plan
 from radbench.testsets.store import EDIT_MASK, EDITED, KEEP_MASK, RECONSTRUCTION
-from radbench.testsets.task import EditTask
+from radbench.testsets.task import EditInputs, EditTask, as_edit_settings, edit_inputs
 
 if TYPE_CHECKING:
     from radbench.diffusion.editors.base import EditRequest, EditResult
@@ -149,18 +147,14 @@ def _run(
         raise
     except Exception as error:  # noqa: BLE001 - whatever an editor raises becomes this image's reason
         if len(requests) == 1:
-            yield requests[0].key, _reason(error)
+            first_line = (str(error).splitlines() or [""])[0]
+            yield requests[0].key, f"{type(error).__name__}: {first_line}"[:300]
             return
         for request in pending.values():
             yield from _run(editor, bundle, [request], batch_size)
         return
     for key in pending:
         yield key, "the editor returned no image"
-
-
-def _reason(error: Exception) -> str:
-    first_line = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first_line}"[:300]
 
 
 def _outcome(task: EditTask, request: "EditRequest", result: "EditResult | str") -> Edited | Failed:

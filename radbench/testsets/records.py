@@ -1,9 +1,10 @@
-"""The test set's table: one row a task, whatever became of it."""
+"""The test set's table, one row a task, whatever became of it; and its counts, from the cohort to what is measured."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from radbench.quality.filter import judge
 from radbench.testsets.assessments import EDITING_SCORE
@@ -23,6 +24,7 @@ _PLACES = {
     EDITED_WHERE: (EDIT_MASK, "masks/{}_edit.png"),
     KEPT_WHERE: (KEEP_MASK, "masks/{}_keep.png"),
 }
+_FIGURE = re.compile(r" -?\d[\d.]*(?:e[+-]?\d+)?(?= (?:under|over) )")
 
 
 @dataclass(frozen=True)
@@ -152,20 +154,10 @@ def _slug(text: str) -> str:
 
 def row(record: Record) -> dict[str, Any]:
     """The record as one row of the table, with only the labels and measures that it has."""
-    cells: dict[str, Any] = {
-        "key": record.key,
-        "study_id": record.study_id,
-        "patient_id": record.patient_id,
-        "scenario": record.scenario,
-        "arm": record.arm,
-        "dose": record.dose,
-        "masks_of": record.masks_of,
-        "status": record.status,
-        "reason": record.reason,
-        "prompt": record.task.prompt,
-        "invert_prompt": record.task.invert_prompt,
-        "source_sha256": record.task.source_sha256,
-    }
+    of_record = ("key", "study_id", "patient_id", "scenario", "arm", "dose", "masks_of", "status", "reason")
+    of_task = ("prompt", "invert_prompt", "source_sha256")
+    cells: dict[str, Any] = {name: getattr(record, name) for name in of_record}
+    cells |= {name: getattr(record.task, name) for name in of_task}
     cells |= {f"{FILM}{name}": float(value) for name, value in record.task.framing.items()}
     for role in _PLACES:
         stored = record.files.get(role)
@@ -200,3 +192,35 @@ def to_parquet(records: Sequence[Record]) -> bytes:
     pq.write_table(table, sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+def attrition(plan: Plan, records: Sequence[Record]) -> dict[str, int]:
+    """The plan's funnel, then what became of the stress edits, then each reason of rejection."""
+    return {**plan.attrition, **_ends([record for record in records if record.arm == "stress"])}
+
+
+def attrition_by_scenario(plan: Plan, records: Sequence[Record]) -> dict[str, dict[str, int]]:
+    """The same funnel of each scenario alone."""
+    stress = [record for record in records if record.arm == "stress"]
+    return {
+        name: {**counts, **_ends([record for record in stress if record.scenario == name])}
+        for name, counts in plan.attrition_by_scenario.items()
+    }
+
+
+def arms(records: Sequence[Record]) -> dict[str, dict[str, int]]:
+    """What became of the edits of each arm that there is."""
+    by_arm = {arm: [record for record in records if record.arm == arm] for arm in get_args(TaskArm)}
+    return {arm: {"tasks": len(found), **_ends(found)} for arm, found in by_arm.items() if found}
+
+
+def rule(reason: str) -> str:
+    """A reason without the image's own figure: ``editing score 0.11 under 0.20`` is ``editing score under 0.20``."""
+    return _FIGURE.sub("", reason)
+
+
+def _ends(records: Sequence[Record]) -> Mapping[str, int]:
+    status = Counter(record.status for record in records)
+    reasons = Counter(rule(record.reason) for record in records if record.status == "rejected")
+    ends = {name: status[name] for name in ("ok", "rejected", "failed")}
+    return {**ends, **{f"rejected: {why}": reasons[why] for why in sorted(reasons)}}

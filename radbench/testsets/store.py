@@ -1,4 +1,4 @@
-"""Edited images by key: written whole or not at all, verified every time they are read."""
+"""Finished edits and their measures by key: written whole or not at all, verified every time they are read."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from radbench.errors import RadbenchError
 from radbench.runtime import canonical_json, sha256_bytes
-from radbench.testsets.storage import Workshop, link_or_copy, locked, storing, write_all_synced
+from radbench.testsets.storage import Workshop, locked, storing, write_all_synced
 
 LAYOUT_VERSION = 2
 """Raised when the files of an item or of a test set change their meaning."""
@@ -107,10 +107,6 @@ class ItemStore:
             except DamagedError:
                 self._workshop.discard(self.folder(key))
 
-    def link(self, item: Item, name: str, target: Path) -> None:
-        """Show one of an item's files under another name."""
-        link_or_copy(item.folder / name, target)
-
     def _publish(self, temporary: Path, key: str) -> None:
         final = self.folder(key)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -169,3 +165,46 @@ def read_sealed(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         raise DamagedError(path, "is missing or is no record") from None
     return body
+
+
+class AssessmentStore:
+    """``<cache>/assessments/<key[:2]>/<key>.json``: measures under the digest of all that decides them."""
+
+    def __init__(self, cache: Path, workshop: Workshop) -> None:
+        self.cache = cache
+        self._workshop = workshop
+
+    def get(self, key: str) -> dict[str, float] | None:
+        """The measures, or None where there are none.
+
+        Raises:
+            DamagedError: the file has other bytes than were written.
+        """
+        path = self._path(key)
+        if not path.exists():
+            return None
+        body = read_sealed(path)
+        if body.get("key") != key:
+            raise DamagedError(path, "belongs to another edit")
+        measures: dict[str, float] = body["measures"]
+        return measures
+
+    def put(self, found: Mapping[str, Mapping[str, float]]) -> None:
+        """Store measures by key, each file whole or not at all.
+
+        Raises:
+            UsageError: the cache cannot be written.
+        """
+        files = {
+            f"{key}.json": seal({"key": key, "measures": dict(measures)}) for key, measures in found.items()
+        }
+        with storing(self.cache):
+            temporary = self._workshop.folder()
+            write_all_synced(temporary, files)
+            for key in found:
+                path = self._path(key)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                (temporary / path.name).replace(path)
+
+    def _path(self, key: str) -> Path:
+        return self.cache / "assessments" / key[:2] / f"{key}.json"

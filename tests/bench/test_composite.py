@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from radbench.bench.composite import WAYS, Example, _errors
-from radbench.data.framing import Framing
-from radbench.data.geometry import Geometry
+from radbench.data.geometry import Framing, Geometry
 
 RNG = np.random.default_rng(3)
 

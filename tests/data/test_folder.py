@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radbench.data.columns import LabelRule
 from radbench.data.films import film_shape
 from radbench.data.folder import FolderCohort, open_folder_cohort
 from radbench.data.images import write_png
+from radbench.data.manifest import LabelRule
 from radbench.errors import UsageError
 
 HEADER = "study_id,patient_id,image,label_ptx,mask_ptx,hospital,age,code,report,split"

@@ -12,10 +12,11 @@ from radbench.diffusion.editors import algorithm_version
 from radbench.diffusion.pipeline import RadEditPipeline
 from radbench.diffusion.prompts import attends_to_padding, longest_prompt
 from radbench.phantom.cohort import PhantomCohort
-from radbench.specs.shift import ControlsSpec, EditorSpec, MaskRule, Scenario, ShiftSpec, SourceSpec
+from radbench.specs.scenario import EditorSpec, MaskRule, Scenario
+from radbench.specs.shift import ControlsSpec, ShiftSpec, SourceSpec
 from radbench.testsets.build import build_testset
-from radbench.testsets.inputs import edit_inputs
 from radbench.testsets.plan import make_plan
+from radbench.testsets.task import edit_inputs
 
 LENGTH = 10
 

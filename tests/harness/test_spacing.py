@@ -4,8 +4,7 @@ import pytest
 from audit_world import TestSet
 from test_segmentation import Lungs, Segmenter, Shy, lungs, run
 
-from radbench.data.framing import Framing
-from radbench.data.geometry import Geometry
+from radbench.data.geometry import Framing, Geometry
 from radbench.harness.gates import gated
 from radbench.harness.result import Verdict
 from radbench.harness.spacing import all_known, spacing_of

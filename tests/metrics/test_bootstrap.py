@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.metrics.bootstrap import draw_patients, mean_replicates
-from radbench.metrics.ranked import auroc_replicates
+from radbench.metrics.scores import auroc_replicates
 
 
 def per_patient(draws, places, values):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.metrics.calibration import calibration_error
+from radbench.metrics.scores import calibration_error
 from radbench.metrics.withheld import answered_for
 
 

@@ -6,10 +6,10 @@ import pytest
 from testset_world import TinyCohort, TinyEditor, bundle, plan_of, scenario, shift
 
 from radbench.quality.artefacts import edit_measures, masked_error
-from radbench.specs.shift import ControlsSpec, FilterSpec, Placebo
+from radbench.specs.scenario import Placebo
+from radbench.specs.shift import ControlsSpec, FilterSpec
 from radbench.testsets.build import build_testset
-from radbench.testsets.funnel import rule
-from radbench.testsets.records import UNSCORED
+from radbench.testsets.records import UNSCORED, rule
 
 
 class TinyScorer:

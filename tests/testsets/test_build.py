@@ -13,7 +13,7 @@ from radbench.data.images import decode_png
 from radbench.errors import UsageError
 from radbench.testsets import storage
 from radbench.testsets.build import build_testset
-from radbench.testsets.inputs import edit_inputs
+from radbench.testsets.task import edit_inputs
 
 
 def _no_bundle():

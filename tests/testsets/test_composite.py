@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from radbench.data.framing import Framing
+from radbench.data.geometry import Framing
 from radbench.testsets.composite import edit_weight, stress_film
 
 RNG = np.random.default_rng(7)

@@ -3,9 +3,10 @@ from types import SimpleNamespace
 import pytest
 from testset_world import TinyCohort, TinyEditor, bundle, plan_of, scenario, shift
 
-from radbench.specs.shift import ControlsSpec, EditorSpec, Placebo
+from radbench.specs.scenario import EditorSpec, Placebo
+from radbench.specs.shift import ControlsSpec
 from radbench.testsets.build import build_testset
-from radbench.testsets.convert import as_edit_settings
+from radbench.testsets.task import as_edit_settings
 
 SPEC = shift(
     scenario("a", placebo=Placebo(select={"pneumothorax": 0})),

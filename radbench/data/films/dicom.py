@@ -1,7 +1,10 @@
-"""DICOM by pydicom: one frame, decoded, and handed on as the film that a viewer would show."""
+"""DICOM by pydicom: one frame, decoded, and handed on as the film that a viewer would show, with its header's words.
 
-import struct
-import zlib
+Names, identifiers and dates are never read here.
+"""
+
+import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,17 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radbench.data.films.content import DICOM
-from radbench.data.films.dicom_header import describe, text
-from radbench.data.films.dicom_values import render
-from radbench.data.films.film import Stored, check_area, corrupt, quiet
+from radbench.data.films.dicom_values import number, render, stored_bits, text
+from radbench.data.films.film import DECODER_ERRORS, DICOM, Stored, check_area, corrupt, quiet
 from radbench.data.films.gray import luminance, palette_depth
 from radbench.errors import UsageError
 
-_ERRORS = (
-    OSError, ValueError, EOFError, RuntimeError, MemoryError, KeyError, IndexError, TypeError, AttributeError,
-    NotImplementedError, ArithmeticError, AssertionError, RecursionError, BytesWarning, struct.error, zlib.error,
-)  # fmt: skip
+_ERRORS = (*DECODER_ERRORS, BytesWarning)
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _NO_FILMS = {
     "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation",
@@ -33,6 +31,9 @@ _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MONOCHROME = {"MONOCHROME1", "MONOCHROME2"}
 _EXTENDED = "1.2.840.10008.1.2.4.51"
 _IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+_RADIOGRAPHS = {"CR", "DX", "DR", "RG", "SC", "XC", "OT", "PX", "MG", "IO", "RF", "XA", ""}
+_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12}
 
 
 def dicom_shape(path: Path) -> tuple[int, int]:
@@ -54,7 +55,9 @@ def read_dicom(path: Path) -> Stored:
         _refuse(path, header)
         check_area(path, *_shape(path, header))
         values = _decoded(path, header, stored)
-        describe(header, stored)
+        stored.attributes.update(_attributes(header))
+        stored.spacing = _spacing(header, stored)
+        _warn(header, stored)
         if text(header, "PhotometricInterpretation") in _MONOCHROME and values.ndim == 2:
             render(header, values, stored)
         else:
@@ -201,10 +204,91 @@ def _missing_decoder(path: Path, syntax: Any, error: BaseException) -> UsageErro
 def _colour(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
     if values.ndim == 2:
         values = np.repeat(values[..., None], 3, axis=-1)
-    bits = int(header.get("BitsStored", 0) or 8 * values.dtype.itemsize)
+    bits = stored_bits(header, values)
     if text(header, "PhotometricInterpretation") == "PALETTE COLOR":
         bits = 8 * values.dtype.itemsize
     stored.exact = values.dtype == np.uint8
     stored.bits = bits if bits < 8 * values.dtype.itemsize and not stored.exact else None
     white = float(2 ** (stored.bits or 8 * values.dtype.itemsize) - 1)
     stored.values = luminance(values[..., :3], stored.provenance, stored.warnings, white)
+
+
+def _attributes(header: Any) -> dict[str, str | int | float]:
+    """``view_position``, ``patient_sex`` and ``patient_age`` in years, as far as the header has them."""
+    found: dict[str, str | int | float] = {}
+    view, sex = text(header, "ViewPosition").upper(), text(header, "PatientSex").upper()
+    if view:
+        found["view_position"] = view
+    if sex:
+        found["patient_sex"] = sex
+    age = _AGE.fullmatch(text(header, "PatientAge").upper())
+    if age:
+        number, unit = int(age[1]), age[2]
+        found["patient_age"] = number if unit == "Y" else round(number * _YEARS[unit], 3)
+    return found
+
+
+def _spacing(header: Any, stored: Stored) -> tuple[float, float] | None:
+    """Millimetres per row and per column in the patient, as well as the header lets one say.
+
+    PixelSpacing is taken first, then ImagerPixelSpacing over EstimatedRadiographicMagnificationFactor, then
+    NominalScannedPixelSpacing (DICOM PS3.3, 10.7.1.3).
+    """
+    for name in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        if getattr(header, name, None) is None:
+            continue
+        pair = _positive_pair(getattr(header, name))
+        if pair is None:
+            stored.warnings.append(f"{name} is not two positive numbers; no millimetres are given.")
+            continue
+        how = name
+        if name == "ImagerPixelSpacing":
+            factor = number(header, "EstimatedRadiographicMagnificationFactor")
+            if factor is not None and factor > 0:
+                pair = (pair[0] / factor, pair[1] / factor)
+                how = f"{name} over a magnification of {factor:.6g}"
+            else:
+                how = f"{name}, at the detector, not corrected for magnification"
+        stored.provenance.append(f"pixel spacing {pair[0]:.6g} x {pair[1]:.6g} mm from {how}")
+        if abs(pair[0] - pair[1]) > 0.01 * max(pair):
+            stored.warnings.append(f"Pixels are not square: {pair[0]:.6g} x {pair[1]:.6g} mm.")
+        return pair
+    return None
+
+
+def _warn(header: Any, stored: Stored) -> None:
+    """What in the header a person should look at."""
+    modality = text(header, "Modality").upper()
+    if modality not in _RADIOGRAPHS:
+        stored.warnings.append(
+            f"The DICOM's modality is {modality}; expected a radiograph (CR, DX or alike)."
+        )
+    if text(header, "BurnedInAnnotation").upper() == "YES":
+        stored.warnings.append(
+            "The header says that annotation is burnt into the film (BurnedInAnnotation YES); "
+            "it may name the patient, and a model may read it."
+        )
+    if text(header, "PresentationIntentType").upper() == "FOR PROCESSING":
+        stored.warnings.append("The film is raw detector data (FOR PROCESSING), not made to be looked at.")
+    if any(group in header for group in ((0x6000, 0x3000), (0x6002, 0x3000))):
+        stored.warnings.append("The DICOM has overlay planes; they are not drawn on the film.")
+    directions = list(getattr(header, "PatientOrientation", None) or [])
+    if len(directions) == 2 and all(directions):
+        along, down = str(directions[0])[0], str(directions[1])[0]
+        if down != "F":
+            stored.warnings.append(
+                f"PatientOrientation {along}\\{down} says that the film is not upright; it is read as stored."
+            )
+        elif along == "R":
+            stored.warnings.append(
+                "PatientOrientation R\\F says that the film is mirrored; it is read as stored."
+            )
+
+
+def _positive_pair(value: Any) -> tuple[float, float] | None:
+    try:
+        rows, columns = (float(part) for part in value)
+    except (TypeError, ValueError):
+        return None
+    good = all(math.isfinite(part) and part > 0 for part in (rows, columns))
+    return (rows, columns) if good else None

@@ -5,14 +5,14 @@ else the first window, else the whole stored depth; MONOCHROME1 (or Presentation
 same: the two do not cancel out) turns white and black round; padding becomes black.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from radbench.data.films.depth import depth_for
-from radbench.data.films.dicom_header import number, text
 from radbench.data.films.film import Stored
+from radbench.data.films.gray import depth_for
 
 _CUT = 0.5
 _DULL = 1 / 8
@@ -21,7 +21,7 @@ _MAX_TABLE_BITS = 16
 
 def render(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
     """Put the film's values, depth, padding and direction into ``stored``."""
-    stored.outside = padding(header, values)
+    stored.outside = _padding(header, values)
     if stored.outside is not None:
         share = 100 * float(stored.outside.mean())
         stored.provenance.append(f"pixel padding ({share:.2g} % of the film) set to black")
@@ -38,7 +38,7 @@ def render(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
         _whole_depth(header, values, stored)
 
 
-def padding(header: Any, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
+def _padding(header: Any, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
     """Where the stored values are PixelPaddingValue (to PixelPaddingRangeLimit), or None without padding."""
     first = _pixel_value(header, "PixelPaddingValue", values)
     if first is None:
@@ -120,14 +120,14 @@ def _voi(header: Any, measured: npt.NDArray[Any], stored: Stored, values: npt.ND
     name = f"window centre {centre:.6g}, width {width:.6g}"
     stored.provenance.append(f"{name} applied ({function}, the first)")
     _look(shown, stored, name)
-    bits = int(header.get("BitsStored", 0) or 8 * values.dtype.itemsize)
+    bits = stored_bits(header, values)
     eight = values.dtype == np.uint8 and function == "LINEAR" and (centre, width) == (128, 256)
     if eight and _rescale(header) == (1.0, 0.0):
         stored.values, stored.exact = values, True
     else:
         stored.values, stored.unit, stored.source_bits = shown, True, bits if bits < 16 else None
         if bits >= 16 and values.dtype.kind in "iu":
-            inside = values if stored.outside is None or stored.outside.all() else values[~stored.outside]
+            inside = stored.inside(values)
             stored.source_bits = depth_for(int(inside.max()) - min(int(inside.min()), 0))
     return True
 
@@ -145,7 +145,7 @@ def _window(values: npt.NDArray[Any], centre: float, width: float, function: str
 
 def _look(shown: npt.NDArray[Any], stored: Stored, name: str) -> None:
     """Warn of a window that does not fit the film: most of it cut away, or hardly a step of it used."""
-    inside = shown if stored.outside is None or stored.outside.all() else shown[~stored.outside]
+    inside = stored.inside(shown)
     cut = float(np.mean((inside <= 0) | (inside >= 1)))
     if cut > _CUT:
         stored.warnings.append(f"The {name} makes {100 * cut:.0f} % of the film wholly black or white.")
@@ -159,7 +159,7 @@ def _whole_depth(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
     A linear rescale does not move them, but it says where signed values start.
     """
     allocated = 8 * values.dtype.itemsize
-    bits = int(header.get("BitsStored", 0) or allocated)
+    bits = stored_bits(header, values)
     slope, intercept = _rescale(header)
     stored.inverted ^= slope < 0
     stored.values = values
@@ -169,7 +169,7 @@ def _whole_depth(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
         return
     offset = intercept / slope
     wide = values.astype(np.int64)
-    inside = wide if stored.outside is None or stored.outside.all() else wide[~stored.outside]
+    inside = stored.inside(wide)
     half = 1 << (bits - 1)
     if offset == int(offset) and offset != 0 and int(inside.min()) + offset >= 0:
         stored.values = _narrow(np.maximum(wide + int(offset), 0))
@@ -177,7 +177,7 @@ def _whole_depth(header: Any, values: npt.NDArray[Any], stored: Stored) -> None:
     elif bits < allocated and int(inside.min()) < 0:
         stored.values, stored.bits = _narrow(wide + half), bits
         stored.provenance.append(f"signed values moved by {half}, half of their {bits} bits")
-    # else signed values that are not negative, or that nothing explains: ``depth`` decides and says so.
+    # else signed values that are not negative, or that nothing explains: ``gray`` decides and says so.
 
 
 def _narrow(values: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -209,3 +209,27 @@ def _table(header: Any, item: Any, signed: bool) -> tuple[npt.NDArray[np.int64],
 
 def _looked_up(values: npt.NDArray[Any], table: npt.NDArray[np.int64], first: int) -> npt.NDArray[np.int64]:
     return table[np.clip(values.astype(np.int64) - first, 0, table.size - 1)]
+
+
+def stored_bits(header: Any, values: npt.NDArray[Any]) -> int:
+    """BitsStored, or where the header does not say, all bits of the values."""
+    return int(header.get("BitsStored", 0) or 8 * values.dtype.itemsize)
+
+
+def text(header: Any, name: str) -> str:
+    """A header's value as stripped text, empty where absent; the first of several."""
+    value = getattr(header, name, None)
+    if value is None:
+        return ""
+    if not isinstance(value, str) and hasattr(value, "__len__"):
+        value = value[0] if len(value) else ""
+    return str(value).strip()
+
+
+def number(header: Any, name: str) -> float | None:
+    """A header's value as a finite float, None where absent or not one; the first of several."""
+    try:
+        value = float(text(header, name))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,24 +1,54 @@
-"""What a film is once it is read, and what a container hands over before it is one."""
+"""What a film is once it is read, what a file is by its first bytes, and what a container hands over between."""
 
 import logging
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from radbench.data.cohort import Pixels
 from radbench.errors import UsageError
 
-Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""``[H, W]``, 8 or 16 bits."""
+DECODER_ERRORS = (
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, KeyError, IndexError, TypeError, AttributeError,
+    NotImplementedError, ArithmeticError, AssertionError, struct.error, zlib.error,
+)  # fmt: skip
+"""What tifffile, pydicom and the decoders behind them raise at a broken file."""
 
 MIN_SIDE = 16
 MAX_ASPECT = 8
 MAX_PIXELS = 200_000_000
+PNG, JPEG, TIFF, DICOM = "PNG", "JPEG", "TIFF", "DICOM"
+READABLE = "PNG, JPEG, TIFF or DICOM"
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"\xff\xd8\xff", JPEG),
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
+    (b"II+\0", TIFF),
+    (b"MM\0+", TIFF),
+)
+_OTHERS = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"RIFF", "a WebP or another RIFF file"),
+    (b"\0\0\0\x0cjP  ", "a bare JPEG 2000"),
+    (b"\xffO\xffQ", "a bare JPEG 2000"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip (a NIfTI or an archive, perhaps)"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy array"),
+)
+_HEAD = 4096
+_FIRST_GROUPS = (0x0002, 0x0004, 0x0008)
 
 
 @dataclass(frozen=True)
@@ -71,6 +101,12 @@ class Stored:
     provenance: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    def inside(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Of values ``[H, W]`` those on the film, ``[N]``; all of them where nothing is."""
+        if self.outside is None or self.outside.all():
+            return values.ravel()
+        return np.asarray(values[~self.outside])
+
 
 def check_shape(path: Path, height: int, width: int) -> None:
     """Refuse what cannot be a film before a pixel of it is read.
@@ -122,4 +158,76 @@ def corrupt(path: Path, kind: str, error: BaseException | str) -> UsageError:
     return UsageError(
         f"The image {path} is corrupt or cut short ({kind}: {detail.rstrip('.')}); expected a whole {kind} "
         "file, so copy it again or replace it."
+    )
+
+
+def _read_head(path: Path) -> bytes:
+    """The first 4096 bytes; a missing, empty or unreadable file is a ``UsageError``."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except FileNotFoundError:
+        raise UsageError(f"The image {path} does not exist; check the path or put the file there.") from None
+    except OSError as error:
+        raise UsageError(f"The image {path} cannot be read ({error.strerror}); check it.") from None
+    if not head:
+        raise UsageError(f"The image {path} is empty (0 bytes); copy it again or replace it.")
+    return head
+
+
+def kind_of(path: Path) -> str:
+    """``"PNG"``, ``"JPEG"``, ``"TIFF"`` or ``"DICOM"``, by content.
+
+    Raises:
+        UsageError: the file is missing, empty, a stand-in for a file that was not fetched (Git LFS,
+            git-annex), a web page, or in a format that is not read here; the sentence says which.
+    """
+    head = _read_head(path)
+    if head[128:132] == b"DICM":  # before all others: a DICOM's preamble may look like a TIFF's head
+        return DICOM
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    if _starts_like_a_data_set(head):
+        return DICOM
+    raise UsageError(_stand_in(path, head) or _foreign(path, head))
+
+
+def _starts_like_a_data_set(head: bytes) -> bool:
+    """Whether a DICOM data set without its preamble starts here: a low group, then a plausible length."""
+    if len(head) < 8:
+        return False
+    for order in ("<", ">"):
+        group, element, length = struct.unpack(f"{order}HHI", head[:8])
+        explicit = head[4:6].isalpha() and head[4:6].isupper()
+        if group in _FIRST_GROUPS and element < 0x2000 and (explicit or length <= 1024):
+            return True
+    return False
+
+
+def _stand_in(path: Path, head: bytes) -> str | None:
+    text = head[:512].lstrip().lower()
+    if text.startswith(b"version https://git-lfs"):
+        return (
+            f"The image {path} is a Git LFS pointer and not the film itself; "
+            "run `git lfs pull` in its repository."
+        )
+    if b"/annex/objects/" in text[:256] and len(head) < 1024:
+        return (
+            f"The image {path} is a git-annex pointer and not the film itself; "
+            "run `git annex get` in its repository."
+        )
+    if text.startswith((b"<!doctype html", b"<html")):
+        return (
+            f"The image {path} is a web page and not a film (a download without login, perhaps); "
+            "fetch it again."
+        )
+    return None
+
+
+def _foreign(path: Path, head: bytes) -> str:
+    found = next((name for signature, name in _OTHERS if head.startswith(signature)), "of an unknown format")
+    return (
+        f"The image {path} is corrupt or in another format ({found}, not a {READABLE} file); "
+        "copy it again, or convert it to one of these."
     )

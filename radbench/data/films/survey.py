@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radbench.data.films.film import Film, Pixels
-from radbench.data.films.reader import flatness
+from radbench.data.cohort import Pixels
+from radbench.data.films import flatness
+from radbench.data.films.film import Film
 from radbench.data.images import array_digest
 
 THUMBNAIL = 32
@@ -98,20 +99,22 @@ class FilmSurvey:
         return said
 
     def _flat(self) -> list[str]:
-        return [f"Study {one.study_id}: {_lowered(one.flat)}" for one in self._seen if one.flat]
+        return [
+            f"Study {one.study_id}: {one.flat[:1].lower()}{one.flat[1:]}" for one in self._seen if one.flat
+        ]
 
     def _unlike(self) -> list[str]:
-        usable = [one for one in self._seen if one.look is not None and not one.flat]
+        usable = [(one.study_id, one.look) for one in self._seen if one.look is not None and not one.flat]
         if len(usable) < MIN_FILMS:
             return []
-        common = _standard(np.median(np.stack([_look(one) for one in usable]), axis=0))
+        common = _standard(np.median(np.stack([look for _, look in usable]), axis=0))
         if common is None:
             return []
         found: dict[str, list[str]] = {}
-        for one in usable:
-            wrong = unlike(_look(one), common)
+        for study_id, look in usable:
+            wrong = unlike(look, common)
             if wrong is not None:
-                found.setdefault(wrong, []).append(one.study_id)
+                found.setdefault(wrong, []).append(study_id)
         return [
             f"{len(studies)} of {len(usable)} films {'looks' if len(studies) == 1 else 'look'} {wrong} beside "
             f"the rest: {_listed([f'study {name}' for name in studies])}."
@@ -173,16 +176,6 @@ def _standard(values: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
     if spread < 1e-6:
         return None
     return np.asarray((values - values.mean()) / spread, dtype=np.float64)
-
-
-def _look(one: _Seen) -> npt.NDArray[np.float64]:
-    if one.look is None:
-        raise ValueError(f"Study {one.study_id} has no look.")
-    return one.look
-
-
-def _lowered(sentence: str | None) -> str:
-    return sentence[:1].lower() + sentence[1:] if sentence else ""
 
 
 def _listed(names: list[str]) -> str:

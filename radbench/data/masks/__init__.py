@@ -19,13 +19,125 @@ What a mask's cell of a manifest may hold (paths are relative to the manifest; e
 ``m.npy#1``                                      a NumPy array ``[H, W]``; never pickled
 ===============================================  ===============================================================
 
-A ``#`` in the name of a file that exists is part of that name. Rooms: ``reference`` parses the cell, ``reading``
-opens what it names, ``painted`` tells paint from background, ``picture``, ``runs``, ``coco``, ``boxes`` and
-``volumes`` are the ways of writing, ``values`` holds what plain arrays mean and Euclidean dilation.
+A ``#`` in the name of a file that exists is part of that name. Rooms: ``reference`` parses the cell; ``pictures``,
+``annotations`` (boxes, COCO) and ``runs`` are the ways of writing; ``painted`` tells paint from background.
 """
 
-from radbench.data.masks.reading import MaskReading, read_mask
-from radbench.data.masks.reference import MaskReference
-from radbench.data.masks.values import as_bool, dilate
+from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["MaskReading", "MaskReference", "as_bool", "dilate", "read_mask"]
+import numpy as np
+
+from radbench.data.cohort import Mask
+from radbench.data.masks import annotations, pictures, runs
+from radbench.data.masks.painted import Picture, inside, listed, named
+from radbench.data.masks.reference import MaskReference
+from radbench.errors import UsageError
+
+_NEARLY_ALL = 0.95
+
+
+@dataclass(frozen=True)
+class MaskReading:
+    """A mask ``bool [H, W]`` of its film's size, and sentences for a report on what looks wrong or was assumed."""
+
+    mask: Mask
+    warnings: tuple[str, ...] = ()
+
+
+def read_mask(
+    reference: MaskReference | str | Path,
+    shape: tuple[int, int],
+    *,
+    film: str | Path = "",
+    study_id: str = "",
+    where: str = "",
+) -> MaskReading:
+    """Read a mask of a film; ``radbench.data.masks`` lists the ways to write one.
+
+    Args:
+        reference: a parsed reference, or its text with paths relative to the current folder.
+        shape: height and width of the film in pixels, after its own orientation is applied.
+        film: the film's file: for the errors, and the image's name in a COCO file.
+        study_id: the row of a table of run lengths, where the reference names none.
+        where: what errors begin with, such as ``"manifest.csv, row 2"``.
+
+    Returns:
+        The mask, with a warning where it is empty, covers more than 95 % of the film, or covers its border.
+
+    Raises:
+        UsageError: it cannot be read, what is meant is open, or its size is not the film's.
+    """
+    try:
+        if not isinstance(reference, MaskReference):
+            reference = MaskReference.read(str(reference))
+        if reference.path is not None and not reference.path.is_file():
+            raise UsageError(f"the mask {reference.path} does not exist; put it there or correct the path.")
+        mask, notes = _read(reference, shape, str(film), study_id)
+        if mask.shape != tuple(shape):
+            raise _another_size(reference, mask.shape, shape, str(film))
+    except UsageError as error:
+        text = str(error)
+        raise UsageError(f"{where}: {text}" if where else text[:1].upper() + text[1:]) from None
+    place = f"{where}: the mask {reference.place}" if where else f"The mask {reference.place}"
+    return MaskReading(mask, (*notes, *_doubts(mask, place)))
+
+
+def _read(
+    reference: MaskReference, shape: tuple[int, int], film: str, study_id: str
+) -> tuple[Mask, tuple[str, ...]]:
+    name = reference.path.name.lower() if reference.path is not None else ""
+    if reference.path is None:
+        inline = runs.read_runs if "rle" in reference.options else None
+        return (inline(reference, shape) if inline else annotations.read_boxes(reference, shape)), ()
+    if name.endswith((*runs.TABLES, *runs.TEXTS)):
+        return runs.read_runs(reference, shape, study_id), ()
+    if name.endswith(annotations.JSON):
+        return annotations.read_coco(reference, film)
+    if name.endswith(pictures.NIFTI):
+        return _of_picture(reference, pictures.read_nifti(reference))
+    if name.endswith(pictures.NUMPY):
+        return _of_picture(reference, pictures.read_numpy(reference))
+    if name.endswith(pictures.DICOM) or _is_dicom(reference.path):
+        segment = pictures.read_segmentation(reference)
+        return _of_picture(reference, segment) if isinstance(segment, Picture) else (segment, ())
+    reference.only((), values=True)
+    return _of_picture(reference, pictures.read_picture(reference.path))
+
+
+def _of_picture(reference: MaskReference, image: Picture) -> tuple[Mask, tuple[str, ...]]:
+    if not reference.values:
+        return inside(image), ()
+    mask = named(image, reference.values)
+    if mask.any():
+        return mask, ()
+    return mask, (f"The mask {reference.text} names values that are not there; it holds {listed(image)}.",)
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _another_size(
+    reference: MaskReference, found: tuple[int, ...], shape: tuple[int, int], film: str
+) -> UsageError:
+    turned = ""
+    if found == (shape[1], shape[0]) and reference.place.lower().endswith(pictures.NIFTI):
+        turned = " If its first axis is y, write '#order=row' behind its name."
+    return UsageError(
+        f"the mask {reference.place} has {found[0]} x {found[1]} pixels (height x width) and its image {film} has "
+        f"{shape[0]} x {shape[1]}; make them the same size.{turned}"
+    )
+
+
+def _doubts(mask: Mask, place: str) -> tuple[str, ...]:
+    share = float(mask.mean()) if mask.size else 0.0
+    if share == 0.0:
+        return (f"{place} is empty: it covers nothing of its film.",)
+    if share > _NEARLY_ALL:
+        return (f"{place} covers {100 * share:.1f} % of its film; is it the whole film, or inverted?",)
+    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    if float(border.mean()) > 0.9:
+        return (f"{place} covers {100 * float(border.mean()):.0f} % of its film's border; is it inverted?",)
+    return ()

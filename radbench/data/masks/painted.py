@@ -11,6 +11,7 @@ Of a picture without named values it holds:
   them, such as a third value with an area of its own, are a label map: refused until values are named.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,16 +106,12 @@ def named(picture: Picture, values: tuple[str, ...]) -> Mask:
 
 def listed(picture: Picture) -> str:
     """Return the values or colours of a picture with their shares, the most common first."""
-    if picture.index is not None:
-        colours, counts = _colours(picture.index[..., None])
-    else:
-        colours, counts = _colours(picture.planes[..., :1] if picture.gray else picture.planes)
-    order = np.argsort(-counts, kind="stable")
+    colours, shares = _commonest(picture)
     shown = [
-        f"{_shown(colours[place])} ({_percent(counts[place] / counts.sum())})"
-        for place in order[:_MOST_LISTED]
+        f"{_shown(colour)} ({_percent(share)})"
+        for colour, share in list(zip(colours, shares, strict=True))[:_MOST_LISTED]
     ]
-    more = len(order) - len(shown)
+    more = len(colours) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
@@ -264,9 +261,8 @@ def _top(planes: npt.NDArray[Any]) -> float:
 
 
 def _hex(value: str) -> tuple[int, int, int] | None:
-    if len(value) != 6 or any(letter not in "0123456789abcdef" for letter in value):
-        return None
-    return int(value[:2], 16), int(value[2:4], 16), int(value[4:], 16)
+    found = re.fullmatch("([0-9a-f]{2})" * 3, value)
+    return None if found is None else (int(found[1], 16), int(found[2], 16), int(found[3], 16))
 
 
 def _shown(colour: npt.NDArray[Any]) -> str:
@@ -277,11 +273,19 @@ def _shown(colour: npt.NDArray[Any]) -> str:
 
 def _name(picture: Picture) -> str:
     """Return an example of a selection with one of the picture's own values."""
-    planes = picture.index[..., None] if picture.index is not None else picture.planes
-    planes = planes[..., :1] if picture.index is None and picture.gray else planes
-    colours, counts = _colours(planes)
-    order = [place for place in np.argsort(-counts, kind="stable") if colours[place].any()] or [0]
-    return f"'{picture.name.rsplit('/', 1)[-1]}#{_shown(colours[order[0]])}'"
+    colours, _ = _commonest(picture)
+    example = next((colour for colour in colours if colour.any()), colours[0])
+    return f"'{picture.name.rsplit('/', 1)[-1]}#{_shown(example)}'"
+
+
+def _commonest(picture: Picture) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Return the distinct values ``[N, 1]`` or colours ``[N, 3]`` and their shares, the most common first."""
+    if picture.index is not None:
+        colours, counts = _colours(picture.index[..., None])
+    else:
+        colours, counts = _colours(picture.planes[..., :1] if picture.gray else picture.planes)
+    order = np.argsort(-counts, kind="stable")
+    return colours[order], counts[order] / counts.sum()
 
 
 def _percent(share: float) -> str:

@@ -8,19 +8,7 @@ from pathlib import Path
 
 from radbench.errors import UsageError, did_you_mean
 
-OPTIONS = (
-    "rle",
-    "order",
-    "size",
-    "start",
-    "row",
-    "key",
-    "column",
-    "image",
-    "category",
-    "segment",
-    "box",
-)
+OPTIONS = ("rle", "order", "size", "start", "row", "key", "column", "image", "category", "segment", "box")
 """Words that may stand before ``=`` in a selection."""
 _NUMBERS = re.compile(r"[-+0-9.eE,;\s]+")
 _BETWEEN = re.compile(r"[,;\s]")
@@ -63,6 +51,12 @@ class MaskReference:
         if path is None and (numbers or listed):
             return cls(text, None, name.strip(), values, options)
         return cls(text, path or base / name, "", values, options)
+
+    @property
+    def file(self) -> Path:
+        """The path of a reference that is known to have one (an inline reference has no suffix)."""
+        assert self.path is not None  # noqa: S101
+        return self.path
 
     @property
     def place(self) -> str:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from radbench.data.films import film_shape, read_film
-from radbench.data.images import decode_png, encode_png, image_shape, read_pixels
+from radbench.data.films import film_shape, image_shape, read_film, read_pixels
+from radbench.data.images import decode_png, encode_png
 from radbench.errors import UsageError
 
 CXR = os.environ.get("RADBENCH_TEST_CXR", "")

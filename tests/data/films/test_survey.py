@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radbench.data.films import Film, read_film
+from radbench.data.films import read_film
+from radbench.data.films.film import Film
 from radbench.data.films.survey import MIN_FILMS, FilmSurvey, film_digest
 from radbench.data.images import array_digest
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from radbench.data.masks import MaskReference
+from radbench.data.masks.reference import MaskReference
 from radbench.errors import UsageError
 
 

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.errors import UsageError
-from radbench.specs.templates import fill, template_fields
+from radbench.specs.scenario import fill, template_fields
 
 
 def test_fields_are_replaced_and_capitalised():

@@ -6,7 +6,7 @@ import pytest
 from testset_world import TinyCohort, plan_of, scenario, shift
 
 from radbench.errors import UsageError
-from radbench.testsets.known import knows_target, measured_studies
+from radbench.testsets.selection import knows_target, measured_studies
 
 
 def blanked(cohort, *ids):

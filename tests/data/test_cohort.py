@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radbench.data.values import UNKNOWN, value_text
+from radbench.data.cohort import UNKNOWN, value_text
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,19 @@
-"""Masks in JSON: COCO annotations (polygons, run lengths, boxes), one COCO run length, or run lengths by name.
+"""Masks as boxes in a cell, and as annotations in a JSON file: COCO polygons, run lengths and boxes.
 
-``image=`` names a film by its file name (or COCO id); left out, it is the film's own file. ``category=`` names the
-structures, several with ``|`` between them; left out, the file may hold one only. An image without annotations of a
-category that the file knows is an empty mask. CheXlocalize's form ``{image: {category: {size, counts}}}`` is read too.
+Boxes are in pixels of the film: ``x,y,width,height``, two corners, or a list of them. A list is written as JSON or
+Python writes it, ``[{"label": "Pneumonia", "xywh": [10, 20, 100, 80]}]``; its items are four numbers, or a group with
+``xywh``, ``bbox`` or ``xyxy``, or with ``x``, ``y``, ``width`` (``w``) and ``height`` (``h``). ``category=`` keeps
+those of a ``label`` or ``category``, several with ``|`` between them.
+
+In a JSON file ``image=`` names a film by its file name (or COCO id); left out, it is the film's own file. ``category=``
+names the structures; left out, the file may hold one only. An image without annotations of a category that the file
+knows is an empty mask. One COCO run length alone and CheXlocalize's form ``{image: {category: {size, counts}}}`` are
+read too.
 """
 
+import ast
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,11 +22,97 @@ from typing import Any
 import numpy as np
 
 from radbench.data.cohort import Mask
-from radbench.data.masks.boxes import box_mask
 from radbench.data.masks.reference import MaskReference
 from radbench.errors import UsageError, did_you_mean
 
-SUFFIXES = (".json",)
+JSON = (".json",)
+
+
+def read_boxes(reference: MaskReference, shape: tuple[int, int]) -> Mask:
+    """Return the union of the cell's boxes, ``bool [H, W]``: pixels whose centre is inside.
+
+    ``10,20,100,80`` covers the columns 10 to 109 and the rows 20 to 99. Several boxes have ``;`` between them.
+
+    Raises:
+        UsageError: not four numbers a box, no area, or wholly outside the film.
+    """
+    reference.only(("box", "category"))
+    kind = reference.options.get("box", "xywh")
+    if kind not in {"xywh", "xyxy"}:
+        raise UsageError(f"the mask {reference.place} says box={kind}; expected box=xywh or box=xyxy.")
+    listed = reference.inline.lstrip().startswith(("[", "{"))
+    if "category" in reference.options and not listed:
+        raise UsageError(f"the mask {reference.place} has no categories; expected numbers only, or a list.")
+    mask = np.zeros(shape, dtype=np.bool_)
+    try:
+        boxes = _listed(reference, kind) if listed else _plain(reference.inline, kind)
+    except (AttributeError, KeyError, TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
+        raise UsageError(
+            f"the mask {reference.place} is no box; expected x,y,width,height in pixels (with ';' between several), a "
+            "list of boxes, a file, or run lengths with '#rle=...' behind them."
+        ) from None
+    for corners in boxes:
+        mask |= box_mask(corners, shape, reference.place)
+    return mask
+
+
+def _plain(text: str, kind: str) -> list[tuple[float, float, float, float]]:
+    boxes = (part.replace(",", " ").split() for part in text.split(";") if part.strip())
+    return [_corners([float(word) for word in words], kind) for words in boxes]
+
+
+def _listed(reference: MaskReference, kind: str) -> list[tuple[float, float, float, float]]:
+    try:
+        content = json.loads(reference.inline)
+    except ValueError:
+        content = ast.literal_eval(reference.inline.strip())
+    items = [content] if isinstance(content, dict) else list(content)
+    if len(items) == 4 and all(isinstance(item, int | float) for item in items):
+        items = [items]
+    kept = reference.options.get("category")
+    if kept is not None:
+        names = {name.strip() for name in kept.split("|")}
+        items = [item for item in items if str(item.get("label", item.get("category"))) in names]
+    return [_item(item, kind) for item in items]
+
+
+def _item(item: Any, kind: str) -> tuple[float, float, float, float]:
+    if not isinstance(item, Mapping):
+        return _corners(item, kind)
+    for name, means in (("xywh", "xywh"), ("bbox", "xywh"), ("xyxy", "xyxy")):
+        if name in item:
+            return _corners(item[name], means)
+    width, height = ("width", "height") if "width" in item else ("w", "h")
+    return _corners([item["x"], item["y"], item[width], item[height]], "xywh")
+
+
+def _corners(numbers: Any, kind: str) -> tuple[float, float, float, float]:
+    x, y, third, fourth = (float(number) for number in numbers)
+    return (x, y, third, fourth) if kind == "xyxy" else (x, y, x + third, y + fourth)
+
+
+def box_mask(corners: tuple[float, float, float, float], shape: tuple[int, int], place: str) -> Mask:
+    """Return the pixels whose centre lies in ``(left, top, right, bottom)``, clipped to the film.
+
+    Raises:
+        UsageError: the box has no area or nothing of it lies on the film.
+    """
+    left, top, right, bottom = corners
+    if not all(math.isfinite(value) for value in corners) or right <= left or bottom <= top:
+        raise UsageError(
+            f"the mask {place} has a box from x {left:g} to {right:g} and y {top:g} to {bottom:g}, which has no area; "
+            "expected x,y,width,height (or 'box=xyxy' for corners)."
+        )
+    if left >= shape[1] or top >= shape[0] or right <= 0 or bottom <= 0:
+        raise UsageError(
+            f"the mask {place} has a box from x {left:g} to {right:g} and y {top:g} to {bottom:g}, outside the film of "
+            f"{shape[0]} x {shape[1]} pixels (height x width)."
+        )
+    rows, columns = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
+    inside: Mask = ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))[
+        None, :
+    ]
+    return inside
 
 
 def read_coco(reference: MaskReference, film: str = "") -> tuple[Mask, tuple[str, ...]]:
@@ -32,9 +126,8 @@ def read_coco(reference: MaskReference, film: str = "") -> tuple[Mask, tuple[str
         UsageError: no such image or category, several categories and none named, or a broken annotation.
     """
     reference.only(("image", "category"))
-    assert reference.path is not None  # noqa: S101 (an inline reference has no suffix)
-    status = reference.path.stat()
-    content = _content(reference.path, status.st_mtime_ns, status.st_size)
+    status = reference.file.stat()
+    content = _content(reference.file, status.st_mtime_ns, status.st_size)
     place = str(reference.path)
     if isinstance(content, dict) and "counts" in content and "size" in content:
         return _runs(content, place), ()
