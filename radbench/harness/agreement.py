@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.harness.basics import Estimate, Primary, Role, Strict
-from radbench.harness.result import AuditResult, ModelResult
+from radbench.harness.result import AuditResult, Estimate, ModelResult, Primary, Role, Strict
 
 _ALL: Final = "all"
 

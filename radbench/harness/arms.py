@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from radbench.data.cohort import Cohort, GrayImage, Mask, Pixels, Study
 from radbench.errors import UsageError
-from radbench.harness.basics import ALL_SCENARIOS, Arm
 from radbench.harness.clusters import Clusters, find_clusters
+from radbench.harness.result import ALL_SCENARIOS, Arm
 from radbench.harness.spacing import Spacing, all_known, spacing_of
 from radbench.specs import Scenario, ShiftSpec
 from radbench.testsets.known import measured_studies

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from radbench.harness.about import AttritionRow
 from radbench.harness.arms import Scene
+from radbench.harness.result import AttritionRow
 from radbench.testsets.funnel import rule
 
 

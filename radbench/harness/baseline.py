@@ -11,9 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from radbench.errors import UsageError
-from radbench.harness.basics import Arm, Estimate
-from radbench.harness.evidence import Baseline
-from radbench.harness.result import AuditResult, CaseRow, ModelResult
+from radbench.harness.result import Arm, AuditResult, Baseline, CaseRow, Estimate, ModelResult
 from radbench.metrics.bootstrap import draw_patients
 from radbench.metrics.intervals import Interval, difference, mean, share
 

@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from radbench.data.values import UNKNOWN, value_text
-from radbench.harness.about import PlaceboResult
-from radbench.harness.basics import Arm
 from radbench.harness.gate_figures import subgroup_of
-from radbench.harness.result import ArmResult, AuditResult, ModelResult, ScenarioResult
+from radbench.harness.result import Arm, ArmResult, AuditResult, ModelResult, PlaceboResult, ScenarioResult
 from radbench.metrics.points import SCORED
 from radbench.metrics.segmentation import MEASURED
 from radbench.specs import GateRule

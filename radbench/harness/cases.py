@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 
 from radbench.harness.arms import Shown
-from radbench.harness.basics import ARMS, Arm
 from radbench.harness.predict import Seen
-from radbench.harness.result import CaseRow
+from radbench.harness.result import ARMS, Arm, CaseRow
 
 
 def case_rows(model: str, seen: Mapping[Shown, Seen]) -> list[CaseRow]:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from radbench.harness.basics import ARMS, Arm
 from radbench.harness.measure import Measure
 from radbench.harness.predict import Outcome
-from radbench.harness.result import ArmResult, CheckpointSummary, Spread
+from radbench.harness.result import ARMS, Arm, ArmResult, CheckpointSummary, Spread
 from radbench.models.base import ModelUnderTest
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from radbench.harness.basics import Estimate, Withheld
-from radbench.harness.evidence import ClaimResult
 from radbench.harness.measure import Measure
 from radbench.harness.predict import Seen
+from radbench.harness.result import ClaimResult, Estimate, Withheld
 from radbench.specs.model import Claim
 
 LESS_IS_BETTER: Final = (

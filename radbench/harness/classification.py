@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.harness.arms import ArmImages
-from radbench.harness.basics import Estimate, Extreme, Withheld
 from radbench.harness.measure import Measure, gap, of_mean
 from radbench.harness.points import PointMetrics
 from radbench.harness.predict import Seen
-from radbench.harness.result import ArmResult
+from radbench.harness.result import ArmResult, Estimate, Extreme, Withheld
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.calibration import brier, calibration_error_interval
 from radbench.metrics.combined import half_sum, predictive_interval

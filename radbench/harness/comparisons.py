@@ -5,10 +5,9 @@ from itertools import combinations
 from typing import NamedTuple
 
 from radbench.harness.arms import Shown
-from radbench.harness.basics import Estimate
-from radbench.harness.evidence import ModelComparison
 from radbench.harness.measure import Measure, gap
 from radbench.harness.predict import Seen
+from radbench.harness.result import Estimate, ModelComparison
 from radbench.metrics.combined import double_difference
 from radbench.metrics.intervals import Mean
 from radbench.metrics.significance import paired_bootstrap

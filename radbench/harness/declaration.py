@@ -5,8 +5,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from radbench.harness.evidence import Finding
 from radbench.harness.predict import Outcome
+from radbench.harness.result import Finding
 from radbench.specs import ModelSpec
 
 if TYPE_CHECKING:

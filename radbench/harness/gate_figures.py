@@ -3,8 +3,15 @@
 from radbench.data.values import value_text
 from radbench.errors import did_you_mean
 from radbench.harness.baseline import Earlier, worse_by
-from radbench.harness.basics import Estimate, Task
-from radbench.harness.result import AuditResult, ModelResult, PairedResult, ScenarioResult, SubgroupResult
+from radbench.harness.result import (
+    AuditResult,
+    Estimate,
+    ModelResult,
+    PairedResult,
+    ScenarioResult,
+    SubgroupResult,
+    Task,
+)
 from radbench.metrics.intervals import wilson
 from radbench.metrics.segmentation import MILLIMETRES
 from radbench.specs import GateRule

@@ -4,10 +4,9 @@ from typing import Final, Literal
 
 from radbench.errors import did_you_mean
 from radbench.harness.baseline import Earlier
-from radbench.harness.basics import Estimate, Extreme, Verdict, Withheld
 from radbench.harness.beside import beside_rule
 from radbench.harness.gate_figures import kept, model_figure, placebo_share, subgroup_of
-from radbench.harness.result import AuditResult, GateResult, ModelResult
+from radbench.harness.result import AuditResult, Estimate, Extreme, GateResult, ModelResult, Verdict, Withheld
 from radbench.specs import GateRule
 
 _OF_TESTSET: Final = {"kept", "placebo_share"}

@@ -10,11 +10,10 @@ from typing import Final
 
 from radbench.errors import did_you_mean
 from radbench.harness.baseline import Earlier, about
-from radbench.harness.basics import Verdict
 from radbench.harness.beside import beside_model
 from radbench.harness.gate_figures import belongs
 from radbench.harness.gate_rules import judged, rule_result
-from radbench.harness.result import AuditResult, GateResult, ModelResult
+from radbench.harness.result import AuditResult, GateResult, ModelResult, Verdict
 from radbench.specs import GateRule, GatesSpec
 
 MARGIN: Final = 0.05

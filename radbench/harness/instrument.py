@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from radbench.harness.basics import Estimate, Primary, Verdict
-from radbench.harness.result import Instrument
+from radbench.harness.result import Estimate, Instrument, Primary, Verdict
 from radbench.harness.verdict import signed
 from radbench.specs import ShiftSpec
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.harness.arms import ArmImages
-from radbench.harness.basics import Estimate
 from radbench.harness.predict import Seen
-from radbench.harness.result import ArmResult, PairedResult
+from radbench.harness.result import ArmResult, Estimate, PairedResult
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import ANY, Mean, difference, mean
 from radbench.metrics.points import NO_IMAGES

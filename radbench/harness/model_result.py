@@ -4,14 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from radbench.harness.arms import Scene, Shown
-from radbench.harness.basics import ARMS, PRIMARY, Arm, Estimate, Verdict
 from radbench.harness.claims import claim_results
 from radbench.harness.declaration import declared_fields
 from radbench.harness.doses import dose_rows
 from radbench.harness.measure import Measure, matched, of_scenario
 from radbench.harness.predict import Outcome, Seen
 from radbench.harness.reliability import calibration_bins
-from radbench.harness.result import ArmResult, ModelResult, PairedResult, ScenarioResult
+from radbench.harness.result import (
+    ARMS,
+    PRIMARY,
+    Arm,
+    ArmResult,
+    Estimate,
+    ModelResult,
+    PairedResult,
+    ScenarioResult,
+    Verdict,
+)
 from radbench.harness.significance import paired_tests, power_of, subgroup_tests
 from radbench.harness.subgroups import subgroup_results
 from radbench.harness.verdict import judge

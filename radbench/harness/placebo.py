@@ -5,9 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from radbench.harness.about import PlaceboResult
 from radbench.harness.arms import Case, Scene
-from radbench.harness.basics import Estimate
+from radbench.harness.result import Estimate, PlaceboResult
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import Mean, mean, ratio
 from radbench.testsets.assessments import EFFECT

@@ -6,9 +6,8 @@ from typing import Final
 import numpy as np
 
 from radbench.harness.arms import Shown
-from radbench.harness.basics import Arm
-from radbench.harness.evidence import CalibrationBin
 from radbench.harness.predict import Seen
+from radbench.harness.result import Arm, CalibrationBin
 from radbench.metrics.calibration import reliability
 
 SHOWN: Final[tuple[Arm, ...]] = ("real", "stress")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
 from radbench.harness.attrition import attrition_rows
-from radbench.harness.basics import PRIMARY, Verdict
 from radbench.harness.cases import case_rows
 from radbench.harness.checkpoints import summarise_runs
 from radbench.harness.classification import ClassificationMeasure
@@ -32,7 +31,7 @@ from radbench.harness.placebo import placebo_results
 from radbench.harness.points import PointMetrics
 from radbench.harness.predict import Outcome, show
 from radbench.harness.ready import check_ready
-from radbench.harness.result import AuditResult, Instrument, IntervalSummary, ModelResult
+from radbench.harness.result import PRIMARY, AuditResult, Instrument, IntervalSummary, ModelResult, Verdict
 from radbench.harness.segmentation import SegmentationMeasure
 from radbench.harness.significance import correct_family
 from radbench.harness.summary import summarise_cohort, summarise_shift, summarise_testset, tool_versions

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.harness.arms import ArmImages
-from radbench.harness.basics import Estimate
 from radbench.harness.mask_points import MaskPoints
 from radbench.harness.measure import Measure, of_mean
 from radbench.harness.predict import Seen
-from radbench.harness.result import ArmResult
+from radbench.harness.result import ArmResult, Estimate
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import Mean
 from radbench.metrics.segmentation import MEASURED, missed, span_of

@@ -10,11 +10,17 @@ from typing import TypeAlias
 import numpy as np
 
 from radbench.harness.arms import Shown
-from radbench.harness.basics import ALL_SCENARIOS
-from radbench.harness.evidence import ModelComparison, Power, SubgroupResult, TestResult
 from radbench.harness.measure import Measure, of_scenario, partner_of
 from radbench.harness.predict import Seen
-from radbench.harness.result import AuditResult, ModelResult
+from radbench.harness.result import (
+    ALL_SCENARIOS,
+    AuditResult,
+    ModelComparison,
+    ModelResult,
+    Power,
+    SubgroupResult,
+    TestResult,
+)
 from radbench.metrics.intervals import RARE
 from radbench.metrics.power import LEVEL, POWER, detectable_mean, detectable_share
 from radbench.metrics.significance import Tested, Votes, holm, mcnemar, paired_bootstrap, votes

@@ -9,9 +9,9 @@ from radbench.data.cohort import Study
 from radbench.data.values import UNKNOWN, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.harness.arms import Scene, Shown
-from radbench.harness.evidence import SubgroupResult
 from radbench.harness.measure import Measure
 from radbench.harness.predict import Seen
+from radbench.harness.result import SubgroupResult
 from radbench.harness.significance import drop_test
 from radbench.specs import ShiftSpec
 

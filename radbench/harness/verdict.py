@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from radbench.harness.basics import Estimate, Primary, Verdict
+from radbench.harness.result import Estimate, Primary, Verdict
 
 DEFAULT_MAX_DROP: Final = 0.1
 """What is judged by where no gate was asked for."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from radbench.harness.beside import beside_model
 from radbench.harness.result import Arm, AuditResult, Estimate, ModelResult, Verdict
-from radbench.harness.words import (
+from radbench.harness.result.words import (
     Shown,
     Unit,
     capital,

@@ -3,11 +3,17 @@
 import pytest
 from gate_world import arm, model, near, result
 
-from radbench.harness.about import CohortSummary, PlaceboResult, TestSetSummary
 from radbench.harness.beside import beside_model, beside_rule, beside_shift, together
-from radbench.harness.evidence import GateResult
 from radbench.harness.gates import gated
-from radbench.harness.result import CheckpointSummary, Estimate, SubgroupResult
+from radbench.harness.result import (
+    CheckpointSummary,
+    CohortSummary,
+    Estimate,
+    GateResult,
+    PlaceboResult,
+    SubgroupResult,
+    TestSetSummary,
+)
 from radbench.specs import GateRule, GatesSpec
 
 PLACEBO = (

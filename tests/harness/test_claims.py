@@ -3,8 +3,8 @@
 import pytest
 from audit_world import Cohort, audit, biased, shift
 
-from radbench.harness.basics import Estimate
 from radbench.harness.claims import judge_claim
+from radbench.harness.result import Estimate
 from radbench.specs.model import Claim
 
 

@@ -5,7 +5,7 @@ from audit_world import Cohort, TestSet, Threshold, audit, biased, picture, reco
 
 from radbench.errors import UsageError
 from radbench.harness.result import Verdict
-from radbench.harness.rows import metric_rows
+from radbench.harness.result.words import metric_rows
 from radbench.specs import ControlsSpec
 
 ASKED = {"sham_prompt": "{report}"}

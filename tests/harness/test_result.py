@@ -16,7 +16,7 @@ from radbench.harness.result import (
     TestSetSummary,
     Verdict,
 )
-from radbench.harness.rows import COLUMNS, metric_rows
+from radbench.harness.result.words import COLUMNS, metric_rows
 
 
 def _estimate(value=0.5):

@@ -5,9 +5,9 @@ from audit_world import Threshold, audit, shift
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radbench.harness.basics import DECIMALS, Estimate, Verdict, rounded
-from radbench.harness.result import AuditResult, Instrument
-from radbench.harness.rows import metric_rows
+from radbench.harness.result import AuditResult, Estimate, Instrument, Verdict
+from radbench.harness.result.figures import DECIMALS, rounded
+from radbench.harness.result.words import metric_rows
 from radbench.models.base import Prediction
 
 

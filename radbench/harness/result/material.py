@@ -2,7 +2,7 @@
 
 from pydantic import Field, JsonValue
 
-from radbench.harness.basics import Estimate, Figure, Strict
+from radbench.harness.result.figures import Estimate, Figure, Strict
 
 
 class ScenarioSummary(Strict):
@@ -34,6 +34,11 @@ class ShiftSummary(Strict):
     scenarios: list[ScenarioSummary]
     filter: dict[str, JsonValue] = Field(default_factory=dict)
     controls: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def asks_for_sham(self) -> bool:
+        """Whether sham edits were to be made."""
+        return bool(self.controls.get("sham")) and any(one.sham_prompt is not None for one in self.scenarios)
 
 
 class CohortSummary(Strict):

@@ -12,7 +12,41 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from radbench.errors import UsageError
-from radbench.harness.about import (
+from radbench.harness.result.evidence import (
+    Baseline,
+    CalibrationBin,
+    ClaimResult,
+    DoseRow,
+    Finding,
+    GateResult,
+    Instrument,
+    ModelComparison,
+    Power,
+    SubgroupResult,
+    TestResult,
+)
+from radbench.harness.result.figures import (
+    ALL_SCENARIOS,
+    ARMS,
+    PRIMARY,
+    SCHEMA_VERSION,
+    Arm,
+    ArmResult,
+    CheckpointSummary,
+    Estimate,
+    Extreme,
+    Figure,
+    PairedResult,
+    Primary,
+    Role,
+    ScenarioResult,
+    Spread,
+    Strict,
+    Task,
+    Verdict,
+    Withheld,
+)
+from radbench.harness.result.material import (
     AttritionRow,
     CohortSummary,
     EditQuality,
@@ -22,199 +56,15 @@ from radbench.harness.about import (
     ShiftSummary,
     TestSetSummary,
 )
-from radbench.harness.basics import (
-    ALL_SCENARIOS,
-    ARMS,
-    PRIMARY,
-    SCHEMA_VERSION,
-    Arm,
-    Estimate,
-    Figure,
-    Primary,
-    Role,
-    Strict,
-    Task,
-    Verdict,
-)
-from radbench.harness.evidence import (
-    Baseline,
-    CalibrationBin,
-    ClaimResult,
-    Finding,
-    GateResult,
-    ModelComparison,
-    Power,
-    SubgroupResult,
-    TestResult,
-)
 
 __all__ = [
-    "ALL_SCENARIOS",
-    "ARMS",
-    "PRIMARY",
-    "SCHEMA_VERSION",
-    "Arm",
-    "ArmResult",
-    "AttritionRow",
-    "AuditResult",
-    "Baseline",
-    "CalibrationBin",
-    "CaseRow",
-    "CheckpointSummary",
-    "ClaimResult",
-    "CohortSummary",
-    "DoseRow",
-    "EditQuality",
-    "Estimate",
-    "Finding",
-    "GateResult",
-    "Instrument",
-    "IntervalSummary",
-    "ModelComparison",
-    "ModelResult",
-    "PairedResult",
-    "PlaceboResult",
-    "Power",
-    "Primary",
-    "Role",
-    "ScenarioResult",
-    "ScenarioSummary",
-    "ShiftSummary",
-    "Spread",
-    "Strict",
-    "SubgroupResult",
-    "Task",
-    "TestResult",
-    "TestSetSummary",
-    "Verdict",
-]
-
-
-class ArmResult(Strict):
-    """One model on one set of images.
-
-    Attributes:
-        n: images.
-        patients: their patients.
-        positives: images with the target's label 1; None for a segmentation.
-        empty: images in which the model marked nothing at all; None for a classification.
-        missed: images in which the model marked nothing where there was something, or the reverse: Dice 0, and the
-            image's diagonal for every distance; None for a classification (and in results of before).
-        indeterminate: images that the model gave no answer for. Each counts as wrong in accuracy, sensitivity and
-            specificity, and has no part in figures of the scores.
-        metrics: keyed by name ("accuracy", "specificity", ... or "dice", "hausdorff_95", ...).
-    """
-
-    n: int
-    patients: int
-    positives: int | None = None
-    empty: int | None = None
-    missed: int | None = None
-    indeterminate: int = 0
-    metrics: dict[str, Estimate]
-
-
-class PairedResult(Strict):
-    """An arm of edited studies against the real images.
-
-    Attributes:
-        flip_rate: share of the arm's images whose decision differs from the same study's real image.
-        score_change: mean of (score in this arm - score of the same study's real image), in [-1, 1].
-        drop: primary metric on the whole real test set minus in this arm; the stress arm's is judged.
-        paired_drop: primary metric on the real images of the same studies minus in this arm.
-        specificity_drop: specificity on the real negatives minus specificity in this arm.
-        beyond_reconstruction: primary metric after encode-decode alone minus in this arm: the part of the
-            drop that the editor's autoencoder does not explain (None outside the stress arm).
-        changes: for a segmentation, every metric's mean of (this arm - the same study's real image), over the
-            images where both are defined; distances are in pixels, and more of them is worse.
-
-    ``flip_rate``, ``score_change`` and ``specificity_drop`` are None for a segmentation.
-    """
-
-    flip_rate: Estimate | None = None
-    score_change: Estimate | None = None
-    drop: Estimate
-    paired_drop: Estimate
-    specificity_drop: Estimate | None = None
-    beyond_reconstruction: Estimate | None = None
-    changes: dict[str, Estimate] = Field(default_factory=dict)
-
-
-class ScenarioResult(Strict):
-    """The arms of one scenario of the shift (the real arm is shared by all scenarios and not repeated)."""
-
-    arms: dict[Arm, ArmResult]
-    paired: dict[Arm, PairedResult]
-    sham_effect: Estimate | None = None
-    shift_effect: Estimate | None = None
-    truth_gap: Estimate | None = None
-
-
-class Instrument(Strict):
-    """Whether the audit's own instrument, the editor, can be believed.
-
-    Attributes:
-        verdict: PASS within tolerance; INCONCLUSIVE where an edit that should change nothing moves a model
-            by more, or where a control model falls; NOT_RUN without a sham arm.
-        reason: one sentence of why.
-        tolerance: largest sham effect allowed in absolute value, the shift's ``controls.sham_tolerance``.
-    """
-
-    verdict: Verdict
-    reason: str
-    tolerance: float
-
-
-class DoseRow(Strict):
-    """One model at one strength of one setting of the editor.
-
-    Attributes:
-        scenario: name of the scenario.
-        factor: the setting, e.g. "guidance_scale".
-        value: its value; all other settings are the main ones.
-        main: whether this is the main setting, on the same studies as the factor's other rows.
-        n: images.
-        primary: the primary metric.
-        score_change: as in ``PairedResult``; None for a segmentation.
-        change_edit: mean absolute change inside the edit mask against the edit's own reconstruction (fraction of
-            the grey range); None: unknown.
-    """
-
-    scenario: str
-    factor: str
-    value: float
-    main: bool = False
-    n: int
-    primary: Estimate
-    score_change: Estimate | None = None
-    change_edit: Figure | None = None
-
-
-class Spread(Strict):
-    """Mean and sample standard deviation (``n - 1`` in the denominator) of ``n >= 2`` runs."""
-
-    mean: Figure
-    sd: Figure
-    n: int
-
-
-class CheckpointSummary(Strict):
-    """Several training runs of one model, as the paper's "mean and standard deviation across five runs".
-
-    Attributes:
-        n: runs that could be run, the main weights among them.
-        failed: runs that raised an error.
-        digests: one a run, the main weights first.
-        arms: arm -> metric -> spread over the runs in which it is defined; those defined in fewer than two
-            runs are left out.
-        drop: the stress arm's drop.
-    """
-
-    n: int
-    failed: int = 0
-    digests: list[str]
-    arms: dict[Arm, dict[str, Spread]]
-    drop: Spread | None = None
+    "ALL_SCENARIOS", "ARMS", "PRIMARY", "SCHEMA_VERSION", "Arm", "ArmResult", "AttritionRow",
+    "AuditResult", "Baseline", "CalibrationBin", "CaseRow", "CheckpointSummary", "ClaimResult",
+    "CohortSummary", "DoseRow", "EditQuality", "Estimate", "Extreme", "Figure", "Finding", "GateResult",
+    "Instrument", "IntervalSummary", "ModelComparison", "ModelResult", "PairedResult", "PlaceboResult",
+    "Power", "Primary", "Role", "ScenarioResult", "ScenarioSummary", "ShiftSummary", "Spread", "Strict",
+    "SubgroupResult", "Task", "TestResult", "TestSetSummary", "Verdict", "Withheld",
+]  # fmt: skip
 
 
 class ModelResult(Strict):

@@ -1,10 +1,50 @@
-"""What a result says beyond point figures: findings, claims, tests, power, subgroups, calibration, gates."""
+"""What a result says beyond point figures: instrument, doses, findings, claims, tests, subgroups, gates."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from radbench.harness.basics import Arm, Estimate, Figure, Strict, Verdict
+from radbench.harness.result.figures import Arm, Estimate, Figure, Strict, Verdict
+
+
+class Instrument(Strict):
+    """Whether the audit's own instrument, the editor, can be believed.
+
+    Attributes:
+        verdict: PASS within tolerance; INCONCLUSIVE where an edit that should change nothing moves a model
+            by more, or where a control model falls; NOT_RUN without a sham arm.
+        reason: one sentence of why.
+        tolerance: largest sham effect allowed in absolute value, the shift's ``controls.sham_tolerance``.
+    """
+
+    verdict: Verdict
+    reason: str
+    tolerance: float
+
+
+class DoseRow(Strict):
+    """One model at one strength of one setting of the editor.
+
+    Attributes:
+        scenario: name of the scenario.
+        factor: the setting, e.g. "guidance_scale".
+        value: its value; all other settings are the main ones.
+        main: whether this is the main setting, on the same studies as the factor's other rows.
+        n: images.
+        primary: the primary metric.
+        score_change: as in ``PairedResult``; None for a segmentation.
+        change_edit: mean absolute change inside the edit mask against the edit's own reconstruction (fraction of
+            the grey range); None: unknown.
+    """
+
+    scenario: str
+    factor: str
+    value: float
+    main: bool = False
+    n: int
+    primary: Estimate
+    score_change: Estimate | None = None
+    change_edit: Figure | None = None
 
 
 class Finding(Strict):

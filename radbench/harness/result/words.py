@@ -1,10 +1,19 @@
-"""Numbers as a reader sees them: percentages, points, intervals, and 'undefined' with the reason."""
+"""A result's figures as a reader sees them, in words (percentages, intervals, why undefined) and as ``metrics.csv``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
-from radbench.harness.result import Estimate
+from radbench.harness.result import (
+    ALL_SCENARIOS,
+    ARMS,
+    Arm,
+    AuditResult,
+    Estimate,
+    ModelResult,
+    PairedResult,
+    ScenarioResult,
+)
 
 Unit = Literal["share", "points", "score", "ratio", "pixels", "mm", "number"]
 """``share``: a rate in [0, 1], in per cent; ``points``: a difference of rates; ``score``: a signed number;
@@ -187,3 +196,63 @@ def count(number: int, word: str) -> str:
 def grey_levels(fraction: float | None) -> str:
     """Return a fraction of the grey range as grey levels of 255, or ``not known``."""
     return "not known" if fraction is None else f"{255 * fraction:.1f}"
+
+
+EFFECTS: Final[Mapping[Arm, str]] = {
+    "sham": "sham_effect",
+    "stress": "shift_effect",
+    "truth": "truth_gap",
+}
+"""What is not a figure of one arm, and the arm under which it is listed."""
+
+
+class MetricRow(NamedTuple):
+    """One figure; ``value``, ``low`` and ``high`` are None (an empty cell) where they are undefined."""
+
+    model: str
+    shift: str
+    scenario: str
+    arm: str
+    metric: str
+    n: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+COLUMNS: Final = MetricRow._fields
+
+
+def metric_rows(result: AuditResult) -> list[MetricRow]:
+    """Return one row a figure: by model, then scenario, arm and metric.
+
+    The real arm has scenario "all". Where the shift has one scenario, the other arms carry its name; where it
+    has several, "all" pools them and each follows on its own.
+    """
+    rows: list[MetricRow] = []
+    for model in result.models:
+        names = list(model.scenarios)
+        pooled = names[0] if len(names) == 1 else ALL_SCENARIOS
+        for arm in ARMS:
+            rows += _arm_rows(
+                (model.name, result.shift.name, ALL_SCENARIOS if arm == "real" else pooled), arm, model
+            )
+        for name in names if len(names) > 1 else []:
+            for arm in ARMS:
+                rows += _arm_rows((model.name, result.shift.name, name), arm, model.scenarios[name])
+    return rows
+
+
+def _arm_rows(place: tuple[str, str, str], arm: Arm, found: ModelResult | ScenarioResult) -> list[MetricRow]:
+    figures: dict[str, Estimate | None] = dict(found.arms[arm].metrics) if arm in found.arms else {}
+    if arm in found.paired:
+        paired = found.paired[arm]
+        figures |= {name: getattr(paired, name) for name in PairedResult.model_fields if name != "changes"}
+        figures |= {f"{name}_change": figure for name, figure in paired.changes.items()}
+    if arm in EFFECTS:
+        figures[EFFECTS[arm]] = getattr(found, EFFECTS[arm])
+    return [
+        MetricRow(*place, arm, name, figure.n, figure.value, figure.low, figure.high)
+        for name, figure in figures.items()
+        if figure is not None
+    ]
