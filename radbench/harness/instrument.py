@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from radbench.harness.gates.verdict import signed
 from radbench.harness.result import Estimate, Instrument, Primary, Verdict
-from radbench.harness.verdict import signed
 from radbench.specs import ShiftSpec
 
 _GRAVEST_FIRST: Final = (Verdict.INCONCLUSIVE, Verdict.NOT_RUN)

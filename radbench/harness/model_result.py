@@ -7,6 +7,7 @@ from radbench.harness.arms import Scene, Shown
 from radbench.harness.claims import claim_results
 from radbench.harness.declaration import declared_fields
 from radbench.harness.doses import dose_rows
+from radbench.harness.gates.verdict import judge
 from radbench.harness.measure import Measure, matched, of_scenario
 from radbench.harness.predict import Outcome, Seen
 from radbench.harness.reliability import calibration_bins
@@ -23,7 +24,6 @@ from radbench.harness.result import (
 )
 from radbench.harness.significance import paired_tests, power_of, subgroup_tests
 from radbench.harness.subgroups import subgroup_results
-from radbench.harness.verdict import judge
 from radbench.models.base import ModelUnderTest
 
 EDITED = ARMS[1:]

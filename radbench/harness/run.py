@@ -15,6 +15,7 @@ from radbench.harness.comparisons import compare_models
 from radbench.harness.declaration import FORCED, as_findings, refusals
 from radbench.harness.edits import edit_quality
 from radbench.harness.films import FilmNotes
+from radbench.harness.gates.verdict import DEFAULT_MAX_DROP
 from radbench.harness.instrument import (
     asks_for_sham,
     control_fell,
@@ -35,7 +36,6 @@ from radbench.harness.result import PRIMARY, AuditResult, Instrument, IntervalSu
 from radbench.harness.segmentation import SegmentationMeasure
 from radbench.harness.significance import correct_family
 from radbench.harness.summary import summarise_cohort, summarise_shift, summarise_testset, tool_versions
-from radbench.harness.verdict import DEFAULT_MAX_DROP
 from radbench.metrics.bootstrap import Draws, draw_patients
 from radbench.metrics.segmentation import in_millimetres
 from radbench.models.base import ModelUnderTest

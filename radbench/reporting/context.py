@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from radbench.harness.beside import beside_shift
+from radbench.harness.gates.verdict import beside_shift
 from radbench.harness.result import AuditResult
 from radbench.harness.result.words import fall, footnotes, metric_name, plain
 from radbench.reporting.asked import claim_rows, model_rows, preflight_views

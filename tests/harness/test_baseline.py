@@ -7,8 +7,8 @@ import pytest
 from gate_world import answers, broken, model, result
 
 from radbench.errors import UsageError
-from radbench.harness.baseline import Earlier, about, read_baseline, worse_by
 from radbench.harness.gates import MARGIN, gated
+from radbench.harness.gates.baseline import Earlier, about, read_baseline, worse_by
 from radbench.harness.result import Verdict
 from radbench.specs import GateRule, GatesSpec
 

@@ -3,8 +3,8 @@
 import pytest
 from gate_world import arm, model, near, result
 
-from radbench.harness.beside import beside_model, beside_rule, beside_shift, together
 from radbench.harness.gates import gated
+from radbench.harness.gates.verdict import beside_model, beside_rule, beside_shift, together
 from radbench.harness.result import (
     CheckpointSummary,
     CohortSummary,

@@ -5,9 +5,8 @@ from gate_world import broken, model, near, result, trusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.harness.gate_figures import absolute
-from radbench.harness.gate_rules import rule_words
 from radbench.harness.gates import gated, unmet, with_unmet
+from radbench.harness.gates.rules import absolute, rule_words
 from radbench.harness.result import AuditResult, Estimate, Verdict
 from radbench.harness.result.figures import rounded
 from radbench.specs import GateRule, GatesSpec

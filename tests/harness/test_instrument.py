@@ -2,6 +2,7 @@
 
 import pytest
 
+from radbench.harness.gates.verdict import signed
 from radbench.harness.instrument import (
     control_fell,
     foreign,
@@ -12,7 +13,6 @@ from radbench.harness.instrument import (
     with_controls,
 )
 from radbench.harness.result import Estimate, Instrument, Verdict
-from radbench.harness.verdict import signed
 
 PASS, FAIL, UNSURE, NOT_RUN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN
 

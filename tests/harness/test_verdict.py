@@ -2,8 +2,8 @@
 
 import pytest
 
+from radbench.harness.gates.verdict import judge
 from radbench.harness.result import Estimate, Verdict
-from radbench.harness.verdict import judge
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -13,7 +13,7 @@ import numpy as np
 from radbench.errors import UsageError
 from radbench.harness.result import Arm, AuditResult, Baseline, CaseRow, Estimate, ModelResult
 from radbench.metrics.bootstrap import draw_patients
-from radbench.metrics.intervals import Interval, difference, mean, share
+from radbench.metrics.intervals import difference, mean, share
 
 RESULT: Final = "result.json"
 INDEX: Final = "index.json"
@@ -96,25 +96,20 @@ def worse_by(
         earlier: The earlier result; None: undefined, with the reason in the note.
     """
     if earlier is None:
-        return _undefined("there is no baseline for this shift")
+        return Estimate.undefined("there is no baseline for this shift")
     before = earlier.result
     if before.primary != result.primary or before.shift.target != result.shift.target:
         found, expected = (f"{one.primary} of '{one.shift.target}'" for one in (before, result))
-        return _undefined(f"the baseline measured {found}, expected {expected}")
+        return Estimate.undefined(f"the baseline measured {found}, expected {expected}")
     old, renamed = _counterpart(result, model, before)
     if old is None:
-        return _undefined(f"the baseline has no model '{model.name}'")
+        return Estimate.undefined(f"the baseline has no model '{model.name}'")
     if old.error is not None:
-        return _undefined(f"the model '{old.name}' could not be run in the baseline")
+        return Estimate.undefined(f"the model '{old.name}' could not be run in the baseline")
     figure = _paired(result, model, old, before, (arm, scenario))
     if figure is None:
         figure = _unpaired(_figure(model, result, arm, scenario), _figure(old, before, arm, scenario))
-    note = "; ".join(filter(None, (renamed, figure.note)))
-    return figure.model_copy(update={"note": note})
-
-
-def _undefined(note: str, n: int = 0) -> Estimate:
-    return Estimate(value=None, n=n, note=note)
+    return figure.noted(renamed, first=True)
 
 
 def _same_cohort(result: AuditResult, before: AuditResult) -> bool:
@@ -155,23 +150,15 @@ def _paired(
     fall = np.array([then[key].value - row.value for key, row in now.items()], np.float64)
     same = all((then[key].score, then[key].decision) == (row.score, row.decision) for key, row in now.items())
     if same and not fall.any() and model.digest == old.digest:
-        note = "the same model with the same answers"
-        return Estimate(value=0.0, low=0.0, high=0.0, n=len(fall), note=note)
-    interval = _interval(result, model.name, list(now.values()), fall)
-    return Estimate(
-        value=float(fall.mean()), low=interval.low, high=interval.high, n=len(fall), note=interval.note
-    )
-
-
-def _interval(
-    result: AuditResult, model: str, rows: Sequence[CaseRow], fall: "np.ndarray[Any, Any]"
-) -> Interval:
-    everyone = [row.patient_id for row in result.cases if row.model == model]
+        return Estimate.of(0.0, (0.0, 0.0, "the same model with the same answers"), len(fall))
+    everyone = [row.patient_id for row in result.cases if row.model == model.name]
     draws = draw_patients(everyone, replicates=result.intervals.replicates, seed=result.seed)
-    places = draws.places([row.patient_id for row in rows])
+    places = draws.places([row.patient_id for row in now.values()])
     if result.primary == "accuracy":
-        return difference(share(draws, places, fall > 0), share(draws, places, fall < 0))
-    return mean(draws, places, fall, (-1.0, 1.0)).interval()
+        interval = difference(share(draws, places, fall > 0), share(draws, places, fall < 0))
+    else:
+        interval = mean(draws, places, fall, (-1.0, 1.0)).interval()
+    return Estimate.of(float(fall.mean()), interval, len(fall))
 
 
 def _rows(result: AuditResult, model: str, arm: Arm, scenario: str | None) -> dict[tuple[int, str], CaseRow]:
@@ -198,21 +185,15 @@ def _figure(model: ModelResult, result: AuditResult, arm: Arm, scenario: str | N
 
 def _unpaired(now: Estimate | None, then: Estimate | None) -> Estimate:
     if now is None or now.value is None:
-        return _undefined("nothing was measured in these images")
+        return Estimate.undefined("nothing was measured in these images")
     if then is None or then.value is None:
-        return _undefined("nothing was measured in these images of the baseline", now.n)
+        return Estimate.undefined("nothing was measured in these images of the baseline", now.n)
     fall = then.value - now.value
-    limits = (now.low, now.high, then.low, then.high)
-    if any(limit is None for limit in limits):
+    if now.low is None or now.high is None or then.low is None or then.high is None:
         return Estimate(value=fall, n=now.n, note=f"{_UNPAIRED}; one of them has no interval")
-    now_low, now_high, then_low, then_high = (float(limit or 0.0) for limit in limits)
-    return Estimate(
-        value=fall,
-        low=fall - math.hypot(then.value - then_low, now_high - now.value),
-        high=fall + math.hypot(then_high - then.value, now.value - now_low),
-        n=now.n,
-        note=_UNPAIRED,
-    )
+    low = fall - math.hypot(then.value - then.low, now.high - now.value)
+    high = fall + math.hypot(then.high - then.value, now.value - now.low)
+    return Estimate.of(fall, (low, high, _UNPAIRED), now.n)
 
 
 def _file_of(path: Path, what: str) -> Path:
@@ -226,31 +207,28 @@ def _file_of(path: Path, what: str) -> Path:
     return path
 
 
-def _bytes(file: Path) -> bytes:
+def _load(file: Path) -> tuple[bytes, Any]:
+    """Return a file's bytes, and the JSON in them."""
     try:
-        return file.read_bytes()
+        data = file.read_bytes()
     except OSError as error:
         raise UsageError(f"The baseline {file} cannot be read: {error.strerror}; check the path.") from error
-
-
-def _json(file: Path, data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return data, json.loads(data)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{file}: found no JSON, expected an earlier run's {RESULT}.") from error
 
 
 def _read(file: Path) -> Earlier:
-    data = _bytes(file)
-    found = _json(file, data)
+    data, found = _load(file)
+    text: bytes | str = data
     if isinstance(found, dict) and found.get("schema_version") in _ADDED_ONLY:
         text = json.dumps(found | {"schema_version": _ADDED_ONLY[found["schema_version"]]})
-        return Earlier(AuditResult.from_json(text, origin=str(file)), hashlib.sha256(data).hexdigest())
-    return Earlier(AuditResult.from_json(data, origin=str(file)), hashlib.sha256(data).hexdigest())
+    return Earlier(AuditResult.from_json(text, origin=str(file)), hashlib.sha256(data).hexdigest())
 
 
 def _results_of(file: Path) -> list[str]:
-    found = _json(file, _bytes(file))
+    _, found = _load(file)
     shifts = found.get("shifts") if isinstance(found, dict) else None
     if not isinstance(shifts, list) or not all(isinstance(shift, Mapping) for shift in shifts):
         raise UsageError(f"{file}: found no list 'shifts', expected the {INDEX} of an earlier run.")

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from radbench.errors import did_you_mean
-from radbench.harness.baseline import Earlier, about
-from radbench.harness.beside import beside_model
-from radbench.harness.gate_figures import belongs
-from radbench.harness.gate_rules import judged, rule_result
+from radbench.harness.gates.baseline import Earlier, about
+from radbench.harness.gates.rules import belongs, judged, rule_result
+from radbench.harness.gates.verdict import beside_model
 from radbench.harness.result import AuditResult, GateResult, ModelResult, Verdict
 from radbench.specs import GateRule, GatesSpec
 
@@ -56,7 +55,14 @@ def unmet(rules: GatesSpec | Sequence[GateRule], results: Sequence[AuditResult])
     """Return the rules that speak of none of the results, each NOT_RUN: what was not measured never passes."""
     declared = rules.rules if isinstance(rules, GatesSpec) else rules
     left = [rule for rule in declared if not any(speaks_of(rule, result) for result in results)]
-    return [_not_run(rule, _absence(rule, results)) for rule in left]
+    found = []
+    for rule in left:
+        one = rule_result(
+            rule, rule.shift or "", rule.model or "", None, Verdict.NOT_RUN, _absence(rule, results)
+        )
+        where = "" if rule.shift is None else f" under {rule.shift}"  # it may stand in another shift's result
+        found.append(one.model_copy(update={"rule": f"{one.rule}{where}"}))
+    return found
 
 
 def with_unmet(result: AuditResult, rules: Sequence[GateResult]) -> AuditResult:
@@ -123,13 +129,6 @@ def _failed(result: AuditResult, model: ModelResult) -> GateResult:
         verdict=Verdict.NOT_RUN if model.verdict is Verdict.NOT_RUN else Verdict.ERROR,
         reason=_with_error(model),
     )
-
-
-def _not_run(rule: GateRule, reason: str) -> GateResult:
-    """Return a rule that nothing was run for; its words name the shift, as it may stand in another one's result."""
-    found = rule_result(rule, rule.shift or "", rule.model or "", None, Verdict.NOT_RUN, reason)
-    where = "" if rule.shift is None else f" under {rule.shift}"
-    return found.model_copy(update={"rule": f"{found.rule}{where}"})
 
 
 def _absence(rule: GateRule, results: Sequence[AuditResult]) -> str:

@@ -1,17 +1,68 @@
-"""What a verdict leaves out, in sentences that stand beside it wherever it is printed, also when it passes."""
+"""The verdict on a model's drop, and what a verdict leaves out: sentences that stand beside it also when it passes."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from radbench.data.values import UNKNOWN, value_text
-from radbench.harness.gate_figures import subgroup_of
-from radbench.harness.result import Arm, ArmResult, AuditResult, ModelResult, PlaceboResult, ScenarioResult
+from radbench.harness.result import (
+    Arm,
+    ArmResult,
+    AuditResult,
+    Estimate,
+    ModelResult,
+    PlaceboResult,
+    Primary,
+    ScenarioResult,
+    SubgroupResult,
+    Verdict,
+)
 from radbench.metrics.points import SCORED
 from radbench.metrics.segmentation import MEASURED
 from radbench.specs import GateRule
 
+DEFAULT_MAX_DROP: Final = 0.1
+"""What is judged by where no gate was asked for."""
+
+
 _DECIDED: Final = {"drop", "paired_drop", "shift_effect", "sham_effect", "flip_rate", "worse_than_baseline"}
 """Rules that compare the real images with another arm."""
+
+
+def signed(change: float) -> str:
+    """Return a change with two decimals and its sign; what rounds to nothing is +0.00, never -0.00."""
+    return f"{round(change, 2) + 0.0:+.2f}"
+
+
+def judge(drop: Estimate | None, max_drop: float, primary: Primary = "accuracy") -> tuple[Verdict, str]:
+    """Return the verdict and one sentence of why.
+
+    PASS when even the upper limit of the drop's interval is within ``max_drop``, FAIL when even the lower
+    limit is beyond it, INCONCLUSIVE when the interval holds ``max_drop``, NOT_RUN when nothing was measured.
+
+    Args:
+        drop: primary metric on the real set minus on the stress set; None where there was no stress set.
+        max_drop: largest fall of it that is allowed, e.g. 0.1.
+        primary: what the metric is called.
+    """
+    if drop is None or drop.value is None:
+        reason = drop.note if drop is not None and drop.note else "no edited image could be measured"
+        return Verdict.NOT_RUN, f"Not measured: {reason}."
+    limit = f"the {max_drop:.2f} allowed"
+    name = primary.capitalize()
+    if drop.low is None or drop.high is None:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"{name} changes by {signed(-drop.value)}, without an interval: {drop.note}.",
+        )
+    found = (
+        f"{name} changes by {signed(-drop.value)} on the stress set; "
+        f"its fall is {drop.low:.2f} to {drop.high:.2f} (95 % interval)"
+    )
+    if drop.high <= max_drop:
+        return Verdict.PASS, f"{found}, wholly within {limit}."
+    if drop.low > max_drop:
+        return Verdict.FAIL, f"{found}, wholly beyond {limit}."
+    return Verdict.INCONCLUSIVE, f"{found}, on both sides of {limit}: more studies are needed."
 
 
 def beside_shift(result: AuditResult) -> list[str]:
@@ -54,9 +105,21 @@ def beside_rule(rule: GateRule, result: AuditResult, model: ModelResult | None) 
         seen = place.arms.get(arm) or model.arms.get(arm)
         found += [] if seen is None or rule.measure == "indeterminate" else _of_arm(arm, seen, metric)
     group = subgroup_of(model, rule)
-    if group is not None and group.small:
-        found.append(f"Only {group.patients} patients are in the subgroup, too few for a verdict.")
-    return found + ([] if group is None else _unknown(model, group.column))
+    return found + ([] if group is None else [*too_small(group), *_unknown(model, group.column)])
+
+
+def subgroup_of(model: ModelResult, rule: GateRule) -> SubgroupResult | None:
+    """Return the subgroup that a rule is about; None where it names none, or there is no such one."""
+    if rule.subgroup is None:
+        return None
+    column, _, value = rule.subgroup.partition("=")
+    wanted = (column.strip(), value_text(value))
+    return next((one for one in model.subgroups if (one.column, value_text(one.value)) == wanted), None)
+
+
+def too_small(group: SubgroupResult) -> list[str]:
+    """Return a sentence if a subgroup has too few patients to be judged."""
+    return [f"Only {group.patients} patients are in the subgroup, too few for a verdict."] * group.small
 
 
 def together(reason: str, notes: Iterable[str]) -> str:
@@ -93,10 +156,7 @@ def _losses(result: AuditResult) -> list[str]:
 
 def _missing_arms(result: AuditResult) -> list[str]:
     run = [model for model in result.models if model.error is None]
-    asked = bool(result.shift.controls.get("sham")) and any(
-        scenario.sham_prompt is not None for scenario in result.shift.scenarios
-    )
-    if run and asked and not any("sham" in model.arms for model in run):
+    if run and result.shift.asks_for_sham and not any("sham" in model.arms for model in run):
         return ["The sham arm was not run: no sham edit could be measured."]
     return []
 
