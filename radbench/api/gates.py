@@ -7,12 +7,12 @@ from pathlib import Path
 from radbench.data.cohort import Study
 from radbench.data.values import value_text
 from radbench.errors import UsageError, did_you_mean
+from radbench.harness.evidence.controls import asks_for_sham
+from radbench.harness.evidence.subgroups import values_of
 from radbench.harness.gates import gated, unmet, with_baseline_rules
 from radbench.harness.gates.baseline import Earlier, read_baseline
 from radbench.harness.gates.rules import belongs
-from radbench.harness.instrument import asks_for_sham
 from radbench.harness.result import PRIMARY, AuditResult, GateResult
-from radbench.harness.subgroups import values_of
 from radbench.metrics.segmentation import in_millimetres
 from radbench.reporting.junit import JUNIT, junit_xml
 from radbench.reporting.markdown import SUMMARY, summary_markdown

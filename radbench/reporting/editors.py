@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from radbench.declared import reports_dir
-from radbench.harness.editors import RETAINED, EditorComparison, EditorRow
+from radbench.harness.evidence.edits import RETAINED, EditorComparison, EditorRow
 from radbench.harness.result import Estimate
 from radbench.harness.result.words import Shown, Unit, capital, metric_name, metric_unit, number, show
 from radbench.reporting.gallery import case_name

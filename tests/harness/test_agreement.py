@@ -5,7 +5,7 @@ import pytest
 from audit_world import Cohort, TestSet, audit, biased, robust
 from scipy.stats import spearmanr
 
-from radbench.harness.agreement import agreement, spearman
+from radbench.harness.evidence.agreement import agreement, spearman
 
 
 def test_rows_compare_the_same_studies(tmp_path):

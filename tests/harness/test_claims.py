@@ -3,7 +3,7 @@
 import pytest
 from audit_world import Cohort, audit, biased, shift
 
-from radbench.harness.claims import judge_claim
+from radbench.harness.evidence.claims import judge_claim
 from radbench.harness.result import Estimate
 from radbench.specs.model import Claim
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.data.cohort import Study
-from radbench.harness.clusters import find_clusters
-from radbench.harness.films import FilmNotes
+from radbench.harness.films import FilmNotes, find_clusters
 
 
 def film(number):

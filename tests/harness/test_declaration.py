@@ -3,7 +3,7 @@
 import pytest
 from audit_world import Cohort, audit, biased, robust, shift
 
-from radbench.harness.declaration import FORCED, source_name
+from radbench.harness.model import FORCED, source_name
 from radbench.harness.result import Verdict
 from radbench.models.base import ModelFailureError
 from radbench.models.finding import Finding

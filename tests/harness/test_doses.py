@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from audit_world import Cohort, TestSet, Threshold, audit, biased, robust, shift
 
-from radbench.harness.checkpoints import spread
+from radbench.harness.model import spread
 from radbench.specs import EditorSpec
 
 EDITOR = EditorSpec(guidance_scale=[15.0, 5.0, 30.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radbench.data.cohort import SquareFilms, Study
-from radbench.harness.editors import RETAINED, editor_row
+from radbench.harness.evidence.edits import RETAINED, editor_row
 
 SHAPE = (32, 32)
 

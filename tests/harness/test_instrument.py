@@ -2,8 +2,7 @@
 
 import pytest
 
-from radbench.harness.gates.verdict import signed
-from radbench.harness.instrument import (
+from radbench.harness.evidence.controls import (
     control_fell,
     foreign,
     made_foreign,
@@ -12,6 +11,7 @@ from radbench.harness.instrument import (
     sham_verdict,
     with_controls,
 )
+from radbench.harness.gates.verdict import signed
 from radbench.harness.result import Estimate, Instrument, Verdict
 
 PASS, FAIL, UNSURE, NOT_RUN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN

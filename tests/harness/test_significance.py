@@ -4,7 +4,7 @@ import pytest
 from audit_world import Cohort, TestSet, audit, biased, robust, shift
 from test_segmentation import Segmenter, lungs, world
 
-from radbench.harness.significance import correct_family
+from radbench.harness.evidence.significance import correct_family
 from radbench.metrics.significance import holm, sign_test
 
 

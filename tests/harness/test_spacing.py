@@ -6,9 +6,9 @@ from test_segmentation import Lungs, Segmenter, Shy, lungs, run
 
 from radbench.data.framing import Framing
 from radbench.data.geometry import Geometry
+from radbench.harness.films import all_known, spacing_of
 from radbench.harness.gates import gated
 from radbench.harness.result import Verdict
-from radbench.harness.spacing import all_known, spacing_of
 from radbench.specs import GatesSpec
 
 

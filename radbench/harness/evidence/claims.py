@@ -29,27 +29,25 @@ def claim_results(claims: Sequence[Claim], real: Seen | None, measure: Measure) 
         real: the real arm as the model saw it; None where it was not measured.
         measure: how figures are made.
     """
-    return [_result(claim, _measured(claim.metric, real, measure)) for claim in claims]
-
-
-def _measured(metric: str, real: Seen | None, measure: Measure) -> Estimate | None:
-    if real is None or metric not in measure.available:
-        return None
-    return measure.figures([metric], real)[metric]
-
-
-def _result(claim: Claim, measured: Estimate | None) -> ClaimResult:
-    verdict, reason = judge_claim(claim, measured)
-    return ClaimResult(
-        metric=claim.metric,
-        claimed=claim.value,
-        claimed_low=claim.low,
-        claimed_high=claim.high,
-        population=claim.population,
-        measured=measured,
-        verdict=verdict,
-        reason=reason,
-    )
+    found = []
+    for claim in claims:
+        measured = None
+        if real is not None and claim.metric in measure.available:
+            measured = measure.figures([claim.metric], real)[claim.metric]
+        verdict, reason = judge_claim(claim, measured)
+        found.append(
+            ClaimResult(
+                metric=claim.metric,
+                claimed=claim.value,
+                claimed_low=claim.low,
+                claimed_high=claim.high,
+                population=claim.population,
+                measured=measured,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return found
 
 
 def judge_claim(claim: Claim, measured: Estimate | None) -> tuple[_Verdict, str]:

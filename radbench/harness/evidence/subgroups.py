@@ -9,14 +9,16 @@ from radbench.data.cohort import Study
 from radbench.data.values import UNKNOWN, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.harness.arms import Scene, Shown
+from radbench.harness.evidence.significance import drop_test
 from radbench.harness.measure import Measure
 from radbench.harness.predict import Seen
 from radbench.harness.result import SubgroupResult
-from radbench.harness.significance import drop_test
 from radbench.specs import ShiftSpec
 
 SMALL: Final = 20
 """Fewest patients of which a subgroup's test is made."""
+
+
 MOST_VALUES: Final = 20
 """Most values of a column: more are measurements, which have to be banded first."""
 
@@ -29,11 +31,30 @@ def subgroup_results(scene: Scene, seen: Mapping[Shown, Seen], measure: Measure)
     """
     if "stress" not in seen:
         return []
-    return [
-        _group(column, value, scene, seen, measure)
-        for column in scene.shift.subgroups
-        for value in values_of(column, list(scene.studies.values()))
-    ]
+    found = []
+    for column in scene.shift.subgroups:
+        held = {study: value_of(column, one) for study, one in scene.studies.items()}
+        for value in values_of(column, list(scene.studies.values())):
+            real, stress = (
+                arm.take(np.flatnonzero([held[study] == value for study in arm.images.study_ids]))
+                for arm in (seen["real"], seen["stress"])
+            )
+            patients = len(set(stress.images.patient_ids))
+            small = patients < SMALL
+            found.append(
+                SubgroupResult(
+                    column=column,
+                    value=value,
+                    n=len(stress.images),
+                    patients=patients,
+                    small=small,
+                    real=measure.value(real),
+                    stress=measure.value(stress),
+                    drop=measure.effect(real, stress),
+                    p=None if small or value == UNKNOWN else drop_test(real, stress, measure).p,
+                )
+            )
+    return found
 
 
 def check_subgroups(shift: ShiftSpec, studies: Sequence[Study]) -> None:
@@ -79,28 +100,3 @@ def _rank(value: str) -> tuple[bool, bool, float, str]:
         return value == UNKNOWN, False, float(value), value
     except ValueError:
         return value == UNKNOWN, True, 0.0, value
-
-
-def _group(
-    column: str, value: str, scene: Scene, seen: Mapping[Shown, Seen], measure: Measure
-) -> SubgroupResult:
-    real, stress = _of(column, value, scene, seen["real"]), _of(column, value, scene, seen["stress"])
-    patients = len(set(stress.images.patient_ids))
-    small = patients < SMALL
-    tested = not small and value != UNKNOWN
-    return SubgroupResult(
-        column=column,
-        value=value,
-        n=len(stress.images),
-        patients=patients,
-        small=small,
-        real=measure.value(real),
-        stress=measure.value(stress),
-        drop=measure.effect(real, stress),
-        p=drop_test(real, stress, measure).p if tested else None,
-    )
-
-
-def _of(column: str, value: str, scene: Scene, seen: Seen) -> Seen:
-    held = [value_of(column, scene.studies[study]) == value for study in seen.images.study_ids]
-    return seen.take(np.flatnonzero(held))

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.harness.result import AuditResult, Estimate, ModelResult, Primary, Role, Strict
+from radbench.harness.result import AuditResult, ModelResult, Primary, Role, Strict
 
 _ALL: Final = "all"
 
@@ -119,17 +119,12 @@ def spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float |
 
     Ties take the mean of their ranks (Kendall 1945, doi:10.1093/biomet/33.3.239).
     """
-    one, other = _ranks(first), _ranks(second)
+    from scipy.stats import rankdata
+
+    one, other = (rankdata(np.round(values, 9)) for values in (first, second))
     if len(one) < 3 or not one.std() or not other.std():
         return None
     return float(np.clip(np.corrcoef(one, other)[0, 1], -1, 1))
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, place, count = np.unique(np.round(values, 9), return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    ranks: NDArray[np.float64] = (last - (count - 1) / 2)[place]
-    return ranks
 
 
 def _row(result: AuditResult, model: ModelResult) -> AgreementRow | None:
@@ -137,6 +132,7 @@ def _row(result: AuditResult, model: ModelResult) -> AgreementRow | None:
     if stress is None or truth is None or stress.drop.value is None or truth.drop.value is None:
         return None
     predicted, true = stress.drop.value, truth.drop.value
+    low, high = stress.drop.low, stress.drop.high
     return AgreementRow(
         shift=result.shift.name,
         model=model.name,
@@ -146,14 +142,8 @@ def _row(result: AuditResult, model: ModelResult) -> AgreementRow | None:
         n=truth.drop.n,
         predicted=predicted,
         true=true,
-        low=stress.drop.low,
-        high=stress.drop.high,
+        low=low,
+        high=high,
         error=predicted - true,
-        covered=_holds(stress.drop, true),
+        covered=None if low is None or high is None else low - 1e-12 <= true <= high + 1e-12,
     )
-
-
-def _holds(drop: Estimate, true: float) -> bool | None:
-    if drop.low is None or drop.high is None:
-        return None
-    return drop.low - 1e-12 <= true <= drop.high + 1e-12
