@@ -1,15 +1,17 @@
-"""What a result says of a model's declaration, models that are refused or fail, and what a drop is judged by."""
+"""What a result repeats of a declaration, what a preflight decides, and several training runs of one model."""
 
+import numpy as np
 import pytest
-from audit_world import Cohort, audit, biased, robust, shift
+from audit_world import Cohort, TestSet, Threshold, audit, biased, robust, shift
 
-from radbench.harness.model import FORCED, source_name
+from radbench.harness.model import FORCED, source_name, spread
 from radbench.harness.result import Verdict
 from radbench.models.base import ModelFailureError
 from radbench.models.finding import Finding
-from radbench.specs import InputContract, ModelSpec
+from radbench.specs import EditorSpec, InputContract, ModelSpec
 
 BROKEN = Finding("output range", "failure", "probabilities", "-3.1 to 4.2", "they are logits")
+EDITOR = EditorSpec(guidance_scale=[15.0, 5.0, 30.0])
 WORTH = Finding("pinned", "note", "no SHA-256", "not pinned", "pin it")
 
 
@@ -110,3 +112,46 @@ def test_a_drop_is_judged_by_the_run_then_the_shift_then_a_tenth(tmp_path):
     ]
     nothing = audit(tmp_path, [biased()], spec=shift(max_drop=0.0), max_drop=None)
     assert nothing.max_drop == 0.0
+
+
+def test_runs_give_mean_and_standard_deviation(tmp_path):
+    cohort = Cohort()
+    runs = [Threshold("biased", level, digest=f"run{level}") for level in (60, 100)]
+    testset = TestSet(cohort, doses={"guidance_scale=5": 1})
+    result = audit(
+        tmp_path,
+        [biased(), robust()],
+        cohort=cohort,
+        testset=testset,
+        spec=shift(editor=EDITOR),
+        checkpoints={"biased": runs},
+    )
+    many, one = result.models
+    assert one.checkpoints is None
+    found = many.checkpoints
+    assert (found.n, found.failed) == (3, 0)
+    assert found.digests == ["biased-45", "run60", "run100"]
+    accuracy = found.arms["stress"]["accuracy"]
+    assert (accuracy.mean, accuracy.sd, accuracy.n) == (
+        pytest.approx(1 / 3),
+        pytest.approx(np.std([0, 0, 1], ddof=1)),
+        3,
+    )
+    assert found.drop.mean == pytest.approx(2 / 3)
+    assert "auroc" not in found.arms["stress"]  # one class: undefined in every run
+    assert many.metric("stress", "accuracy").value == 0.0  # the main weights are what is judged
+    assert {row.model for row in result.cases} == {"biased", "robust"}
+
+
+def test_a_run_that_breaks_is_counted(tmp_path):
+    broken = Threshold("robust", 99, error=RuntimeError("no memory"))
+    model = audit(tmp_path, [robust()], checkpoints={"robust": [broken]}).models[0]
+    assert (model.checkpoints.n, model.checkpoints.failed) == (1, 1)
+    assert model.checkpoints.arms == {}
+    assert model.checkpoints.drop is None
+    assert model.error is None
+
+
+def test_a_spread_needs_two():
+    assert spread([0.5, None]) is None
+    assert spread([0.5, None, 0.7]).sd == pytest.approx(np.sqrt(0.02), abs=1e-6)

@@ -1,12 +1,22 @@
-"""Is it the shift or the editor? Sham edits, control models, placebos, and what was rejected."""
+"""The instrument of an audit: sham edits, control models, placebos, where studies went, and doses."""
 
 import pytest
 from audit_world import Cohort, TestSet, Threshold, audit, biased, picture, record, robust, shift
 
 from radbench.errors import UsageError
-from radbench.harness.result import Verdict
+from radbench.harness.evidence.controls import (
+    control_fell,
+    foreign,
+    made_foreign,
+    overall,
+    settled,
+    sham_verdict,
+    with_controls,
+)
+from radbench.harness.gates.verdict import signed
+from radbench.harness.result import Estimate, Instrument, Verdict
 from radbench.harness.result.words import metric_rows
-from radbench.specs import ControlsSpec
+from radbench.specs import ControlsSpec, EditorSpec
 
 ASKED = {"sham_prompt": "{report}"}
 
@@ -167,3 +177,91 @@ def test_the_quality_of_the_edits_is_what_was_measured_when_they_were_made(tmp_p
     quality = audit(tmp_path, [robust()], cohort=cohort, testset=testset).edit_quality[0]
     assert (quality.editing_score, quality.seam, quality.saturation) == (0.5, 3.0, None)
     assert quality.effect_edit == pytest.approx(0.2)
+
+
+PASS, FAIL, UNSURE, NOT_RUN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN
+
+
+def instrument(verdict):
+    return Instrument(verdict=verdict, reason=f"Because of {verdict}.", tolerance=0.05)
+
+
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [(0.0, PASS), (0.05, PASS), (-0.05, PASS), (0.051, UNSURE), (-0.051, UNSURE), (None, NOT_RUN)],
+)
+def test_the_point_effect_is_judged_both_ways(effect, verdict):
+    found = sham_verdict(Estimate(value=effect, n=9), 0.05, "dice", asked=True)
+    assert (found.verdict, found.tolerance) == (verdict, 0.05)
+    assert found.reason.endswith(".")
+    assert sham_verdict(None, 0.05, "dice", asked=False).verdict is NOT_RUN
+
+
+@pytest.mark.parametrize("before", [PASS, FAIL, UNSURE, NOT_RUN, Verdict.ERROR])
+def test_only_what_was_concluded_is_taken_back(before):
+    assert settled(before, "Why.", instrument(PASS), asked=True) == (before, "Why.")
+    assert settled(before, "Why.", instrument(NOT_RUN), asked=False) == (before, "Why.")
+    for doubt in (instrument(UNSURE), instrument(NOT_RUN)):
+        verdict, reason = settled(before, "Why.", doubt, asked=True)
+        assert verdict is (UNSURE if before in {PASS, FAIL} else before)
+        assert "Why." in reason
+
+
+def test_a_control_model_speaks_when_it_falls_and_not_when_it_is_unsure():
+    assert control_fell("c", PASS, instrument(PASS)) is None
+    assert control_fell("c", UNSURE, instrument(PASS)) is None
+    said = [control_fell("c", FAIL, instrument(PASS)), control_fell("c", PASS, instrument(UNSURE))]
+    assert all("'c'" in sentence for sentence in said)
+    doubted = with_controls(instrument(PASS), said)
+    assert (doubted.verdict, doubted.reason) == (UNSURE, " ".join(said))
+    assert with_controls(instrument(PASS), []) == instrument(PASS)
+
+
+def test_the_audits_instrument_is_the_gravest():
+    assert overall([], 0.05).verdict is NOT_RUN
+    assert overall([("a", instrument(PASS)), ("b", instrument(PASS))], 0.05).verdict is PASS
+    found = overall([("a", instrument(PASS)), ("b", instrument(UNSURE)), ("c", instrument(NOT_RUN))], 0.05)
+    assert (found.verdict, found.reason) == (UNSURE, "b: Because of INCONCLUSIVE.")
+
+
+def test_nothing_has_no_sign_of_its_own():
+    assert [signed(value) for value in (-0.0, -0.001, 0.004, -0.126)] == ["+0.00", "+0.00", "+0.00", "-0.13"]
+
+
+def test_a_bundle_of_another_domain_or_a_cohort_far_out_gives_no_verdict():
+    same = {"domain": {"bundle": "phantom", "cohort": "phantom"}}
+    typical = {"typicality": {"distance": 5.0, "limit": 10.0}}
+    assert foreign({}) == foreign(same) == foreign(same | typical) == ""
+    assert foreign({"domain": {"bundle": None, "cohort": "chest radiograph"}}) == ""
+    other = foreign({"domain": {"bundle": "phantom", "cohort": "chest radiograph"}})
+    assert "made for 'phantom'" in other
+    far = foreign(same | {"typicality": {"distance": 14.9, "limit": 10.0}})
+    assert "distance 14.9, limit 10.0" in far
+    sound = Instrument(verdict=Verdict.PASS, reason="fine", tolerance=0.05)
+    assert made_foreign(sound, "") is sound
+    doubted = made_foreign(sound, other)
+    assert (doubted.verdict, doubted.reason) == (Verdict.INCONCLUSIVE, other)
+    for verdict in (Verdict.PASS, Verdict.FAIL):
+        assert settled(verdict, "why", doubted, asked=False)[0] is Verdict.INCONCLUSIVE
+
+
+EDITOR = EditorSpec(guidance_scale=[15.0, 5.0, 30.0])
+
+
+def test_a_dose_is_a_row_and_the_main_setting_stands_among_them(tmp_path):
+    cohort = Cohort()
+    testset = TestSet(cohort, doses={"guidance_scale=5": 1, "guidance_scale=30": 0})
+    spec = shift(editor=EDITOR)
+    result = audit(tmp_path, [robust()], cohort=cohort, testset=testset, spec=spec)
+    rows = result.models[0].dose
+    assert [(row.factor, row.value, row.main, row.n) for row in rows] == [
+        ("guidance_scale", 5.0, False, 8),
+        ("guidance_scale", 15.0, True, 8),
+        ("guidance_scale", 30.0, False, 8),
+    ]
+    assert [row.primary.value for row in rows] == [0.0, 1.0, 1.0]  # 5 leaves the sickness where it was
+    assert rows[0].score_change.value == 0.0
+    assert rows[2].score_change.value < -0.4
+    assert [row.change_edit for row in rows] == [0.1, pytest.approx(0.2), 0.1]
+    assert {row.arm for row in result.cases} == {"real", "reconstruction", "stress", "truth"}
+    assert result.models[0].arms["stress"].n == 20

@@ -1,10 +1,10 @@
-"""What a verdict leaves out stands beside it, also where it passes."""
+"""The verdict on a drop, and what stands beside a verdict."""
 
 import pytest
 from gate_world import arm, model, near, result
 
 from radbench.harness.gates import gated
-from radbench.harness.gates.verdict import beside_model, beside_rule, beside_shift, together
+from radbench.harness.gates.verdict import beside_model, beside_rule, beside_shift, judge, together
 from radbench.harness.result import (
     CheckpointSummary,
     CohortSummary,
@@ -13,8 +13,31 @@ from radbench.harness.result import (
     PlaceboResult,
     SubgroupResult,
     TestSetSummary,
+    Verdict,
 )
 from radbench.specs import GateRule, GatesSpec
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.02, 0.10, Verdict.PASS),
+        (-0.02, 0.11, Verdict.INCONCLUSIVE),
+        (0.10, 0.30, Verdict.INCONCLUSIVE),
+        (0.11, 0.30, Verdict.FAIL),
+        (None, None, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_bounds_decide(low, high, verdict):
+    found, reason = judge(Estimate(value=0.1, low=low, high=high, n=9, note="n"), 0.10)
+    assert found is verdict
+    assert reason.endswith(".")
+
+
+@pytest.mark.parametrize("drop", [None, Estimate(value=None, n=0, note="undefined: no images in this set")])
+def test_nothing_measured_is_not_run(drop):
+    assert judge(drop, 0.1)[0] is Verdict.NOT_RUN
+
 
 PLACEBO = (
     "The placebo of scenario 'first' changes 0.40 of what the edits change, over the 0.25 allowed, "
