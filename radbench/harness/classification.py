@@ -84,20 +84,20 @@ class PointMetrics:
 
 
 class ClassificationMeasure(Measure):
-    """Accuracy and what else a shift names; the point metrics by way of the cache.
+    """Accuracy and what else a shift names.
 
     Args:
         draws: the patients of every arm, resampled once.
         names: metrics of every arm, the primary one among them.
-        points: the point metrics.
+        cache: root of the cache, for the point metrics.
         prevalence: share of patients with the target where ``ppv`` and ``npv`` are to hold.
     """
 
     def __init__(
-        self, draws: Draws, names: Sequence[str], points: PointMetrics, prevalence: float | None = None
+        self, draws: Draws, names: Sequence[str], cache: Path, prevalence: float | None = None
     ) -> None:
         super().__init__(draws, names)
-        self.points = points
+        self.points = PointMetrics(cache)
         self.prevalence = prevalence
 
     @property

@@ -103,7 +103,11 @@ def show(models: Sequence[ModelUnderTest], arms: Mapping[Shown, ArmImages], read
                     except UsageError:
                         raise
                     except Exception as error:  # noqa: BLE001 - a vendor's model may raise anything
-                        failed[index] = _failed(error)
+                        failed[index] = (
+                            Outcome({}, str(error), error.kind)
+                            if isinstance(error, ModelFailureError)
+                            else Outcome({}, f"{type(error).__name__}: {error}", "crash")
+                        )
     return [
         outcome or Outcome({arm: _join(arms[arm], part[arm], places[arm]) for arm in arms})
         for part, outcome in zip(parts, failed, strict=True)
@@ -124,12 +128,6 @@ def _chunks(images: ArmImages) -> Iterator[tuple[list[int], list[Pixels]]]:
             yield from held.values()
             held, count, size = {}, 0, 0
     yield from held.values()
-
-
-def _failed(error: Exception) -> Outcome:
-    if isinstance(error, ModelFailureError):
-        return Outcome({}, str(error), error.kind)
-    return Outcome({}, f"{type(error).__name__}: {error}", "crash")
 
 
 def _join(images: ArmImages, parts: Sequence[Seen], places: Sequence[int]) -> Seen:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
-from radbench.harness.classification import ClassificationMeasure, PointMetrics
+from radbench.harness.classification import ClassificationMeasure
 from radbench.harness.evidence.controls import foreign, judge_instrument, placebo_results
 from radbench.harness.evidence.edits import edit_quality
 from radbench.harness.evidence.significance import compare_models, correct_family
@@ -103,7 +103,8 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     measure = _measure(shift, draws, cache, millimetres=scene.millimetres)
     refused = refusals(preflight, [model.spec.name for model in everyone], forced)
     runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
-    allowed = _allowed(shift, max_drop)
+    limits = (max_drop, shift.max_drop, DEFAULT_MAX_DROP)
+    allowed = next(limit for limit in limits if limit is not None)
     found = []
     for number, (model, shown) in enumerate(zip(everyone, runs, strict=True)):
         name = model.spec.name
@@ -153,19 +154,13 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     return correct_family([result])[0]
 
 
-def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:
-    """Return the drop to judge by: the run's, or else the shift's, or else the default."""
-    asked = (max_drop, shift.max_drop)
-    return next((limit for limit in asked if limit is not None), DEFAULT_MAX_DROP)
-
-
 def _measure(shift: ShiftSpec, draws: Draws, cache: Path, *, millimetres: bool) -> Measure:
     primary = PRIMARY[shift.task]
     names: list[str] = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
     if shift.task == "segmentation":
         names += in_millimetres(names) if millimetres else []
         return SegmentationMeasure(draws, names, cache)
-    return ClassificationMeasure(draws, names, PointMetrics(cache), shift.prevalence)
+    return ClassificationMeasure(draws, names, cache, shift.prevalence)
 
 
 def _run(

@@ -99,7 +99,14 @@ class SegmentationMeasure(Measure):
         if images.mask is None:
             raise ValueError("A classification has labels and no masks.")
         truth = np.stack([images.mask(index) for index in range(len(images))])
-        predicted = _masks(prediction, truth.shape)
+        if prediction.kind != "masks":
+            raise ModelFailureError(f"the model answered with {prediction.kind}, expected one mask an image")
+        if prediction.values.shape != truth.shape:
+            raise ModelFailureError(
+                f"the model's masks are {list(prediction.values.shape)}, expected {list(truth.shape)}: images, height "
+                f"and width of the images that it was shown"
+            )
+        predicted = prediction.values.astype(np.bool_)
         spacing = None
         if images.spacing is not None:
             spacing = np.array([images.spacing(index) for index in range(len(images))], np.float64)
@@ -153,14 +160,3 @@ def _misses(name: str, *arms: Seen) -> str:
     gone = [seen.missed for seen in arms if seen.missed is not None]
     count = int(np.logical_or.reduce(gone).sum()) if gone and name in MEASURED else 0
     return f"{count} of {len(gone[0])} missed, counted as the diagonal" if count else ""
-
-
-def _masks(prediction: Prediction, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    if prediction.kind != "masks":
-        raise ModelFailureError(f"the model answered with {prediction.kind}, expected one mask an image")
-    if prediction.values.shape != shape:
-        raise ModelFailureError(
-            f"the model's masks are {list(prediction.values.shape)}, expected {list(shape)}: images, height and "
-            f"width of the images that it was shown"
-        )
-    return prediction.values.astype(np.bool_)

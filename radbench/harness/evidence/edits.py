@@ -48,15 +48,6 @@ _FIGURES: Final = (
     "seam",
     "seam_vs_truth",
 )
-QUALITY: Final = (
-    "edited_vs_truth",
-    "source_vs_truth",
-    "keep_vs_truth",
-    "keep_vs_source",
-    "outside_vs_source",
-    "reconstruction_vs_source",
-    "keep_contrast",
-)
 RECORDED: Final = (
     "editing_score",
     "change_edit",
@@ -76,7 +67,7 @@ def edit_quality(scene: Scene) -> list[EditQuality]:
         cases = [case for case in scene.cases if case.record.scenario == scenario.name]
         if cases:
             measured = [_measure(scene, case) for case in cases]
-            means = {name: _mean(row[name] for row in measured) for name in QUALITY}
+            means = {name: _mean(row[name] for row in measured) for name in measured[0]}
             means |= {name: _mean(case.record.measures.get(name) for case in cases) for name in RECORDED}
             found.append(EditQuality(scenario=scenario.name, n=len(cases), **means))
     return found
@@ -89,19 +80,15 @@ def _measure(scene: Scene, case: Case) -> dict[str, float | None]:
     everywhere = np.ones_like(edit)
     # The kept object is compared with how it truly looks after the edit, its surroundings being edited too.
     reference = source if case.truth is None else case.truth
-    found: dict[str, float | None] = dict.fromkeys(QUALITY)
-    found |= {
+    found: dict[str, float | None] = {
+        "edited_vs_truth": None if case.truth is None else masked_error(edited, case.truth, edit),
+        "source_vs_truth": None if case.truth is None else masked_error(source, case.truth, edit),
+        "keep_vs_truth": None if case.truth is None else masked_error(edited, case.truth, keep),
         "keep_vs_source": masked_error(edited, source, keep),
         "outside_vs_source": masked_error(edited, source, ~(edit | keep)),
         "reconstruction_vs_source": masked_error(testset.reconstruction(record), source, everywhere),
         "keep_contrast": contrast_retained(reference, edited, keep),
     }
-    if case.truth is not None:
-        found |= {
-            "edited_vs_truth": masked_error(edited, case.truth, edit),
-            "source_vs_truth": masked_error(source, case.truth, edit),
-            "keep_vs_truth": masked_error(edited, case.truth, keep),
-        }
     return found
 
 

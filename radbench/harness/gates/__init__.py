@@ -113,22 +113,22 @@ def _decided(result: AuditResult, rules: Sequence[GateResult]) -> AuditResult:
     before = result.gates or (_asked_drops(result) if result.gate else [])
     named = {gate.model for gate in (*before, *rules)}
     failed = [one for one in result.models if one.role == "model" and one.error and one.name not in named]
-    gates = [*before, *rules, *(_failed(result, model) for model in failed)]
+    gates = [*before, *rules]
+    gates += [
+        GateResult(
+            rule="the model can be run",
+            shift=result.shift.name,
+            model=model.name,
+            estimate=None,
+            limit=1.0,
+            sense="min",
+            verdict=Verdict.NOT_RUN if model.verdict is Verdict.NOT_RUN else Verdict.ERROR,
+            reason=_with_error(model),
+        )
+        for model in failed
+    ]
     verdict = Verdict.overall(gate.verdict for gate in gates)
     return result.model_copy(update={"gates": gates, "gate": True, "verdict": verdict})
-
-
-def _failed(result: AuditResult, model: ModelResult) -> GateResult:
-    return GateResult(
-        rule="the model can be run",
-        shift=result.shift.name,
-        model=model.name,
-        estimate=None,
-        limit=1.0,
-        sense="min",
-        verdict=Verdict.NOT_RUN if model.verdict is Verdict.NOT_RUN else Verdict.ERROR,
-        reason=_with_error(model),
-    )
 
 
 def _absence(rule: GateRule, results: Sequence[AuditResult]) -> str:

@@ -15,14 +15,12 @@ from radbench.harness.result import (
     SubgroupResult,
     Task,
     Verdict,
-    Withheld,
 )
 from radbench.metrics.intervals import wilson
 from radbench.metrics.segmentation import MILLIMETRES
 from radbench.specs import GateRule
 from radbench.specs.shift import METRICS_OF
 
-_OF_TESTSET: Final = {"kept", "placebo_share"}
 _ON_EDITS: Final = {
     "metric",
     "drop",
@@ -45,7 +43,7 @@ _NAMES: Final = {
     "placebo_share": "placebo share",
     "worse_than_baseline": "loss against the baseline",
 }
-_ARMLESS: Final = {"shift_effect", "sham_effect", *_OF_TESTSET}
+_ARMLESS: Final = {"shift_effect", "sham_effect", "kept", "placebo_share"}
 _SLACK: Final = 1e-9
 
 
@@ -75,7 +73,10 @@ def judged(rule: GateRule, result: AuditResult, earlier: Earlier | None) -> list
         if (model.role == "model" if rule.model is None else model.name == rule.model)
     ]
     if not models:
-        reason = _no_model(rule, result)
+        reason = "Not measured: no model was run under this shift."
+        if rule.model is not None:
+            hint = did_you_mean(rule.model, [model.name for model in result.models])
+            reason = f"Not measured: the model '{rule.model}' was not run under this shift.{hint}"
         return [rule_result(rule, shift, rule.model or "", None, Verdict.NOT_RUN, reason)]
     return [_of_model(rule, result, model, earlier) for model in models]
 
@@ -123,20 +124,15 @@ def _of(
 def _verdict(rule: GateRule, figure: Estimate) -> tuple[Verdict, str]:
     if figure.value is None:
         return Verdict.NOT_RUN, f"Not measured: {figure.note or 'nothing was measured'}."
-    if figure.withheld is not None:
-        return _at_worst(rule, figure, figure.withheld)
-    note = f" ({figure.note})" if figure.note else ""
-    return _of_limits(rule, f"Measured {_number(rule, figure.value)}", figure, note)
-
-
-def _at_worst(rule: GateRule, figure: Estimate, withheld: Withheld) -> tuple[Verdict, str]:
-    """Return the verdict on the end that lies nearer to the wrong side of the limit."""
+    found, withheld = f"Measured {_number(rule, figure.value)}", figure.withheld
+    if withheld is None:
+        return _of_limits(rule, found, figure, f" ({figure.note})" if figure.note else "")
+    # what is judged is the end that lies nearer to the wrong side of the limit
     ends = sorted((withheld.worst, withheld.best), key=lambda end: end.value)
-    end = ends[0] if rule.min is not None else ends[1]
-    found = (
-        f"Measured {_number(rule, float(figure.value or 0.0))} on the {figure.n} of {withheld.of} images that have an "
-        f"answer, and {_number(rule, end.value)} if the {withheld.n} withheld ones are answered in the worst way, "
-        f"which is judged"
+    end = ends[1] if rule.min is None else ends[0]
+    found += (
+        f" on the {figure.n} of {withheld.of} images that have an answer, and {_number(rule, end.value)} if the "
+        f"{withheld.n} withheld ones are answered in the worst way, which is judged"
     )
     return _of_limits(rule, found, end, "")
 
@@ -190,13 +186,6 @@ def rule_result(
     )
 
 
-def _no_model(rule: GateRule, result: AuditResult) -> str:
-    if rule.model is None:
-        return "Not measured: no model was run under this shift."
-    hint = did_you_mean(rule.model, [model.name for model in result.models])
-    return f"Not measured: the model '{rule.model}' was not run under this shift.{hint}"
-
-
 def belongs(metric: str, task: Task) -> bool:
     """Whether a metric is one of a task's; a distance is one in pixels and in millimetres."""
     return metric in METRICS_OF[task] or (task == "segmentation" and metric in MILLIMETRES)
@@ -222,10 +211,8 @@ def model_figure(
         return Estimate.undefined(
             f"there is no scenario '{name}' in it.{did_you_mean(str(name), known)}".rstrip(".")
         )
-    if rule.measure == "metric":
-        return _metric(place, rule)
-    if rule.measure == "indeterminate":
-        return _indeterminate(place, rule)
+    if rule.measure in {"metric", "indeterminate"}:
+        return _of_arm(place, rule)
     if rule.measure in {"sham_effect", "shift_effect"}:
         found = place.sham_effect if rule.measure == "sham_effect" else place.shift_effect
         if found is None:
@@ -264,10 +251,13 @@ def absolute(figure: Estimate) -> Estimate:
     return figure.model_copy(update={"value": abs(figure.value), "low": low, "high": ends[1]})
 
 
-def _metric(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
+def _of_arm(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
     arm, name = place.arms.get(rule.arm), str(rule.metric)
-    if arm is None:
+    if arm is None or (rule.measure == "indeterminate" and not arm.n):
         return Estimate.undefined(f"there are no {rule.arm} images")
+    if rule.measure == "indeterminate":
+        value = arm.indeterminate / arm.n
+        return Estimate.of(value, (*wilson(value, arm.patients), "Wilson's interval over patients"), arm.n)
     if name not in arm.metrics:
         if name in MILLIMETRES and name.removesuffix("_mm") in arm.metrics:
             return Estimate.undefined(
@@ -276,14 +266,6 @@ def _metric(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
         known = list(arm.metrics)
         return Estimate.undefined(f"the shift measures {', '.join(known)} and not '{name}'")
     return arm.metrics[name]
-
-
-def _indeterminate(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
-    arm = place.arms.get(rule.arm)
-    if arm is None or not arm.n:
-        return Estimate.undefined(f"there are no {rule.arm} images")
-    value = arm.indeterminate / arm.n
-    return Estimate.of(value, (*wilson(value, arm.patients), "Wilson's interval over patients"), arm.n)
 
 
 def _of_pair(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
