@@ -269,7 +269,7 @@ def load(path: str | Path) -> Audit:
     Raises:
         UsageError: There is no such file, or it is no result of an audit of this version or an earlier one.
     """
-    from radbench.harness.baseline import read_baseline
+    from radbench.harness.gates.baseline import read_baseline
 
     (earlier,) = _only(read_baseline(Path(path), what="audit"), path)
     return Audit(earlier.result)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from radbench.data.cohort import Study, value_text
 from radbench.errors import UsageError, did_you_mean
-from radbench.harness.baseline import Earlier, read_baseline
-from radbench.harness.gate_figures import belongs
+from radbench.harness.evidence.controls import asks_for_sham
+from radbench.harness.evidence.subgroups import values_of
 from radbench.harness.gates import gated, unmet, with_baseline_rules
-from radbench.harness.instrument import asks_for_sham
+from radbench.harness.gates.baseline import Earlier, read_baseline
+from radbench.harness.gates.rules import belongs
 from radbench.harness.result import PRIMARY, AuditResult, GateResult
-from radbench.harness.subgroups import values_of
 from radbench.metrics.segmentation import in_millimetres
 from radbench.reporting.junit import JUNIT, junit_xml
 from radbench.reporting.markdown import SUMMARY, summary_markdown

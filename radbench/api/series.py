@@ -12,10 +12,10 @@ from radbench.api.job import OUT, Audited, Job, Opened, RunOptions
 from radbench.api.progress import Progress
 from radbench.api.writing import write
 from radbench.errors import UsageError
+from radbench.harness.evidence.significance import correct_family
+from radbench.harness.gates.verdict import DEFAULT_MAX_DROP
 from radbench.harness.result import AuditResult, GateResult, Verdict
-from radbench.harness.significance import correct_family
 from radbench.harness.summary import tool_versions
-from radbench.harness.verdict import DEFAULT_MAX_DROP
 from radbench.reporting.identity import deidentified
 from radbench.reporting.index import (
     INDEX_JSON,

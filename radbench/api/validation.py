@@ -11,7 +11,7 @@ from radbench.api.job import OUT, Job, RunOptions, ShiftName
 from radbench.api.progress import Callback, Progress, progress_of
 from radbench.api.series import ALL_SHIFTS
 from radbench.errors import UsageError
-from radbench.harness.agreement import Agreement, AgreementRow, agreement
+from radbench.harness.evidence.agreement import Agreement, AgreementRow, agreement
 from radbench.reporting.outputs import write_files
 from radbench.runtime import DeviceName
 

@@ -15,22 +15,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radbench.harness.about import (
-    CohortSummary,
-    IntervalSummary,
-    ScenarioSummary,
-    ShiftSummary,
-    TestSetSummary,
-)
 from radbench.harness.result import (
     Arm,
     ArmResult,
     AuditResult,
     CaseRow,
+    CohortSummary,
     Estimate,
+    IntervalSummary,
     ModelResult,
     PairedResult,
     ScenarioResult,
+    ScenarioSummary,
+    ShiftSummary,
+    TestSetSummary,
     Verdict,
 )
 from radbench.reporting.gallery import GalleryItem, LazyGallery

@@ -10,7 +10,7 @@ from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, Models
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from radbench.harness.editors import EditorComparison
+    from radbench.harness.evidence.edits import EditorComparison
     from radbench.harness.result import Estimate
 
 _FIGURES = (

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from radbench.harness.beside import beside_model, beside_shift, together
+from radbench.harness.gates.verdict import beside_model, beside_shift, together
 from radbench.harness.result import Arm, AuditResult, Estimate, GateResult, ModelResult, Verdict
 from radbench.reporting.plain import plain
 

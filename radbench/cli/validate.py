@@ -10,7 +10,7 @@ from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, Models
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from radbench.harness.agreement import Agreement
+    from radbench.harness.evidence.agreement import Agreement
 
 
 def validate(

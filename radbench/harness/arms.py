@@ -4,7 +4,7 @@ With ``composite: native`` every arm shows films: the original as it was stored,
 changed put back into it. With ``composite: square`` every arm shows the editor's squares.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from radbench.data.cohort import Cohort, GrayImage, Mask, Pixels, Study
 from radbench.errors import UsageError
-from radbench.harness.basics import ALL_SCENARIOS, Arm
-from radbench.harness.clusters import Clusters, find_clusters
-from radbench.harness.spacing import Spacing, all_known, spacing_of
+from radbench.harness.films import Clusters, Spacing, all_known, find_clusters, spacing_of
+from radbench.harness.result import ALL_SCENARIOS, Arm
 from radbench.specs import Scenario, ShiftSpec
 from radbench.testsets.selection import measured_studies
 
@@ -35,7 +34,7 @@ class ArmImages:
     Attributes:
         arm: which.
         study_ids: [N].
-        patient_ids: [N], patients who share a film being one (``audit.clusters``).
+        patient_ids: [N], patients who share a film being one (``films.find_clusters``).
         scenarios: [N], "all" in the real arm.
         doses: [N], such as "guidance_scale=5"; "" outside the arm "dose".
         labels: int64 [N], the target's label in this arm, 0 or 1; None for a segmentation.
@@ -124,7 +123,9 @@ class Scene:
         kept = 512 if not self._is_framed() else 4  # squares are small, films may have ten million pixels
         self.source = lru_cache(maxsize=kept)(self._source)
         self.outline = lru_cache(maxsize=kept)(self._outline)
-        self.square: Callable[[str], GrayImage] = lru_cache(maxsize=512)(self._square)
+        self.square: Callable[[str], GrayImage] = lru_cache(maxsize=512)(
+            lambda study_id: self.cohort.image(self.studies[study_id])
+        )
         self.cases = [Case(record, study, self._truth(record, study)) for record, study in self._of("stress")]
         self.shams = [Case(record, study) for record, study in self._of("sham")]
         self.placebos = [Case(record, study) for record, study in self._of("placebo")]
@@ -183,41 +184,57 @@ class Scene:
 
     def _real(self) -> ArmImages:
         studies = list(self.studies.values())
-        return ArmImages(
-            arm="real",
-            study_ids=tuple(study.study_id for study in studies),
-            patient_ids=tuple(self.patient(study) for study in studies),
-            scenarios=(ALL_SCENARIOS,) * len(studies),
-            doses=("",) * len(studies),
-            labels=None if self.segments else np.array([self.label(study) for study in studies], np.int64),
-            load=lambda index: self.source(studies[index].study_id),
-            mask=self._masks(studies),
-            spacing=self._spacing(studies),
+        n = len(studies)
+        labels = (self.label(study) for study in studies)
+        return self._arm(
+            "real",
+            studies,
+            (ALL_SCENARIOS,) * n,
+            ("",) * n,
+            labels,
+            lambda index: self.source(studies[index].study_id),
         )
 
     def _edited(self, arm: Shown, cases: Sequence[Case], load: Callable[[int], Pixels]) -> ArmImages:
         unchanged = arm in {"geometry", "reconstruction", "sham"}
-        labels = None
-        if not self.segments:
-            after = [self.label(case.study) if unchanged else self.label_after(case) for case in cases]
-            labels = np.array(after, np.int64)
+        labels = (self.label(case.study) if unchanged else self.label_after(case) for case in cases)
+        scenarios = tuple(case.record.scenario for case in cases)
+        doses = tuple(case.record.dose for case in cases)
+        return self._arm(arm, [case.study for case in cases], scenarios, doses, labels, load)
+
+    def _arm(
+        self,
+        arm: Shown,
+        studies: Sequence[Study],
+        scenarios: tuple[str, ...],
+        doses: tuple[str, ...],
+        labels: Iterable[int],
+        load: Callable[[int], Pixels],
+    ) -> ArmImages:
+        """Return an arm; ``labels`` are asked for in a classification only.
+
+        The true masks are the real ones: an edit leaves the target's outline where it was (Section 5.4).
+        """
+
+        def spacing(index: int) -> Spacing:
+            study = studies[index]
+            height, width = self.outline(study.study_id).shape
+            found = spacing_of(self.cohort, study, (height, width))
+            if found is None:
+                raise ValueError(f"The spacing of study {study.study_id} was known and is not any more.")
+            return found
+
         return ArmImages(
             arm=arm,
-            study_ids=tuple(case.study.study_id for case in cases),
-            patient_ids=tuple(self.patient(case.study) for case in cases),
-            scenarios=tuple(case.record.scenario for case in cases),
-            doses=tuple(case.record.dose for case in cases),
-            labels=labels,
+            study_ids=tuple(study.study_id for study in studies),
+            patient_ids=tuple(self.patient(study) for study in studies),
+            scenarios=scenarios,
+            doses=doses,
+            labels=None if self.segments else np.array(list(labels), np.int64),
             load=load,
-            mask=self._masks([case.study for case in cases]),
-            spacing=self._spacing([case.study for case in cases]),
+            mask=(lambda index: self.outline(studies[index].study_id)) if self.segments else None,
+            spacing=spacing if self.millimetres else None,
         )
-
-    def _masks(self, studies: Sequence[Study]) -> Callable[[int], Mask] | None:
-        """Return the true masks: an edit leaves the target's outline where it was (Section 5.4)."""
-        if not self.segments:
-            return None
-        return lambda index: self.outline(studies[index].study_id)
 
     def edited(self, record: "Record") -> Pixels:
         """Return what a model sees of an edit: the film with the edit in it, or the edited square."""
@@ -243,51 +260,27 @@ class Scene:
         study = self.studies[study_id]
         return self.cohort.film(study) if self.native else self.cohort.image(study)
 
-    def _square(self, study_id: str) -> GrayImage:
-        return self.cohort.image(self.studies[study_id])
-
     @cached_property
     def millimetres(self) -> bool:
         """Whether distances are also given in millimetres."""
         return self.segments and all_known(self.cohort, list(self.studies.values()))
-
-    def _spacing(self, studies: Sequence[Study]) -> Callable[[int], Spacing] | None:
-        if not self.millimetres:
-            return None
-
-        def spacing(index: int) -> Spacing:
-            study = studies[index]
-            height, width = self.outline(study.study_id).shape
-            found = spacing_of(self.cohort, study, (height, width))
-            if found is None:
-                raise ValueError(f"The spacing of study {study.study_id} was known and is not any more.")
-            return found
-
-        return spacing
 
     def _outline(self, study_id: str) -> Mask:
         study, target = self.studies[study_id], self.shift.target
         return self.cohort.native_mask(study, target) if self.native else self.cohort.mask(study, target)
 
     def _of(self, arm: str) -> list[tuple["Record", Study]]:
-        records = self.testset.records
-        return [(record, self._study(record)) for record in records if _usable(record, arm)]
-
-    def _study(self, record: "Record") -> Study:
-        study = self.studies.get(record.study_id)
-        if study is None:
-            raise UsageError(
-                f"The test set {self.testset.key[:12]} edits study '{record.study_id}', which cohort "
-                f"'{self.cohort.name}' does not have, or not with a label or mask of '{self.shift.target}'; build it "
-                f"from this cohort."
-            )
-        return study
+        usable = [record for record in self.testset.records if (record.arm, record.status) == (arm, "ok")]
+        for record in usable:
+            if record.study_id not in self.studies:
+                raise UsageError(
+                    f"The test set {self.testset.key[:12]} edits study '{record.study_id}', which cohort "
+                    f"'{self.cohort.name}' does not have, or not with a label or mask of '{self.shift.target}'; build "
+                    f"it from this cohort."
+                )
+        return [(record, self.studies[record.study_id]) for record in usable]
 
     def _truth(self, record: "Record", study: Study) -> GrayImage | None:
         if not self.cohort.truth_known:
             return None
         return self.cohort.counterfactual(study, record.labels_after, record.attributes_after)
-
-
-def _usable(record: "Record", arm: str) -> bool:
-    return record.arm == arm and record.status == "ok"

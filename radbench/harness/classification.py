@@ -1,21 +1,29 @@
 """What only a classification has: decisions, scores, and figures of the two classes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radbench.harness.arms import ArmImages
-from radbench.harness.basics import Estimate, Extreme, Withheld
 from radbench.harness.measure import Measure, gap, of_mean
-from radbench.harness.points import PointMetrics
 from radbench.harness.predict import Seen
-from radbench.harness.result import ArmResult
+from radbench.harness.result import ArmResult, Estimate, Extreme, Withheld
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import UNIT, Interval, Mean, half_sum, predictive_interval, share
-from radbench.metrics.points import NO_ANSWERS, NO_IMAGES, NO_NEGATIVES, NO_SCORES, SCORED, Point
+from radbench.metrics.points import (
+    NO_ANSWERS,
+    NO_IMAGES,
+    NO_NEGATIVES,
+    NO_SCORES,
+    SCORED,
+    Point,
+    point_metrics,
+)
 from radbench.metrics.scores import (
     auprc_interval,
     auroc_interval,
@@ -25,6 +33,9 @@ from radbench.metrics.scores import (
 )
 from radbench.metrics.withheld import answered_for
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
+from radbench.models.cache import versions
+from radbench.models.remembered import Remembered
+from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.shift import METRICS_OF
 
 ONE_CLASS_ACCURACY: Final = {
@@ -35,21 +46,55 @@ PROBABILITIES: Final = ("logits", "probabilities")
 """Outputs whose scores are meant as probabilities."""
 
 
+class PointMetrics:
+    """Point metrics by way of the cache: ``metrics/points.json`` under its root.
+
+    torchmetrics is slow to import, and the same scores give the same figures.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self._remembered = Remembered(cache / "metrics" / "points.json")
+        self._known = self._remembered.read()
+        self._versions = versions(("radbench", "torchmetrics"))
+
+    def __call__(self, names: Sequence[str], seen: Seen, prevalence: float | None = None) -> dict[str, Point]:
+        """Return the figures called ``names`` of one arm; see ``radbench.metrics.points.point_metrics``."""
+        labels, decisions, scores = seen.images.truths, seen.decided, seen.scores
+        decisive = [
+            self._versions,
+            list(names),
+            labels.tolist(),
+            decisions.tolist(),
+            None if scores is None else [None if math.isnan(score) else score for score in scores.tolist()],
+            seen.probable,
+            prevalence,
+        ]
+        key = sha256_bytes(canonical_json(decisive))
+        if key not in self._known:
+            points = point_metrics(
+                names, labels, decisions, scores, probable=seen.probable, prevalence=prevalence
+            )
+            entry = {key: {name: list(point) for name, point in points.items()}}
+            self._remembered.add(entry)
+            self._known |= entry
+        return {name: Point(*self._known[key][name]) for name in names}
+
+
 class ClassificationMeasure(Measure):
-    """Accuracy and what else a shift names; the point metrics by way of the cache.
+    """Accuracy and what else a shift names.
 
     Args:
         draws: the patients of every arm, resampled once.
         names: metrics of every arm, the primary one among them.
-        points: the point metrics.
+        cache: root of the cache, for the point metrics.
         prevalence: share of patients with the target where ``ppv`` and ``npv`` are to hold.
     """
 
     def __init__(
-        self, draws: Draws, names: Sequence[str], points: PointMetrics, prevalence: float | None = None
+        self, draws: Draws, names: Sequence[str], cache: Path, prevalence: float | None = None
     ) -> None:
         super().__init__(draws, names)
-        self.points = points
+        self.points = PointMetrics(cache)
         self.prevalence = prevalence
 
     @property
@@ -100,10 +145,10 @@ class ClassificationMeasure(Measure):
     def score_change(self, partner: Seen, seen: Seen) -> Estimate:
         """Return the mean of (score - the same study's score in ``partner``), of those that have both."""
         if seen.scores is None or partner.scores is None:
-            return Estimate(value=None, n=len(seen.images), note=NO_SCORES)
+            return Estimate.undefined(NO_SCORES, len(seen.images))
         reason = NO_ANSWERS if len(seen.images) else NO_IMAGES
         found = of_mean(self.average(seen, seen.scores - partner.scores, (-1.0, 1.0)), reason)
-        return _noted(found, _left_out(len(seen.images) - found.n, len(seen.images)))
+        return found.noted(_left_out(len(seen.images) - found.n, len(seen.images)))
 
     def _estimate(self, name: str, point: Point, seen: Seen) -> Estimate:
         answered = _answered(seen) if name in SCORED else seen
@@ -113,15 +158,13 @@ class ClassificationMeasure(Measure):
             n = int((labels == (name == "sensitivity")).sum())
         said = self._about_answers(name, seen)
         if point.value is None:
-            return _noted(Estimate(value=None, n=n, note=point.note), said)
+            return Estimate.undefined(point.note, n).noted(said)
         withheld = self._withheld(name, seen) if n < len(seen.images) and name in SCORED else None
-        low, high, note = self._interval(name, point.value, answered)
+        found = Estimate.of(point.value, self._interval(name, point.value, answered), n)
         classes = set(labels.tolist())
         if name == "accuracy" and len(classes) == 1:
-            note = "; ".join(filter(None, (ONE_CLASS_ACCURACY[classes.pop()], note)))
-        said = "; ".join(filter(None, (said, _range_of(withheld))))
-        found = Estimate(value=point.value, low=low, high=high, n=n, note=note, withheld=withheld)
-        return _noted(found, said)
+            found = found.noted(ONE_CLASS_ACCURACY[classes.pop()], first=True)
+        return found.noted(said, _range_of(withheld)).model_copy(update={"withheld": withheld})
 
     def _withheld(self, name: str, seen: Seen) -> Withheld | None:
         """Return the worst and the best that a figure of the scores can be over all images, answered or not."""
@@ -204,8 +247,3 @@ def _range_of(withheld: Withheld | None) -> str:
 
 def _words(end: Extreme) -> str:
     return f"{end.value:.3f}" if end.low is None else f"{end.value:.3f} ({end.low:.3f} to {end.high:.3f})"
-
-
-def _noted(estimate: Estimate, said: str) -> Estimate:
-    note = "; ".join(filter(None, (estimate.note, said)))
-    return estimate.model_copy(update={"note": note})

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.harness.arms import ArmImages
-from radbench.harness.basics import Estimate
 from radbench.harness.predict import Seen
-from radbench.harness.result import ArmResult, PairedResult
+from radbench.harness.result import ArmResult, Estimate, PairedResult
 from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import ANY, Mean, difference, mean
 from radbench.metrics.points import NO_IMAGES
@@ -101,17 +100,13 @@ class Measure(ABC):
 def gap(first: Mean, second: Mean, reason: str = NO_IMAGES) -> Estimate:
     """Return ``first - second``, counted in images of ``second``; undefined where either has none."""
     if not first.n or not second.n:
-        return Estimate(value=None, n=second.n, note=reason)
-    low, high, note = difference(first, second)
-    return Estimate(value=first.value - second.value, low=low, high=high, n=second.n, note=note)
+        return Estimate.undefined(reason, second.n)
+    return Estimate.of(first.value - second.value, difference(first, second), second.n)
 
 
 def of_mean(found: Mean, reason: str = NO_IMAGES) -> Estimate:
     """Return a mean with its interval; undefined for no images."""
-    if not found.n:
-        return Estimate(value=None, n=0, note=reason)
-    low, high, note = found.interval()
-    return Estimate(value=found.value, low=low, high=high, n=found.n, note=note)
+    return Estimate.of(found.value, found.interval(), found.n) if found.n else Estimate.undefined(reason)
 
 
 def of_scenario(seen: Seen, scenario: str) -> Seen:
@@ -127,12 +122,13 @@ def partner_of(real: Seen, seen: Seen) -> Seen:
 
 def matched(first: Seen, second: Seen) -> tuple[Seen, Seen]:
     """Return the images of both arms that show the same study in the same scenario, in one order."""
-    mine, other = _places(first), _places(second)
+    mine, other = (
+        {
+            key: place
+            for place, key in enumerate(zip(seen.images.study_ids, seen.images.scenarios, strict=True))
+        }
+        for seen in (first, second)
+    )
     both = [key for key in mine if key in other]
     chosen = [np.array([places[key] for key in both], np.int64) for places in (mine, other)]
     return first.take(chosen[0]), second.take(chosen[1])
-
-
-def _places(seen: Seen) -> dict[tuple[str, str], int]:
-    keys = zip(seen.images.study_ids, seen.images.scenarios, strict=True)
-    return {key: number for number, key in enumerate(keys)}

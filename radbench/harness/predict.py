@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ CHUNK_BYTES: Final = 1 << 28
 """Bytes of the images held in memory at a time, beyond the first."""
 
 Floats: TypeAlias = NDArray[np.float64]
-_Scalar = TypeVar("_Scalar", bound=np.generic)
+_OPTIONAL: Final = ("decisions", "scores", "empty", "missed")
+"""What ``Seen`` may have of every image."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,15 @@ class Seen:
 
     def take(self, numbers: NDArray[np.int64]) -> "Seen":
         """Return only the images numbered ``numbers``, in that order."""
-        return Seen(
-            self.images.take(numbers.tolist()),
-            self.values[numbers],
-            None if self.decisions is None else self.decisions[numbers],
-            None if self.scores is None else self.scores[numbers],
-            {name: values[numbers] for name, values in self.figures.items()},
-            None if self.empty is None else self.empty[numbers],
-            self.probable,
-            None if self.missed is None else self.missed[numbers],
+        optional: dict[str, Any] = {
+            name: None if (own := getattr(self, name)) is None else own[numbers] for name in _OPTIONAL
+        }
+        return replace(
+            self,
+            images=self.images.take(numbers.tolist()),
+            values=self.values[numbers],
+            figures={name: values[numbers] for name, values in self.figures.items()},
+            **optional,
         )
 
 
@@ -102,7 +103,11 @@ def show(models: Sequence[ModelUnderTest], arms: Mapping[Shown, ArmImages], read
                     except UsageError:
                         raise
                     except Exception as error:  # noqa: BLE001 - a vendor's model may raise anything
-                        failed[index] = _failed(error)
+                        failed[index] = (
+                            Outcome({}, str(error), error.kind)
+                            if isinstance(error, ModelFailureError)
+                            else Outcome({}, f"{type(error).__name__}: {error}", "crash")
+                        )
     return [
         outcome or Outcome({arm: _join(arms[arm], part[arm], places[arm]) for arm in arms})
         for part, outcome in zip(parts, failed, strict=True)
@@ -125,29 +130,20 @@ def _chunks(images: ArmImages) -> Iterator[tuple[list[int], list[Pixels]]]:
     yield from held.values()
 
 
-def _failed(error: Exception) -> Outcome:
-    if isinstance(error, ModelFailureError):
-        return Outcome({}, str(error), error.kind)
-    return Outcome({}, f"{type(error).__name__}: {error}", "crash")
-
-
 def _join(images: ArmImages, parts: Sequence[Seen], places: Sequence[int]) -> Seen:
     """Join the parts of an arm, whose images are numbered ``places``, into the arm's own order."""
     names = parts[0].figures if parts else {}
     joined = Seen(
         images.take(places),
         np.concatenate([np.zeros(0), *(part.values for part in parts)]),
-        _all([part.decisions for part in parts]),
-        _all([part.scores for part in parts]),
-        {name: np.concatenate([part.figures[name] for part in parts]) for name in names},
-        _all([part.empty for part in parts]),
-        any(part.probable for part in parts),
-        _all([part.missed for part in parts]),
+        figures={name: np.concatenate([part.figures[name] for part in parts]) for name in names},
+        probable=any(part.probable for part in parts),
+        **{name: _all([getattr(part, name) for part in parts]) for name in _OPTIONAL},
     )
     return replace(joined.take(np.argsort(np.asarray(places, np.int64), kind="stable")), images=images)
 
 
-def _all(parts: Sequence[NDArray[_Scalar] | None]) -> NDArray[_Scalar] | None:
+def _all(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
     """Join the parts; None where one is missing, or there is none."""
     given = [part for part in parts if part is not None]
     return np.concatenate(given) if given and len(given) == len(parts) else None

@@ -1,13 +1,18 @@
-"""What shift, cohort and models alone can decide, asked before the first edit is made."""
+"""What shift, cohort, models and their preflight alone can decide, asked before the first edit is made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from radbench.data.cohort import Cohort
-from radbench.harness.questions import check_models
-from radbench.harness.subgroups import check_subgroups
+from radbench.errors import UsageError
+from radbench.harness.evidence.subgroups import check_subgroups
+from radbench.harness.predict import Outcome
 from radbench.models.base import ModelUnderTest
 from radbench.specs import ShiftSpec
 from radbench.testsets.selection import measured_studies
+
+if TYPE_CHECKING:
+    from radbench.models.finding import Finding
 
 
 def check_ready(
@@ -43,3 +48,62 @@ def check_masks(shift: ShiftSpec, cohort: Cohort) -> None:
     if shift.task == "segmentation" and not cohort.truth_known:
         for study in measured_studies(shift, cohort):
             cohort.mask(study, shift.target)
+
+
+def check_models(
+    shift: ShiftSpec, models: Sequence[ModelUnderTest], further: Mapping[str, Sequence[ModelUnderTest]]
+) -> None:
+    """Refuse models that answer another question, and two of one name.
+
+    Args:
+        shift: what is asked.
+        models: all that are shown the test set.
+        further: further training runs by a model's name.
+
+    Raises:
+        UsageError: such a model, or runs of a model that is not there.
+    """
+    names = [model.spec.name for model in models]
+    unknown = [name for name in further if name not in names]
+    twice = [name for name in names if names.count(name) > 1]
+    if unknown or twice:
+        said = (
+            f"checkpoints names '{unknown[0]}', which" if unknown else f"Two models are called '{twice[0]}',"
+        )
+        wanted = "is none of the models" if unknown else "expected a name for each"
+        raise UsageError(f"{said} {wanted}; the models are {', '.join(names)}.")
+    for model in [*models, *(run for runs in further.values() for run in runs)]:
+        spec = model.spec
+        if spec.target != shift.target:
+            raise UsageError(
+                f"Model '{spec.name}' predicts '{spec.target}', expected '{shift.target}', which "
+                f"shift '{shift.name}' measures; choose a model with that target."
+            )
+        if not spec.answers(shift.task):
+            raise UsageError(
+                f"Model '{spec.name}' has task '{spec.task}', expected one that answers a {shift.task}, which "
+                f"shift '{shift.name}' measures; choose a model with such a task."
+            )
+
+
+def refusals(
+    preflight: Mapping[str, Sequence["Finding"]], names: Sequence[str], forced: Collection[str]
+) -> dict[str, Outcome]:
+    """Return, by name, the models that fail their own contract and are not forced, with the reason in one sentence."""
+    found = {}
+    for name in names:
+        failed = [one for one in preflight.get(name, ()) if one.level == "failure"]
+        if failed and name not in forced:
+            checks = ", ".join(one.check for one in failed)
+            causes = " ".join(
+                f"{one.check.capitalize()}: declared {one.declared.strip().rstrip('.')}, observed "
+                f"{one.observed.strip().rstrip('.')}.{f' {one.meaning}' if one.meaning else ''}"
+                for one in failed
+            )
+            found[name] = Outcome(
+                {},
+                f"The preflight found that the model breaks its own contract ({checks}), so it was not audited; mend "
+                f"its declaration, or force it. {causes}",
+                "refused",
+            )
+    return found

@@ -1,42 +1,32 @@
 """The harness: every model on every arm, figures with intervals, and the verdict."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
-from radbench.harness.attrition import attrition_rows
-from radbench.harness.basics import PRIMARY, Verdict
-from radbench.harness.cases import case_rows
-from radbench.harness.checkpoints import summarise_runs
 from radbench.harness.classification import ClassificationMeasure
-from radbench.harness.comparisons import compare_models
-from radbench.harness.declaration import FORCED, as_findings, refusals
-from radbench.harness.edits import edit_quality
+from radbench.harness.evidence.controls import foreign, judge_instrument, placebo_results
+from radbench.harness.evidence.edits import edit_quality
+from radbench.harness.evidence.significance import compare_models, correct_family
 from radbench.harness.films import FilmNotes
-from radbench.harness.instrument import (
-    asks_for_sham,
-    control_fell,
-    foreign,
-    made_foreign,
-    overall,
-    settled,
-    sham_verdict,
-    with_controls,
-)
+from radbench.harness.gates.verdict import DEFAULT_MAX_DROP
 from radbench.harness.measure import Measure
-from radbench.harness.model_result import model_result
-from radbench.harness.placebo import placebo_results
-from radbench.harness.points import PointMetrics
+from radbench.harness.model import case_rows, model_result
 from radbench.harness.predict import Outcome, show
-from radbench.harness.ready import check_ready
-from radbench.harness.result import AuditResult, Instrument, IntervalSummary, ModelResult
+from radbench.harness.ready import check_ready, refusals
+from radbench.harness.result import PRIMARY, AuditResult, Finding, IntervalSummary, Verdict
 from radbench.harness.segmentation import SegmentationMeasure
-from radbench.harness.significance import correct_family
-from radbench.harness.summary import summarise_cohort, summarise_shift, summarise_testset, tool_versions
-from radbench.harness.verdict import DEFAULT_MAX_DROP
+from radbench.harness.summary import (
+    attrition_rows,
+    summarise_cohort,
+    summarise_shift,
+    summarise_testset,
+    tool_versions,
+)
 from radbench.metrics.bootstrap import Draws, draw_patients
 from radbench.metrics.segmentation import in_millimetres
 from radbench.models.base import ModelUnderTest
@@ -47,7 +37,7 @@ from radbench.specs import ShiftSpec
 if TYPE_CHECKING:
     import torch
 
-    from radbench.models.finding import Finding
+    from radbench.models.finding import Finding as Found
     from radbench.testsets.testset import TestSet
 
 REPLICATES: Final = 2000
@@ -73,7 +63,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     device: "torch.device | str" = "cpu",
     control_models: Sequence[ModelUnderTest] = (),
     checkpoints: Mapping[str, Sequence[ModelUnderTest]] | None = None,
-    preflight: "Mapping[str, Sequence[Finding]]" = MappingProxyType({}),
+    preflight: "Mapping[str, Sequence[Found]]" = MappingProxyType({}),
     forced: Collection[str] = (),
     films: FilmNotes = FilmNotes(),  # noqa: B008 - immutable
 ) -> AuditResult:
@@ -113,18 +103,26 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     measure = _measure(shift, draws, cache, millimetres=scene.millimetres)
     refused = refusals(preflight, [model.spec.name for model in everyone], forced)
     runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
-    allowed = _allowed(shift, max_drop)
-    found = [
-        _result(scene, model, shown, measure, allowed, preflight, forced, further)
-        for model, shown in zip(everyone, runs, strict=True)
-    ]
-    roles = ["model"] * len(models) + ["control"] * len(control_models)
+    limits = (max_drop, shift.max_drop, DEFAULT_MAX_DROP)
+    allowed = next(limit for limit in limits if limit is not None)
+    found = []
+    for number, (model, shown) in enumerate(zip(everyone, runs, strict=True)):
+        name = model.spec.name
+        findings = [Finding(**asdict(one)) for one in preflight.get(name, ())]
+        found.append(
+            model_result(
+                scene,
+                [model, *further.get(name, ())],
+                shown,
+                measure,
+                allowed,
+                role="model" if number < len(models) else "control",
+                preflight=findings,
+                forced=name in forced and any(one.level == "failure" for one in findings),
+            )
+        )
     out_of_domain = foreign(testset.provenance)
-    results, instrument = _judged(
-        shift,
-        out_of_domain,
-        [one.model_copy(update={"role": role}) for one, role in zip(found, roles, strict=True)],
-    )
+    results, instrument = judge_instrument(shift, out_of_domain, found)
     result = AuditResult(
         tool=tool_versions(),
         task=shift.task,
@@ -156,45 +154,13 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     return correct_family([result])[0]
 
 
-def _result(
-    scene: Scene,
-    model: ModelUnderTest,
-    shown: Sequence[Outcome],
-    measure: Measure,
-    allowed: float,
-    preflight: "Mapping[str, Sequence[Finding]]",
-    forced: Collection[str],
-    further: Mapping[str, Sequence[ModelUnderTest]],
-) -> ModelResult:
-    """Return what became of a model and of its further runs."""
-    name, outcome = model.spec.name, shown[0]
-    findings = as_findings(preflight.get(name, ()))
-    runs = [model, *further.get(name, ())] if outcome.failure != "refused" else []
-    broken = any(finding.level == "failure" for finding in findings)
-    result = model_result(scene, model, outcome, measure, allowed)
-    is_forced = broken and name in forced
-    own = {
-        "preflight": findings,
-        "forced": is_forced,
-        "reason": f"{result.reason} {FORCED}" if is_forced else result.reason,
-        "checkpoints": summarise_runs(runs, shown, measure),
-    }
-    return result.model_copy(update=own)
-
-
-def _allowed(shift: ShiftSpec, max_drop: float | None) -> float:
-    """Return the drop to judge by: the run's, or else the shift's, or else the default."""
-    asked = (max_drop, shift.max_drop)
-    return next((limit for limit in asked if limit is not None), DEFAULT_MAX_DROP)
-
-
 def _measure(shift: ShiftSpec, draws: Draws, cache: Path, *, millimetres: bool) -> Measure:
     primary = PRIMARY[shift.task]
     names: list[str] = [*shift.metrics] if primary in shift.metrics else [primary, *shift.metrics]
     if shift.task == "segmentation":
         names += in_millimetres(names) if millimetres else []
         return SegmentationMeasure(draws, names, cache)
-    return ClassificationMeasure(draws, names, PointMetrics(cache), shift.prevalence)
+    return ClassificationMeasure(draws, names, cache, shift.prevalence)
 
 
 def _run(
@@ -219,25 +185,3 @@ def _run(
         [main[model.spec.name], *(other for name, other in shown if name == model.spec.name)]
         for model in models
     ]
-
-
-def _judged(
-    shift: ShiftSpec, out_of_domain: str, found: Sequence[ModelResult]
-) -> tuple[list[ModelResult], Instrument]:
-    """Return the results with their instruments, and the whole audit's."""
-    tolerance, asked = shift.controls.sham_tolerance, asks_for_sham(shift)
-    own = [sham_verdict(result.sham_effect, tolerance, PRIMARY[shift.task], asked=asked) for result in found]
-    fallen = [
-        said
-        for result, instrument in zip(found, own, strict=True)
-        if result.role == "control" and (said := control_fell(result.name, result.verdict, instrument))
-    ]
-    results, instruments = [], []
-    for result, sham in zip(found, own, strict=True):
-        instrument = made_foreign(with_controls(sham, fallen), out_of_domain)
-        verdict, reason = settled(result.verdict, result.reason, instrument, asked=asked)
-        update = {"verdict": verdict, "reason": reason, "instrument": instrument}
-        results.append(result.model_copy(update=update))
-        if result.error is None:
-            instruments.append((result.name, instrument))
-    return results, made_foreign(overall(instruments, tolerance), out_of_domain)

@@ -1,14 +1,15 @@
-"""What was audited, in the result's own words: shift, cohort, test set, versions."""
+"""What was audited, in the result's own words: shift, cohort, test set, where studies went, versions."""
 
 import platform
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from radbench.harness.arms import Scene
 from radbench.harness.films import FilmNotes
-from radbench.harness.result import CohortSummary, ScenarioSummary, ShiftSummary, TestSetSummary
+from radbench.harness.result import AttritionRow, CohortSummary, ShiftSummary, TestSetSummary
 from radbench.models.cache import versions
-from radbench.specs import Scenario, ShiftSpec
+from radbench.specs import ShiftSpec
+from radbench.testsets.records import rule
 from radbench.version import __version__
 
 if TYPE_CHECKING:
@@ -34,18 +35,8 @@ def tool_versions() -> dict[str, str]:
 
 def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
     """Return the declared shift."""
-    return ShiftSummary(
-        name=shift.name,
-        title=shift.title,
-        description=shift.description,
-        kind=shift.kind,
-        target=shift.target,
-        bundle=shift.bundle,
-        editor=shift.editor.model_dump(mode="json"),
-        scenarios=[_scenario(scenario) for scenario in shift.scenarios],
-        filter=shift.filter.model_dump(mode="json"),
-        controls=shift.controls.model_dump(mode="json"),
-    )
+    repeated = set(ShiftSummary.model_fields)
+    return ShiftSummary.model_validate(shift.model_dump(mode="json", include=repeated))
 
 
 def summarise_cohort(scene: Scene, told: FilmNotes = FilmNotes()) -> CohortSummary:  # noqa: B008 - immutable
@@ -80,6 +71,21 @@ def summarise_testset(testset: "TestSet") -> TestSetSummary:
     )
 
 
-def _scenario(scenario: Scenario) -> ScenarioSummary:
-    plain: dict[str, Any] = scenario.model_dump(mode="json")
-    return ScenarioSummary(**plain)
+def attrition_rows(scene: Scene) -> list[AttritionRow]:
+    """Return one row a scenario, in the shift's order; stress edits only, for the controls follow them."""
+    rows = []
+    for name in scene.scenarios:
+        stress = [one for one in scene.testset.records if (one.arm, one.scenario) == ("stress", name)]
+        status = Counter(record.status for record in stress)
+        reasons = Counter(rule(record.reason) for record in stress if record.status == "rejected")
+        rows.append(
+            AttritionRow(
+                scenario=name,
+                eligible=scene.testset.attrition_by_scenario.get(name, {}).get("eligible"),
+                edited=len(stress),
+                rejected=dict(sorted(reasons.items())),
+                failed=status["failed"],
+                kept=status["ok"],
+            )
+        )
+    return rows

@@ -9,7 +9,7 @@ Level = Literal["ok", "note", "warning", "failure"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check of a model against its declaration; the fields are those of ``radbench.harness.evidence.Finding``.
+    """One check of a model against its declaration; the fields are those of ``radbench.harness.result.Finding``.
 
     Attributes:
         check: name of the check, such as "output range" or "inverted film".

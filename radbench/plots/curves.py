@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.harness.result import AuditResult, ModelResult
-from radbench.harness.words import capital, metric_name, plain
+from radbench.harness.result.words import capital, metric_name, plain
 from radbench.plots.style import COLOURS, LINE, Drawing, drawing, drawn, nothing, series_colour, shortened
 
 Floats = NDArray[np.float64]

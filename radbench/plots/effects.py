@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from radbench.harness.result import AuditResult, Estimate, ModelResult
-from radbench.harness.words import fall_unit, plain, show
+from radbench.harness.result.words import fall_unit, plain, show
 from radbench.plots.style import (
     COLOURS,
     INK,

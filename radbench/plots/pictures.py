@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from radbench.harness.result import AuditResult
-from radbench.harness.words import capital, metric_name, metric_unit, plain
+from radbench.harness.result.words import capital, metric_name, metric_unit, plain
 from radbench.plots.style import COLOURS, Drawing, drawing, drawn, nothing, series_colour, shortened
 
 _MOST_DOTS = 120

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from radbench.harness.result import AuditResult, CaseRow, ModelResult
-from radbench.harness.words import plain
+from radbench.harness.result.words import plain
 from radbench.plots.style import COLOURS, LINE, MUTED, Drawing, drawing, drawn, nothing, rule, shortened
 
 BINS = 25

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, ClaimResult, Estimate, Finding, ModelResult
-from radbench.harness.words import Shown, metric_name, metric_unit, plain, show
+from radbench.harness.result.words import Shown, metric_name, metric_unit, plain, show
 from radbench.reporting.view import Badge
 
 _LEVELS = {

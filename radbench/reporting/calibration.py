@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import Arm, AuditResult, CalibrationBin, ModelResult
-from radbench.harness.words import Shown, number, show
+from radbench.harness.result.words import Shown, number, show
 from radbench.plots.scores import calibration as draw_calibration
 from radbench.plots.style import Drawing
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from radbench.harness.result import AuditResult, CaseRow
-from radbench.harness.words import capital, metric_name, number, plain
+from radbench.harness.result.words import capital, metric_name, number, plain
 from radbench.reporting.choice import BEST, RANDOM, WORST, Candidate, Chosen, Scores, badness, choose
 from radbench.reporting.config import GallerySettings
 from radbench.reporting.gallery import GalleryItem, LazyGallery, Panel, case_name, outlined_panel, panels

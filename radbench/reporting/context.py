@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from radbench.harness.beside import beside_shift
+from radbench.harness.gates.verdict import beside_shift
 from radbench.harness.result import AuditResult
-from radbench.harness.words import fall, footnotes, metric_name, plain
+from radbench.harness.result.words import fall, footnotes, metric_name, plain
 from radbench.reporting.asked import claim_rows, model_rows, preflight_views
 from radbench.reporting.calibration import calibration_views
 from radbench.reporting.cases import Answered, draw_gallery, first_cases

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, Estimate, Instrument, ModelResult, Verdict
-from radbench.harness.words import Shown, Unit, fall, fall_unit, footnotes, plain, show
+from radbench.harness.result.words import Shown, Unit, fall, fall_unit, footnotes, plain, show
 from radbench.plots.effects import parts
 from radbench.plots.style import Drawing
 from radbench.reporting.inline_svg import WIDTH

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, DoseRow
-from radbench.harness.words import (
+from radbench.harness.result.words import (
     Shown,
     capital,
     footnotes,

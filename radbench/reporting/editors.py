@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from radbench.declared import reports_dir
-from radbench.harness.editors import RETAINED, EditorComparison, EditorRow
+from radbench.harness.evidence.edits import RETAINED, EditorComparison, EditorRow
 from radbench.harness.result import Estimate
-from radbench.harness.words import Shown, Unit, capital, metric_name, metric_unit, number, show
+from radbench.harness.result.words import Shown, Unit, capital, metric_name, metric_unit, number, show
 from radbench.reporting.gallery import case_name
 from radbench.reporting.images import Gray, data_uri, fit, stamp
 from radbench.reporting.outputs import write_files

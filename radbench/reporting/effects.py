@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, Estimate, ModelResult
-from radbench.harness.words import Shown, fall_unit, footnotes, p_value, plain, show
+from radbench.harness.result.words import Shown, fall_unit, footnotes, p_value, plain, show
 from radbench.plots.effects import effects as draw_effects
 from radbench.plots.style import Drawing
 from radbench.reporting.inline_svg import WIDTH

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AttritionRow, AuditResult
-from radbench.harness.words import plain
+from radbench.harness.result.words import plain
 from radbench.plots.flow import Step, flow
 from radbench.plots.style import Drawing
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, GateResult, Verdict
-from radbench.harness.words import Shown, number, show
+from radbench.harness.result.words import Shown, number, show
 from radbench.reporting.view import Badge, badge
 
 _GRAVEST_FIRST = [Verdict.ERROR, Verdict.FAIL, Verdict.NOT_RUN, Verdict.INCONCLUSIVE, Verdict.PASS]

@@ -20,7 +20,7 @@ from radbench.harness.result import (
     Task,
     Verdict,
 )
-from radbench.harness.words import Shown, count, fall, fall_unit, metric_name, metric_unit, show
+from radbench.harness.result.words import Shown, count, fall, fall_unit, metric_name, metric_unit, show
 from radbench.reporting.gates import gate_row
 from radbench.reporting.outputs import REPORT, RESULT, write_files
 from radbench.reporting.page import render

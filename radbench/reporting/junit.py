@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from radbench.harness.beside import beside_model, beside_shift
+from radbench.harness.gates.verdict import beside_model, beside_shift
 from radbench.harness.result import AuditResult, GateResult, Verdict
 from radbench.reporting.plain import plain
 

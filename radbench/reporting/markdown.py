@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from radbench.harness.beside import beside_model, beside_shift, together
+from radbench.harness.gates.verdict import beside_model, beside_shift, together
 from radbench.harness.result import AuditResult, Estimate, GateResult, ModelResult, Verdict
 from radbench.reporting.plain import plain
 

@@ -1,7 +1,7 @@
 """The methods of an audit in full sentences, ready to be cited; every number comes from the result."""
 
 from radbench.harness.result import AuditResult, ScenarioSummary
-from radbench.harness.words import count, fall, listed, metric_name, plain
+from radbench.harness.result.words import count, fall, listed, metric_name, plain
 
 PAPER = (
     "Pérez-García F, Bond-Taylor S, Sanchez PP, et al. RadEdit: stress-testing biomedical vision models via "

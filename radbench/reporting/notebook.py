@@ -4,7 +4,7 @@ from html import escape
 from typing import Final
 
 from radbench.harness.result import AuditResult, Verdict
-from radbench.harness.words import fall_unit, metric_name, metric_unit, show
+from radbench.harness.result.words import fall_unit, metric_name, metric_unit, show
 
 _COLOURS: Final = {Verdict.PASS: "#16703f", Verdict.FAIL: "#b3261e"}
 _UNSURE: Final = "#8a5a00"

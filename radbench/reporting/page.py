@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from radbench.harness.result import AuditResult
-from radbench.harness.words import capital, count, grey_levels, plain
+from radbench.harness.result.words import capital, count, grey_levels, plain
 from radbench.reporting.cases import Gallery
 from radbench.reporting.config import (
     REPORTLETS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from radbench.harness.result import AuditResult, ModelResult, ScenarioSummary
-from radbench.harness.words import fall, plain
+from radbench.harness.result.words import fall, plain
 
 _TOLD_ELSEWHERE = {"set_key", "shift", "cohort", "editor", "attrition", "seed"}
 """Parts of a test set's datasheet that the page shows under other headings."""

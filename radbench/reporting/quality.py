@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, EditQuality
-from radbench.harness.words import grey_levels, number
+from radbench.harness.result.words import grey_levels, number
 
 
 @dataclass(frozen=True)

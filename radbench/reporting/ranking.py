@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, ModelResult
-from radbench.harness.words import Shown, fall_unit, metric_unit, p_value, show
+from radbench.harness.result.words import Shown, fall_unit, metric_unit, p_value, show
 from radbench.reporting.summary import corrected
 from radbench.reporting.view import Badge, badge
 

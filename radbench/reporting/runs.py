@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import AuditResult, ModelResult
-from radbench.harness.words import fall_unit, metric_name, spread
+from radbench.harness.result.words import fall_unit, metric_name, spread
 from radbench.reporting.view import ARM_WORDS, run_spread
 
 

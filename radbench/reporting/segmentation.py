@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from radbench.harness.result import Arm, ArmResult, AuditResult, ModelResult
-from radbench.harness.words import Shown, capital, footnotes, metric_name, metric_unit, plain, show
+from radbench.harness.result.words import Shown, capital, footnotes, metric_name, metric_unit, plain, show
 from radbench.plots.pictures import boxes
 from radbench.plots.style import Drawing
 from radbench.reporting.view import ARM_WORDS, present_arms, run_spread

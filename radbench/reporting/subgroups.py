@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from radbench.data.cohort import UNKNOWN, value_text
 from radbench.harness.result import AuditResult, ModelResult, SubgroupResult
-from radbench.harness.words import Shown, fall_unit, metric_unit, p_value, plain, show
+from radbench.harness.result.words import Shown, fall_unit, metric_unit, p_value, plain, show
 from radbench.plots.effects import subgroups as draw_subgroups
 from radbench.plots.style import Drawing
 from radbench.reporting.inline_svg import WIDTH

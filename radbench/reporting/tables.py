@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from radbench.errors import UsageError
 from radbench.harness.result import AuditResult, Estimate
-from radbench.harness.rows import COLUMNS, metric_rows
+from radbench.harness.result.words import COLUMNS, metric_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ Templates decide where things stand; nothing is computed there.
 
 from dataclasses import dataclass
 
-from radbench.harness.beside import beside_model
+from radbench.harness.gates.verdict import beside_model
 from radbench.harness.result import Arm, AuditResult, Estimate, ModelResult, Verdict
-from radbench.harness.words import (
+from radbench.harness.result.words import (
     Shown,
     Unit,
     capital,

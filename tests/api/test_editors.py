@@ -10,7 +10,7 @@ from radbench.api.editors import SHIFTS_OWN, Strength, compare, with_editor
 from radbench.api.job import RunOptions
 from radbench.api.progress import Progress
 from radbench.errors import UsageError
-from radbench.harness.editors import EditorComparison
+from radbench.harness.evidence.edits import EditorComparison
 from radbench.specs import load_shift
 
 pytestmark = pytest.mark.slow

@@ -1,8 +1,8 @@
 """Results whose every figure is given, to hold rules and baselines against."""
 
-from radbench.harness.about import AttritionRow, PlaceboResult
 from radbench.harness.result import (
     ArmResult,
+    AttritionRow,
     AuditResult,
     CaseRow,
     CohortSummary,
@@ -11,6 +11,7 @@ from radbench.harness.result import (
     IntervalSummary,
     ModelResult,
     PairedResult,
+    PlaceboResult,
     ScenarioResult,
     ScenarioSummary,
     ShiftSummary,

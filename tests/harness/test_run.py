@@ -8,7 +8,7 @@ from audit_world import SICK, Cohort, TestSet, audit, biased, robust, shift
 
 from radbench.errors import UsageError
 from radbench.harness.result import AuditResult, Verdict
-from radbench.harness.rows import metric_rows
+from radbench.harness.result.words import metric_rows
 from radbench.harness.run import run_audit
 from radbench.models.base import ModelFailureError
 

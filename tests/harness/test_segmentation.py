@@ -8,7 +8,7 @@ from audit_world import Cohort, TestSet, Threshold, audit, shift
 
 from radbench.harness.gates import gated
 from radbench.harness.result import AuditResult, Verdict
-from radbench.harness.rows import metric_rows
+from radbench.harness.result.words import metric_rows
 from radbench.models.base import Prediction
 from radbench.specs import GatesSpec
 

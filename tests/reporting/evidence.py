@@ -1,17 +1,18 @@
 """Everything that a result of schema 3 may hold beyond figures: claims, findings, tests, subgroups, gates, ..."""
 
-from radbench.harness.evidence import (
+from radbench.harness.result import (
     Baseline,
     CalibrationBin,
     ClaimResult,
+    Estimate,
     Finding,
     GateResult,
     ModelComparison,
     Power,
     SubgroupResult,
     TestResult,
+    Verdict,
 )
-from radbench.harness.result import Estimate, Verdict
 
 CHECKS = (
     ("loads", "ok", "onnx, opset 17", "loaded by onnxruntime", ""),

@@ -6,7 +6,7 @@ import synthetic
 from html_page import HOSTILE, Page
 
 from radbench.harness.result import Verdict
-from radbench.harness.words import listed, number, p_value
+from radbench.harness.result.words import listed, number, p_value
 from radbench.reporting.flow import unanswered
 from radbench.reporting.methods import methods_text
 from radbench.reporting.page import render_page

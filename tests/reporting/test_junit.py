@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.harness.declaration import refusals
 from radbench.harness.gates import gated, unmet
+from radbench.harness.ready import refusals
 from radbench.harness.result import GateResult, Verdict
 from radbench.models.finding import Finding
 from radbench.reporting.junit import junit_xml

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from radbench.harness.baseline import Earlier
 from radbench.harness.gates import gated, unmet
+from radbench.harness.gates.baseline import Earlier
 from radbench.harness.result import GateResult, Verdict
 from radbench.reporting.markdown import ROWS, code, summary_markdown, text
 from radbench.specs import GateRule, GatesSpec
