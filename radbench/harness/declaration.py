@@ -10,7 +10,7 @@ from radbench.harness.predict import Outcome
 from radbench.specs import ModelSpec
 
 if TYPE_CHECKING:
-    from radbench.models.finding import Finding as Found
+    from radbench.models.base import Finding as Found
 
 FORCED = "It breaks its own contract and was audited because that was asked for: believe the preflight first."
 """What stands beside a forced model's verdict, whatever that is."""

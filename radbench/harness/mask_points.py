@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.metrics.segmentation import Floats, Masks, mask_metrics
-from radbench.models.cache import versions
-from radbench.models.remembered import Remembered
+from radbench.models.cache import Remembered, versions
 from radbench.runtime import canonical_json, sha256_bytes
 
 EMPTY_MASKS: Final = "a miss is the diagonal"

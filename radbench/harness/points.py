@@ -6,8 +6,7 @@ from pathlib import Path
 
 from radbench.harness.predict import Seen
 from radbench.metrics.points import Point, point_metrics
-from radbench.models.cache import versions
-from radbench.models.remembered import Remembered
+from radbench.models.cache import Remembered, versions
 from radbench.runtime import canonical_json, sha256_bytes
 
 

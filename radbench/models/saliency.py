@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from radbench.models.adapters.base import Adapter
 from radbench.models.base import Image
-from radbench.models.outputs import column, of_wanted_output
+from radbench.models.decode import column, of_wanted_output
 from radbench.models.preprocess import maps_to_size, to_batch
 from radbench.specs import ModelSpec
 

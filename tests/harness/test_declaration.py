@@ -5,8 +5,7 @@ from audit_world import Cohort, audit, biased, robust, shift
 
 from radbench.harness.declaration import FORCED, source_name
 from radbench.harness.result import Verdict
-from radbench.models.base import ModelFailureError
-from radbench.models.finding import Finding
+from radbench.models.base import Finding, ModelFailureError
 from radbench.specs import InputContract, ModelSpec
 
 BROKEN = Finding("output range", "failure", "probabilities", "-3.1 to 4.2", "they are logits")

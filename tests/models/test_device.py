@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from radbench.errors import UsageError
-from radbench.models.device import device_kind
+from radbench.models.registry import device_kind
 
 
 def test_names_and_torch_devices():
@@ -35,7 +35,7 @@ def test_the_harness_and_every_adapter_are_imported_without_a_heavy_library():
     code = (
         "import sys, importlib, radbench.harness.run, radbench.models.registry as registry;"
         "[importlib.import_module(module) for module, _, _ in registry.ADAPTERS.values()];"
-        "from radbench.models.device import device_kind; device_kind('cpu');"
+        "from radbench.models.registry import device_kind; device_kind('cpu');"
         f"assert not {HEAVY} & set(sys.modules), {HEAVY} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

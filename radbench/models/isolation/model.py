@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.errors import UsageError
-from radbench.models.adapters.base import Adapter, TensorAdapter, joined
+from radbench.models.adapters.base import Adapter, TensorAdapter, joined, refuse_sizes
 from radbench.models.base import Image, ModelUnderTest, Prediction, is_image
-from radbench.models.device import device_kind
 from radbench.models.isolation import answers
 from radbench.models.isolation.client import Client
 from radbench.models.isolation.wire import Message
-from radbench.models.registry import make_adapter
+from radbench.models.registry import device_kind, make_adapter
 from radbench.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -202,12 +201,8 @@ class IsolatedModel:
                     f"Model '{self.spec.name}' was given an image of shape {list(image.shape)} and type "
                     f"{image.dtype}, expected grayscale uint8 or uint16 [height, width]."
                 )
-        sizes = sorted({image.shape for image in images})
-        if one_size and len(sizes) > 1:
-            raise UsageError(
-                f"Model '{self.spec.name}' was given images of {len(sizes)} sizes ({sizes[0]} and {sizes[1]} "
-                "among them), expected one size in a call."
-            )
+        if one_size:
+            refuse_sizes(self.spec, images)
 
 
 def open_model(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from radbench.models.links import link_targets
+from radbench.models.source import link_targets
 from radbench.specs import ModelSpec
 
 __all__ = ["THREADS", "Permits", "environment", "permits"]

@@ -6,9 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
-from radbench.models.finding import Finding, Level
-from radbench.models.outputs import columns, maps, numbers, of_wanted_output, shape_of, table
+from radbench.models.base import Finding, Level, ModelFailureError, ModelUnderTest, Prediction
+from radbench.models.decode import columns, maps, numbers, of_wanted_output, shape_of, table
 from radbench.models.preflight.session import Outputs, Session
 from radbench.specs import ModelSpec
 

@@ -1,20 +1,24 @@
-"""The way through a preflight, from loading the model to the findings."""
+"""The way through a preflight, from what the declaration alone says and loading the model to the findings.
+
+Findings are remembered: a model is not started again to be told what is known of it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Final
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
 
 from radbench.errors import UsageError
-from radbench.models.base import ModelFailureError, ModelUnderTest
-from radbench.models.finding import Finding
-from radbench.models.preflight import output, steady
+from radbench.models.base import Finding, ModelFailureError, ModelUnderTest
+from radbench.models.cache import Remembered, asked_anew
+from radbench.models.preflight import behaviour, output
 from radbench.models.preflight.alternatives import alternatives
-from radbench.models.preflight.declared import pinned, read_from_files, vendor_notes
+from radbench.models.preflight.behaviour import nan_input
 from radbench.models.preflight.judge import judged
-from radbench.models.preflight.nan_input import nan_input
-from radbench.models.preflight.probe import Probe
-from radbench.models.preflight.session import Session, decoded, outputs_of, rows_of
+from radbench.models.preflight.session import Probe, ProbePlan, Session, decoded, outputs_of, rows_of
 from radbench.models.preflight.telling import told
+from radbench.runtime import canonical_json, sha256_bytes
 
 LOADS: Final = "loads"
 
@@ -87,8 +91,8 @@ def _checked(session: Session) -> Iterator[Finding]:
     yield output.constant(session)
     yield from output.unanswered(session)
     yield from output.operating_point(session)
-    yield from _asked("determinism", steady.determinism, session)
-    yield from _asked("batch invariance", steady.batch_invariance, session)
+    yield from _asked("determinism", behaviour.determinism, session)
+    yield from _asked("batch invariance", behaviour.batch_invariance, session)
     yield from told(session, judged(session, alternatives(session)))
     yield from nan_input(session)
 
@@ -114,3 +118,103 @@ def _unloaded(error: Exception) -> Finding:
     kind = f" ({error.kind})" if isinstance(error, ModelFailureError) else ""
     meaning = "The model cannot be audited: mend its files or its declaration."
     return Finding(LOADS, "failure", "loads and answers", f"{error}{kind}", meaning)
+
+
+_TABLE: Final = "table"
+"""A format that runs nothing: what it says of its file is known before a model is asked anything."""
+
+
+def pinned(model: ModelUnderTest) -> Finding:
+    """Return whether the declaration says which file it means, and whether answers may be remembered."""
+    spec = model.spec
+    if spec.sha256 is not None:
+        return Finding("pinned", "ok", f"SHA-256 {spec.sha256[:12]}...", "the files have it")
+    if spec.weights is None and spec.path is None:
+        return Finding("pinned", "note", "not pinned", *_unpinned(model))
+    meaning = "Another file could lie there tomorrow: declare sha256, so that the result names one model."
+    return Finding("pinned", "note", "not pinned", "no sha256 is declared", meaning)
+
+
+def _unpinned(model: ModelUnderTest) -> tuple[str, str]:
+    """Return what was found and what it means of a model that is no file."""
+    changes = "What answers may change without notice; the result holds for the day on which it was measured."
+    what = "an endpoint" if model.spec.endpoint is not None else "a command"
+    if why := asked_anew(model):
+        return f"{what}, which is asked anew each time: {why}", changes
+    meaning = (
+        "Its digest holds the folder of the declaration and what the command names: a change there is noticed, one "
+        "in the system's own files is not."
+    )
+    return f"{what}, told apart by all that it may read beside its declaration", meaning
+
+
+def vendor_notes(model: ModelUnderTest) -> Iterator[Finding]:
+    """Yield how a vendor's table is read where that is not plain, and where files contradict the declaration."""
+    readings = getattr(model, "readings", None) if model.spec.format == _TABLE else None
+    for reading in readings() if callable(readings) else ():
+        meaning = "This is how the vendor's file is understood: make sure that it is what they mean."
+        yield Finding("read as", "note", "not declared", reading, meaning)
+    ask = getattr(model, "notes", None)
+    for note in ask() if callable(ask) else ():
+        meaning = "The vendor's files and the declaration differ: one of them is wrong."
+        yield Finding("vendor's files", "warning", "as declared", note, meaning)
+
+
+def read_from_files(model: ModelUnderTest) -> Iterator[Finding]:
+    """Yield what the declaration leaves open and was read from the vendor's files; the model is loaded."""
+    ask = getattr(model, "readings", None) if model.spec.format != _TABLE else None
+    for sentence in ask() if callable(ask) else ():
+        meaning = "Declare it, if it is not what you mean."
+        yield Finding("read from the files", "note", "left open", sentence, meaning)
+
+
+VERSION: Final = 2
+"""Raised when the same model and probe would get other findings."""
+
+_WORDS: Final = {"title", "description", "intended_use", "training", "claims", "limits", "checkpoints"}
+"""What a declaration says to people and nothing is checked against."""
+
+_FIELD: Final = "findings"
+
+
+def cached_preflight(
+    model: ModelUnderTest, probe: Probe | ProbePlan, cache: Path, *, device: str = "cpu", again: bool = False
+) -> list[Finding]:
+    """Return ``preflight(model, probe)``, from ``preflight/<k[:2]>/<key>.json`` under ``cache`` if it is known.
+
+    A known one needs neither the model nor the images. A model that is asked anew each time (``asked_anew``) is checked
+    anew too. That a model could not be loaded is not remembered: it may be
+    this machine's fault.
+
+    Args:
+        model: as in ``preflight``; its ``digest`` and declaration decide the key.
+        probe: the images, or how to draw them.
+        cache: the cache's root.
+        device: where the model runs, because another kind rounds otherwise.
+        again: ask the model whatever is known, and remember that.
+
+    Raises:
+        UsageError: the cache cannot be written.
+    """
+    memory = Remembered(_place(model, probe, cache, device))
+    changing = bool(asked_anew(model))
+    known = None if again or changing else _read(memory.read().get(_FIELD))
+    if known is not None:
+        return known
+    found = preflight(model, probe.draw() if isinstance(probe, ProbePlan) else probe)
+    if not changing and not any(finding.check == LOADS and finding.level == "failure" for finding in found):
+        memory.add({_FIELD: [asdict(finding) for finding in found]})
+    return found
+
+
+def _place(model: ModelUnderTest, probe: Probe | ProbePlan, cache: Path, device: str) -> Path:
+    declared = model.spec.model_dump(mode="json", exclude=_WORDS)
+    key = sha256_bytes(canonical_json([VERSION, model.digest, declared, probe.digest, device]))
+    return cache / "preflight" / key[:2] / f"{key}.json"
+
+
+def _read(entries: Any) -> list[Finding] | None:
+    try:
+        return [Finding(**entry) for entry in entries]
+    except TypeError:
+        return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from radbench.models.finding import Finding, Level
+from radbench.models.base import Finding, Level
 from radbench.models.preflight.alternatives import (
     CHANNELS,
     CLASSES,
@@ -12,10 +12,9 @@ from radbench.models.preflight.alternatives import (
     RANGE,
     RESIZE,
     ends,
+    stored,
 )
-from radbench.models.preflight.figures import Gain, Metric
-from radbench.models.preflight.intensity import stored
-from radbench.models.preflight.judge import Outcome, declared_figures
+from radbench.models.preflight.judge import Gain, Metric, Outcome, declared_figures
 from radbench.models.preflight.session import Session
 from radbench.specs import InputContract, ModelSpec
 

@@ -1,7 +1,7 @@
 from fake_models import declare
 
 from radbench.models.isolation.model import IsolatedModel
-from radbench.models.preflight.declared import vendor_notes
+from radbench.models.preflight.run import vendor_notes
 from radbench.specs import InputContract
 
 

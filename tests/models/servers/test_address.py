@@ -2,7 +2,7 @@ import pytest
 from conformance import declared
 
 from radbench.errors import UsageError
-from radbench.models.servers.address import address_of
+from radbench.models.adapters.inference_server import address_of
 
 
 def at(tmp_path, endpoint):

@@ -1,15 +1,15 @@
 import pytest
 
-from radbench.models.servers import again
-from radbench.models.servers.again import TRIES, Patience, asked_for
+from radbench.models.adapters import inference_server
+from radbench.models.adapters.inference_server import TRIES, Patience, asked_for
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Time that only waiting lets pass."""
     now = [0.0]
-    monkeypatch.setattr(again.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(again.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(inference_server.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(inference_server.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     return now
 
 

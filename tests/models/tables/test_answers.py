@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.errors import UsageError
-from radbench.models.tables.answers import read_answers
+from radbench.models.adapters.table_answers import read_answers
 
 KEYS = [f"{number:064x}" for number in range(5)]
 

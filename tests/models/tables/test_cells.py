@@ -4,7 +4,7 @@ import pytest
 from conformance import changed, declared
 
 from radbench.errors import UsageError
-from radbench.models.tables.answers import read_answers
+from radbench.models.adapters.table_answers import read_answers
 
 KEYS = [f"{number:064x}" for number in range(6)]
 

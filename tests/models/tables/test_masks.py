@@ -4,7 +4,7 @@ from conformance import changed, declared
 from PIL import Image
 
 from radbench.errors import UsageError
-from radbench.models.tables.masks import read_mask, read_masks, refuse_no_masks
+from radbench.models.adapters.table import read_mask, read_masks, refuse_no_masks
 
 INSIDE = np.zeros((6, 8), bool)
 INSIDE[1:4, 2:7] = True

@@ -1,13 +1,19 @@
-"""Checks that an answer depends on the image alone: the same twice, the same alone and in company."""
+"""Checks of how a model behaves: the same answer twice, alone and in company; to an image with NaN; and how fast.
 
+The time is told in words too coarse to differ from one run to the next.
+"""
+
+from collections.abc import Iterator
+from time import perf_counter
 from typing import Final
 
 import numpy as np
 
-from radbench.models.base import Prediction
-from radbench.models.finding import Finding, Level
+from radbench.models.base import Finding, Level, ModelFailureError, ModelUnderTest, Prediction
+from radbench.models.decode import of_wanted_output
 from radbench.models.preflight.alternatives import sliced
-from radbench.models.preflight.session import Session
+from radbench.models.preflight.session import SCREEN, Probe, Session, forward
+from radbench.models.preprocess import to_batch
 
 TOLERANCE: Final = 1e-4
 """Difference of a score, or share of a mask's pixels, up to which two answers are the same."""
@@ -77,3 +83,72 @@ def _words(apart: float) -> str:
 def _finding(check: str, apart: float, stated: str, seen: str, meaning: str) -> Finding:
     level: Level = "ok" if apart <= TOLERANCE else ("failure" if apart > _GRAVE else "warning")
     return Finding(check, level, stated, seen, "" if level == "ok" else meaning)
+
+
+_CHECK = "NaN input"
+_STATED = "no answer, or an error"
+
+
+def nan_input(session: Session) -> Iterator[Finding]:
+    """Show a batch whose first image is NaN in one quarter; asked last, as the model may not survive it."""
+    contract = session.spec.input
+    if not session.rows or np.dtype(contract.dtype).kind != "f":
+        return
+    rows = session.rows
+    batch = np.array(to_batch(session.probe.images[:rows], contract, rows))
+    height, width = contract.spatial_shape
+    quarter = (slice(0, height // 2), slice(0, width // 2))
+    batch[(0, slice(None), *quarter) if contract.layout == "NCHW" else (0, *quarter)] = np.nan
+    try:
+        found = forward(session.model, batch)
+        _, values = of_wanted_output(session.spec, found)
+    except ModelFailureError as error:
+        yield Finding(
+            _CHECK,
+            "note",
+            _STATED,
+            f"stops with an error ({error.kind})",
+            "It does not answer such an image.",
+        )
+        return
+    yield _seen(session, values)
+
+
+def _seen(session: Session, values: np.ndarray) -> Finding:
+    first, others = values[0], values[1 : len(session.probe.images)]
+    if values.dtype.kind == "f" and not np.isfinite(others).all():
+        meaning = "A damaged image spoils the answers to its neighbours in the batch."
+        return Finding(_CHECK, "warning", _STATED, "NaN for other images of the batch too", meaning)
+    if values.dtype.kind == "f" and np.isnan(first).any():
+        return Finding(_CHECK, "ok", _STATED, "NaN, which counts as no answer")
+    meaning = (
+        "It answers as if nothing were wrong: damaged images have to be found before they reach the model."
+    )
+    return Finding(_CHECK, "note", _STATED, "an ordinary answer", meaning)
+
+
+_STEPS: Final = (
+    (0.002, "under 2 ms"),
+    (0.01, "under 10 ms"),
+    (0.1, "under 0.1 s"),
+    (1.0, "under 1 s"),
+    (10.0, "under 10 s"),
+)
+
+
+def time_per_image(model: ModelUnderTest, probe: Probe) -> Finding:
+    """Time a batch of a model that has answered before; for the terminal, never for a result's bytes.
+
+    Raises:
+        ModelFailureError: the model fails.
+    """
+    images = probe.images[:SCREEN]
+    start = perf_counter()
+    model.predict(images)
+    return Finding("time", "note", "nothing", spoken((perf_counter() - start) / len(images)))
+
+
+def spoken(seconds: float) -> str:
+    """Return seconds an image in coarse words."""
+    words = next((words for limit, words in _STEPS if seconds < limit), "over 10 s")
+    return f"{words} an image"
