@@ -15,6 +15,15 @@ from radbench.models.adapters.base import ROWS
 from radbench.models.preprocess import row_shape
 from radbench.specs import InputContract, ModelSpec
 
+NOTES: Final = ("class_names", "classes", "names", "labels", "id2label")
+"""The notes of a model file that are looked at, in this order."""
+
+_LONGEST: Final = 100_000
+_WAY_OUT: Final = (
+    "Export it where you trust it: as ONNX, with torch.jit.script(model).save(path), with torch.export.save, or its "
+    "state dict as safetensors with a declared architecture."
+)
+
 
 def agreed_rows(spec: ModelSpec, file: Path, shape: Sequence[int | None], dtype: str) -> int:
     """Return the rows of a batch that the file takes, if all that it says of its input agrees with the contract.
@@ -81,12 +90,6 @@ def shape_words(shape: Sequence[int | None]) -> str:
     return "[" + ", ".join("any" if length is None else str(length) for length in shape) + "]"
 
 
-NOTES: Final = ("class_names", "classes", "names", "labels", "id2label")
-"""The notes of a model file that are looked at, in this order."""
-
-_LONGEST: Final = 100_000
-
-
 def archived_notes(path: Path) -> dict[str, str]:
     """Return the short texts among a torch archive's extra files (``class_names.json``) by name without its ending."""
     with zipfile.ZipFile(path) as archive:
@@ -134,12 +137,6 @@ def _numbered(found: Mapping[object, object]) -> list[object] | None:
         if sorted(names) == sorted(wanted):
             return [names[number] for number in wanted]
     return None
-
-
-_WAY_OUT: Final = (
-    "Export it where you trust it: as ONNX, with torch.jit.script(model).save(path), with torch.export.save, or its "
-    "state dict as safetensors with a declared architecture."
-)
 
 
 def archived_names(path: Path) -> set[str]:

@@ -130,7 +130,13 @@ class OnnxModel(TensorAdapter):
         if self._session is None:
             session = self._loaded()
             self._input, self.rows = self._agreed_input(session)
-            self._check_outputs([output.name for output in session.get_outputs()])
+            names = [output.name for output in session.get_outputs()]
+            wanted = wanted_output(self.spec)
+            if wanted is not None and wanted not in names:
+                raise UsageError(
+                    f"{self.file()}: has the outputs {', '.join(names)}, but output_names declares '{wanted}'; "
+                    f"expected one of them.{did_you_mean(wanted, names)}"
+                )
             self._session = session
         return self._session
 
@@ -168,14 +174,6 @@ class OnnxModel(TensorAdapter):
         shape = [length if isinstance(length, int) and length > 0 else None for length in only.shape]
         rows = agreed_rows(self.spec, self.file(), shape, _TYPES.get(only.type, only.type))
         return only.name, rows
-
-    def _check_outputs(self, names: list[str]) -> None:
-        wanted = wanted_output(self.spec)
-        if wanted is not None and wanted not in names:
-            raise UsageError(
-                f"{self.file()}: has the outputs {', '.join(names)}, but output_names declares '{wanted}'; expected "
-                f"one of them.{did_you_mean(wanted, names)}"
-            )
 
 
 def _array(value: Any) -> NDArray[np.generic]:

@@ -168,21 +168,18 @@ def screen(path: Path) -> None:
             if not _FILES.fullmatch(name.partition("/")[2]):
                 raise _refusal(path, f"holds the file '{name[:200]}'")
         configs = [name for name in archive.namelist() if name.endswith((PROGRAM, "_config.json"))]
-        documents = {name: _read(path, archive, name) for name in configs}
-    for document in documents.values():
+        documents = []
+        for name in configs:
+            try:
+                documents.append(json.loads(archive.read(name)))
+            except (ValueError, RecursionError) as error:
+                raise UsageError(f"{path}: {name} in it cannot be read as JSON ({error}).") from error
+    for document in documents:
         for key, value in _strings(document):
-            if not _harmless(key, value):
+            if key in _NEVER or not _RULES.get(key, _matches(_PLAIN))(value):
                 raise _refusal(path, f"has {key} '{value[:200]}'")
-        for found in _values(document, "use_pickle"):
-            if found:
-                raise _refusal(path, "keeps a pickled tensor")
-
-
-def _read(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
-    try:
-        return json.loads(archive.read(name))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: {name} in it cannot be read as JSON ({error}).") from error
+        if any(_values(document, "use_pickle")):
+            raise _refusal(path, "keeps a pickled tensor")
 
 
 def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -238,28 +235,19 @@ def _is_plain_tree(text: str) -> bool:
 
 
 _RULES: Final[dict[str, Callable[[str], bool]]] = {
-    "name": _matches(_NAME),
-    "as_name": _matches(_NAME),
-    "forward_arg_names": _matches(_NAME),
-    "target": _matches(_TARGET),
-    "as_operator": _matches(_TARGET),
+    **dict.fromkeys(("name", "as_name", "forward_arg_names"), _matches(_NAME)),
+    **dict.fromkeys(("target", "as_operator"), _matches(_TARGET)),
+    **dict.fromkeys(("in_spec", "out_spec"), _is_plain_tree),
     "expr_str": _is_arithmetic,
-    "in_spec": _is_plain_tree,
-    "out_spec": _is_plain_tree,
     "guards_code": _matches(_GUARD),
-    "key": _matches(_DOTTED),
-    "fqn": _matches(_DOTTED),
-    "parameter_name": _matches(_DOTTED),
-    "buffer_name": _matches(_DOTTED),
-    "tensor_constant_name": _matches(_DOTTED),
+    **dict.fromkeys(
+        ("key", "fqn", "parameter_name", "buffer_name", "tensor_constant_name"), _matches(_DOTTED)
+    ),
 }
 """What the text under a key may be; under any other, a few plain words."""
 
-
-def _harmless(key: str, value: str) -> bool:
-    if key in {"as_custom_obj", "as_graph", "class_fqn"}:
-        return False
-    return _RULES.get(key, _matches(_PLAIN))(value)
+_NEVER: Final = frozenset({"as_custom_obj", "as_graph", "class_fqn"})
+"""Keys under which there may be no text at all."""
 
 
 def _refusal(path: Path, found: str) -> UsageError:

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 _CONFIG: Final = "config.json"
 _WEIGHTS: Final = "model.safetensors"
 _CLASS: Final = "_model_class"
+_ENCODER: Final = "encoder_name"
+_PRETRAINED: Final = "encoder_weights"
+
+ARCHITECTURES: Final = (
+    *("DeepLabV3", "DeepLabV3Plus", "FPN", "Linknet", "MAnet"),
+    *("PAN", "PSPNet", "Unet", "UnetPlusPlus"),
+)
+"""Convolutional segmenters that this adapter builds; each is a class of segmentation_models_pytorch."""
 
 
 class SmpModel(TorchAdapter):
@@ -33,14 +41,15 @@ class SmpModel(TorchAdapter):
 
     def network(self) -> "nn.Module":
         """Return the declared architecture, or that of the folder, with its weights."""
-        spec, where = self.spec, str(self.spec.origin or self.spec.name)
+        spec = self.spec
         if spec.path is None:
-            network = build_segmenter(spec.architecture, spec.architecture_args, where=where)
-            self.found = load_weights(network, spec.weights_path)
-            return network
-        architecture, arguments = self._configuration()
-        network = build_segmenter(architecture, arguments, where=str(spec.source_path / _CONFIG))
-        self.found = load_weights(network, spec.source_path / _WEIGHTS)
+            where, weights = str(spec.origin or spec.name), spec.weights_path
+            architecture, arguments = spec.architecture, spec.architecture_args
+        else:
+            where, weights = str(spec.source_path / _CONFIG), spec.source_path / _WEIGHTS
+            architecture, arguments = self._configuration()
+        network = build_segmenter(architecture, arguments, where=where)
+        self.found = load_weights(network, weights)
         return network
 
     def _configuration(self) -> tuple[str, dict[str, Any]]:
@@ -64,23 +73,6 @@ class SmpModel(TorchAdapter):
         # The encoder's pretrained weights are overwritten by the folder's own and must not be fetched.
         kept = {name: value for name, value in found.items() if not name.startswith("_")}
         return architecture, kept | {"encoder_weights": None}
-
-
-ARCHITECTURES: Final = (
-    "DeepLabV3",
-    "DeepLabV3Plus",
-    "FPN",
-    "Linknet",
-    "MAnet",
-    "PAN",
-    "PSPNet",
-    "Unet",
-    "UnetPlusPlus",
-)
-"""Convolutional segmenters that this adapter builds; each is a class of segmentation_models_pytorch."""
-
-_ENCODER: Final = "encoder_name"
-_PRETRAINED: Final = "encoder_weights"
 
 
 def build_segmenter(architecture: str, arguments: Mapping[str, Any], *, where: str) -> "nn.Module":

@@ -24,8 +24,19 @@ from radbench.specs import ModelSpec
 from radbench.specs.model import OutputNames
 
 SCORE: Final = "score"
-
 LABEL: Final = "label"
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_POINT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_COMMA: Final = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_WHOLE: Final = re.compile(r"[+-]?\d{1,18}([.,]0*)?", re.ASCII)
+
+_ABSENT: Final = frozenset(
+    "na n/a #n/a #na <na> nan -nan null none 1.#ind -1.#ind 1.#qnan -1.#qnan".split()  # noqa: SIM905 - read better
+)
+"""What pandas, R, Excel and Windows' C library write for a missing number, in small letters."""
+
+_TRUTH: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -39,9 +50,6 @@ class Answering:
 
     columns: tuple[str, ...]
     spec: ModelSpec
-
-
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -150,34 +158,24 @@ def answering(path: Path, spec: ModelSpec, header: Sequence[str]) -> Answering:
         raise _missing(path, f"'{HASH}'", HASH, header)
     named = spec.output_names.classification
     usual = LABEL if spec.output == "labels" else SCORE
-    alone = next((name for name in (named or usual,) if name in header), None)
-    if named is not None and alone is None:
+    plain = spec.model_copy(update={"output_names": OutputNames()})
+    alone = named or usual
+    if named is not None and named not in header:
         raise _missing(path, f"'{named}', which output_names declares", named, header)
-    if alone is None and spec.classes and set(spec.classes) <= set(header):
-        return Answering(tuple(spec.classes), _plain(spec))
-    if alone is None and spec.wanted in header:
-        return _target(path, spec, spec.wanted)
-    if alone is None:
-        wanted = f"'{usual}'" + (
-            f", or one for each class ({', '.join(spec.classes)})" if spec.classes else ""
-        )
-        raise _missing(path, wanted, usual, header)
-    if usual == LABEL and spec.task != "multilabel":
-        return Answering((alone,), _plain(spec))
-    return _target(path, spec, alone)
-
-
-def _target(path: Path, spec: ModelSpec, column: str) -> Answering:
+    if alone not in header and spec.classes and set(spec.classes) <= set(header):
+        return Answering(tuple(spec.classes), plain)
+    if alone not in header and spec.wanted not in header:
+        each = f", or one for each class ({', '.join(spec.classes)})" if spec.classes else ""
+        raise _missing(path, f"'{usual}'{each}", usual, header)
+    if alone in header and usual == LABEL and spec.task != "multilabel":
+        return Answering((alone,), plain)
+    column = alone if alone in header else spec.wanted
     if spec.task == "multiclass" and spec.output == "logits":
         raise UsageError(
             f"{path} gives one logit, '{column}', of a multi-class model, expected one column for each class "
             f"({', '.join(spec.classes)}) or probabilities."
         )
-    return Answering((column,), _plain(spec).model_copy(update={"classes": [], "task": "binary"}))
-
-
-def _plain(spec: ModelSpec) -> ModelSpec:
-    return spec.model_copy(update={"output_names": OutputNames()})
+    return Answering((column,), plain.model_copy(update={"classes": [], "task": "binary"}))
 
 
 def _missing(path: Path, wanted: str, name: str, header: Sequence[str]) -> UsageError:
@@ -185,18 +183,6 @@ def _missing(path: Path, wanted: str, name: str, header: Sequence[str]) -> Usage
     return UsageError(
         f"{path} has the columns {shown}, expected a column {wanted}.{did_you_mean(name, header)}"
     )
-
-
-_POINT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_COMMA: Final = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_WHOLE: Final = re.compile(r"[+-]?\d{1,18}([.,]0*)?", re.ASCII)
-
-_ABSENT: Final = frozenset(
-    "na n/a #n/a #na <na> nan -nan null none 1.#ind -1.#ind 1.#qnan -1.#qnan".split()  # noqa: SIM905 - read better
-)
-"""What pandas, R, Excel and Windows' C library write for a missing number, in small letters."""
-
-_TRUTH: Final = {"true": True, "false": False}
 
 
 class Cells:

@@ -23,6 +23,18 @@ AHEAD: Final = 1
 Question = tuple[Message, int]
 """What is asked, and how many bytes the arrays of its answer may take."""
 
+LAST_WORDS: Final = 2000
+"""Characters of what a model printed that go into its failure."""
+
+_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
+_MEMORY: Final = (
+    "bad_alloc",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "out of memory",
+    "memoryerror",
+)
+_OUTSIDE: Final = "was ended from outside (signal 9), as a system does that runs out of memory"
 _SMALL: Final = 1 << 16
 _MOST_ROWS: Final = 4096
 _GRACE: Final = 5.0
@@ -98,7 +110,9 @@ class Client:
                 f"Model '{spec.name}' is refused because its files changed while they were read.",
                 kind="refused",
             )
-        self.sandbox = _described(self._process.told())
+        told = self._process.told().get("sandbox")
+        described = told.items() if isinstance(told, dict) else ()
+        self.sandbox = {str(name): str(value) for name, value in described} | {"environment": "scrubbed"}
         prepared = self._receive("load", seconds, _SMALL)
         self._usable(prepared, opening=True)
         rows = prepared.head.get("rows")
@@ -135,26 +149,6 @@ class Client:
             raise failed(self._spec.name, "output" if kind == "usage" else kind, message)
 
 
-def _described(told: dict[str, Any]) -> dict[str, str]:
-    sandbox = told.get("sandbox")
-    found = {str(name): str(value) for name, value in sandbox.items()} if isinstance(sandbox, dict) else {}
-    return found | {"environment": "scrubbed"}
-
-
-LAST_WORDS: Final = 2000
-"""Characters of what a model printed that go into its failure."""
-
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
-_MEMORY: Final = (
-    "bad_alloc",
-    "cannot allocate memory",
-    "can't allocate memory",
-    "out of memory",
-    "memoryerror",
-)
-_OUTSIDE: Final = "was ended from outside (signal 9), as a system does that runs out of memory"
-
-
 def clean(text: str, most: int = LAST_WORDS) -> str:
     """Return the last ``most`` characters of a stranger's text on one line, without control characters."""
     plain = "".join(letter if letter.isprintable() else " " for letter in _ESCAPES.sub("", text))
@@ -179,7 +173,8 @@ def stopped(name: str, told: Mapping[str, Any], log: str, memory: int) -> ModelF
         case {"signal": 9}:
             what = _OUTSIDE
         case {"signal": int(number)}:
-            what = f"crashed with signal {number}{_signal_name(number)}"
+            called = f" ({signal.Signals(number).name})" if number in set(signal.Signals) else ""
+            what = f"crashed with signal {number}{called}"
         case {"status": int(status)}:
             what = f"ended its process with exit status {status} before it answered"
         case _:
@@ -219,10 +214,3 @@ def _sentence(name: str, what: str, log: str) -> str:
 
 def _gib(count: int) -> str:
     return f"{count / (1 << 30):.2g} GiB"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f" ({signal.Signals(number).name})"
-    except ValueError:
-        return ""

@@ -3,6 +3,10 @@
 Run as ``python -I -m radbench.models.isolation.launch SETTINGS`` with nothing but a scrubbed environment and the
 ends of five pipes. Three processes come of it: this one, which waits; the first of a new namespace of processes,
 which supervises (``supervise``); and the model's own (``worker``), which gives up files and system calls last.
+
+The supervisor runs none of the vendor's code. It goes when the harness goes (its end of a pipe closes), when the
+model's process ends, or when all processes together hold more memory than they may; and with it goes everything that
+it started, also what hid in another session: in a namespace of processes by the kernel, elsewhere by walking the tree.
 """
 
 import contextlib
@@ -12,16 +16,18 @@ import resource
 import select
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from radbench.models.isolation import landlock, namespaces, seccomp, syscalls
 
+TICK: Final = 0.2
+"""Seconds between two looks at the memory."""
+
+_COUNTED: Final = ("RssAnon:", "RssShmem:", "VmSwap:")
 _NUMBERED_PROCESSES: Final = 1024
 _OPEN_FILES: Final = 4096
-_SIGKILL: Final = 9
 
 
 @dataclass(frozen=True)
@@ -118,16 +124,13 @@ def _be_first_to_go() -> None:
 def _die_with_parent() -> None:
     if syscalls.LINUX:
         with contextlib.suppress(OSError):
-            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, _SIGKILL)
+            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _lock_in(settings: Settings, left: set[str]) -> dict[str, str]:
     """Give up all that the model's process does not need; return in words what was achieved."""
-    memory = _limit(settings, counted_apart=namespaces.PROCESSES in left and _counts_apart())
-    if not settings.guarded:
-        return _words(settings, left, {"memory": memory})
-    layers: dict[str, str] = {"memory": memory}
-    if syscalls.LINUX:
+    layers = {"memory": _limit(settings, counted_apart=namespaces.PROCESSES in left and _counts_apart())}
+    if settings.guarded and syscalls.LINUX:
         with contextlib.suppress(OSError):
             syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
             syscalls.drop_capabilities()
@@ -156,11 +159,9 @@ def _limit(settings: Settings, *, counted_apart: bool) -> str:
         _set(resource.RLIMIT_NPROC, _NUMBERED_PROCESSES)
     if not syscalls.LINUX:
         return "not limited"
-    gib = settings.memory / (1 << 30)
-    held = "RLIMIT_DATA and a watch over all its processes"
-    return (
-        f"{gib:g} GiB by {held}" if _set(resource.RLIMIT_DATA, settings.memory) else f"{gib:g} GiB by a watch"
-    )
+    held = _set(resource.RLIMIT_DATA, settings.memory)
+    by = "RLIMIT_DATA and a watch over all its processes" if held else "a watch"
+    return f"{settings.memory / (1 << 30):g} GiB by {by}"
 
 
 def _counts_apart() -> bool:
@@ -179,7 +180,7 @@ def _set(kind: int, most: int) -> bool:
     return True
 
 
-def _words(settings: Settings, left: set[str], layers: Mapping[str, Any]) -> dict[str, str]:
+def _words(settings: Settings, left: set[str], layers: dict[str, str]) -> dict[str, str]:
     unblocked = "needed, and open" if settings.network else "not blocked"
     network = "namespace" if namespaces.NETWORK in left else unblocked
     if network == "not blocked" and "seccomp" in layers:
@@ -192,21 +193,11 @@ def _words(settings: Settings, left: set[str], layers: Mapping[str, Any]) -> dic
         files = "not held"
     return {
         "network": network,
-        "memory": str(layers["memory"]),
+        "memory": layers["memory"],
         "files": files,
         "processes": "namespace" if namespaces.PROCESSES in left else "not held",
         "calls": "seccomp" if "seccomp" in layers else "not held",
     }
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
-
-
-TICK: Final = 0.2
-"""Seconds between two looks at the memory."""
-
-_COUNTED: Final = ("RssAnon:", "RssShmem:", "VmSwap:")
 
 
 def supervise(
@@ -288,3 +279,7 @@ def held(processes: list[int]) -> int:
                 if line.startswith(_COUNTED):
                     total += int(line.split()[1]) * 1024
     return total
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -11,8 +11,7 @@ import numpy as np
 
 from radbench.models.base import Finding, Level, ModelFailureError, ModelUnderTest, Prediction
 from radbench.models.decode import of_wanted_output
-from radbench.models.preflight.alternatives import sliced
-from radbench.models.preflight.session import SCREEN, Probe, Session, forward
+from radbench.models.preflight.session import SCREEN, Probe, Session, apart, forward, sliced
 from radbench.models.preprocess import to_batch
 
 TOLERANCE: Final = 1e-4
@@ -26,14 +25,14 @@ def determinism(session: Session) -> Finding:
     """Show the first images once more and compare."""
     count = session.screen
     again = session.model.predict(session.probe.images[:count])
-    apart = furthest(sliced(session.base, 0, count), again)
+    most = furthest(sliced(session.base, 0, count), again)
     stated = "the same answer to the same image"
-    seen = f"{count} images twice: {_words(apart)}"
+    seen = f"{count} images twice: {_words(most)}"
     meaning = (
         "The model answers the same image otherwise the second time (dropout left on, or a random part): the audit "
         "cannot be repeated. Export it for evaluation."
     )
-    return _finding("determinism", apart, stated, seen, meaning)
+    return _finding("determinism", most, stated, seen, meaning)
 
 
 def batch_invariance(session: Session) -> Finding:
@@ -44,13 +43,14 @@ def batch_invariance(session: Session) -> Finding:
         (sliced(session.base, index, index + 1), session.model.predict([session.probe.images[index]]))
         for index in chosen
     ]
-    apart = max(furthest(*pair) for pair in pairs)
-    seen = f"{_count(len(chosen))} alone and in a batch: {_words(apart)} (tolerance {TOLERANCE:g})"
+    most = max(furthest(*pair) for pair in pairs)
+    images = f"{len(chosen)} image{'s' if len(chosen) > 1 else ''}"
+    seen = f"{images} alone and in a batch: {_words(most)} (tolerance {TOLERANCE:g})"
     meaning = (
         "Other images in the batch change the answer (batch normalisation in training mode, or a mixture of rows): "
         "what is measured depends on the order. Export the model for evaluation."
     )
-    return _finding("batch invariance", apart, "an answer of its own to every image", seen, meaning)
+    return _finding("batch invariance", most, "an answer of its own to every image", seen, meaning)
 
 
 def furthest(first: Prediction, second: Prediction) -> float:
@@ -63,25 +63,15 @@ def furthest(first: Prediction, second: Prediction) -> float:
         return 1.0
     if not len(first.values):
         return 0.0
-    if first.kind == "masks":
-        return float((first.values != second.values).mean(axis=(1, 2)).max())
-    one, two = first.values.astype(np.float64), second.values.astype(np.float64)
-    if first.kind == "labels":
-        return float((one != two).any())
-    silent = np.isnan(one) != np.isnan(two)
-    return float(np.where(silent, 1.0, np.nan_to_num(np.abs(one - two))).max())
+    return float(apart(first, second).reshape(len(first.values), -1).mean(axis=1).max())
 
 
-def _count(images: int) -> str:
-    return f"{images} image{'s' if images > 1 else ''}"
+def _words(most: float) -> str:
+    return "the same to the bit" if most == 0.0 else f"up to {most:.1g} apart"
 
 
-def _words(apart: float) -> str:
-    return "the same to the bit" if apart == 0.0 else f"up to {apart:.1g} apart"
-
-
-def _finding(check: str, apart: float, stated: str, seen: str, meaning: str) -> Finding:
-    level: Level = "ok" if apart <= TOLERANCE else ("failure" if apart > _GRAVE else "warning")
+def _finding(check: str, most: float, stated: str, seen: str, meaning: str) -> Finding:
+    level: Level = "ok" if most <= TOLERANCE else ("failure" if most > _GRAVE else "warning")
     return Finding(check, level, stated, seen, "" if level == "ok" else meaning)
 
 
@@ -103,28 +93,18 @@ def nan_input(session: Session) -> Iterator[Finding]:
         found = forward(session.model, batch)
         _, values = of_wanted_output(session.spec, found)
     except ModelFailureError as error:
-        yield Finding(
-            _CHECK,
-            "note",
-            _STATED,
-            f"stops with an error ({error.kind})",
-            "It does not answer such an image.",
-        )
+        seen = f"stops with an error ({error.kind})"
+        yield Finding(_CHECK, "note", _STATED, seen, "It does not answer such an image.")
         return
-    yield _seen(session, values)
-
-
-def _seen(session: Session, values: np.ndarray) -> Finding:
     first, others = values[0], values[1 : len(session.probe.images)]
     if values.dtype.kind == "f" and not np.isfinite(others).all():
         meaning = "A damaged image spoils the answers to its neighbours in the batch."
-        return Finding(_CHECK, "warning", _STATED, "NaN for other images of the batch too", meaning)
-    if values.dtype.kind == "f" and np.isnan(first).any():
-        return Finding(_CHECK, "ok", _STATED, "NaN, which counts as no answer")
-    meaning = (
-        "It answers as if nothing were wrong: damaged images have to be found before they reach the model."
-    )
-    return Finding(_CHECK, "note", _STATED, "an ordinary answer", meaning)
+        yield Finding(_CHECK, "warning", _STATED, "NaN for other images of the batch too", meaning)
+    elif values.dtype.kind == "f" and np.isnan(first).any():
+        yield Finding(_CHECK, "ok", _STATED, "NaN, which counts as no answer")
+    else:
+        meaning = "It answers as if nothing were wrong: damaged images have to be found before they reach the model."
+        yield Finding(_CHECK, "note", _STATED, "an ordinary answer", meaning)
 
 
 _STEPS: Final = (

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from radbench.models.adapters.base import joined
 from radbench.models.base import Level, ModelFailureError, Prediction
-from radbench.models.preflight.alternatives import Alternative, sliced
-from radbench.models.preflight.session import Probe, Session
+from radbench.models.preflight.alternatives import Alternative
+from radbench.models.preflight.session import Probe, Session, apart, sliced
 from radbench.specs import ModelSpec
 
 REPLICATES: Final = 4000
@@ -24,6 +24,7 @@ CLEAR: Final = 0.1
 
 _ERROR: Final = 0.05
 
+_LEAST_SHARE: Final = 1e-6
 Floats = NDArray[np.float64]
 
 Metric = Literal["AUROC", "balanced accuracy", "log loss", "Dice"]
@@ -145,15 +146,6 @@ def level_of(found: dict[Metric, Gain], *, certain: bool = True) -> tuple[Level,
     return "ok", None
 
 
-def change_between(first: Prediction, second: Prediction) -> float:
-    """Return how far two predictions of the same images are apart; see ``Outcome.change``."""
-    if first.kind == "probabilities":
-        one, two = first.values.astype(np.float64), second.values.astype(np.float64)
-        silent = np.isnan(one) != np.isnan(two)
-        return float(np.where(silent, 1.0, np.nan_to_num(np.abs(one - two))).mean())
-    return float((first.values != second.values).mean())
-
-
 def _screened(session: Session, alternative: Alternative, tried: int) -> Outcome:
     count = session.screen
     try:
@@ -179,7 +171,7 @@ def _outcome(session: Session, alternative: Alternative, found: Prediction, trie
     declared = sliced(session.base, 0, count)
     compared = gains(session.spec, session.probe, (declared, found), count, tried=tried)
     level, decisive = level_of(compared, certain=alternative.certain)
-    return Outcome(alternative, change_between(declared, found), compared, found, level, decisive)
+    return Outcome(alternative, float(apart(declared, found).mean()), compared, found, level, decisive)
 
 
 def _promising(outcome: Outcome) -> bool:
@@ -187,14 +179,6 @@ def _promising(outcome: Outcome) -> bool:
         gain.size > (gain.declared / 4 if name == "log loss" else _SLACK)
         for name, gain in outcome.gains.items()
     )
-
-
-def declared_figures(session: Session) -> dict[Metric, float]:
-    """Return the figures as declared, on all images."""
-    return figures(session.spec, session.probe, session.base, len(session.probe.images))
-
-
-_LEAST_SHARE: Final = 1e-6
 
 
 def figures(spec: ModelSpec, probe: Probe, prediction: Prediction, count: int) -> dict[Metric, float]:

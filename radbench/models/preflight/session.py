@@ -88,8 +88,6 @@ Batch: TypeAlias = NDArray[np.generic]
 Outputs: TypeAlias = Mapping[str, NDArray[np.generic]]
 """Every output of a model by its name, [N, ...] each."""
 
-_NOTHING: Final[Outputs] = {}
-
 
 @dataclass(frozen=True)
 class Session:
@@ -162,11 +160,27 @@ def outputs_of(
         batch = to_batch(some, contract, rows)
         found = forward(model, change(batch) if change else batch)
         parts.append({name: values[: len(some)] if values.ndim else values for name, values in found.items()})
-    names = parts[0] if parts else _NOTHING
+    first = parts[0] if parts else {}
     return {
-        name: np.concatenate([part[name] for part in parts]) if names[name].ndim else names[name]
-        for name in names
+        name: np.concatenate([part[name] for part in parts]) if values.ndim else values
+        for name, values in first.items()
     }
+
+
+def apart(first: Prediction, second: Prediction) -> NDArray[np.float64]:
+    """Return how far each answer is from the other's, in 0 to 1: [N] of scores or labels, [N, H, W] of masks.
+
+    Of scores it is the absolute difference (1 where only one of both is an answer), else 1 where they differ.
+    """
+    if first.kind != "probabilities":
+        return np.asarray(first.values != second.values, np.float64)
+    one, two = first.values.astype(np.float64), second.values.astype(np.float64)
+    return np.where(np.isnan(one) != np.isnan(two), 1.0, np.nan_to_num(np.abs(one - two)))
+
+
+def sliced(prediction: Prediction, start: int, stop: int) -> Prediction:
+    """Return the prediction of some of the images."""
+    return Prediction(prediction.kind, prediction.values[start:stop])
 
 
 def answer(session: Session, images: Sequence[Image], **changes: Any) -> Prediction:
