@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from radbench.reporting.figures import BINS, score_figure
 
 from radbench.harness.result import Estimate, Verdict
 from radbench.harness.words import count, footnotes, grey_levels, show
+from radbench.reporting.figures import BINS, score_figure
 from radbench.reporting.flow import flow_views
 from radbench.reporting.provenance import provenance
 from radbench.reporting.view import expected_flips, headline, model_view, reference_metric

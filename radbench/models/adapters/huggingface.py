@@ -77,9 +77,8 @@ class HuggingFaceModel(TorchAdapter):
             "single_label_classification": ("multiclass", "binary", "segmentation"),
         }
         if isinstance(kind, str) and self.spec.task not in fitting.get(kind, (self.spec.task,)):
-            found.append(
-                f"config.json has the problem type {kind}, the declaration the task {self.spec.task}."
-            )
+            task = self.spec.task
+            found.append(f"config.json has the problem type {kind}, the declaration the task {task}.")
         return found
 
     def network(self) -> "nn.Module":
@@ -89,11 +88,8 @@ class HuggingFaceModel(TorchAdapter):
             UsageError: an architecture that transformers does not have for the task, or weights that do not fit.
         """
         found, info = self._loaded()
-        for fault, names in (
-            ("lacks", info["missing_keys"]),
-            ("has the unexpected", info["unexpected_keys"]),
-        ):
-            if names:
+        for fault, key in (("lacks", "missing_keys"), ("has the unexpected", "unexpected_keys")):
+            if names := info[key]:
                 raise UsageError(
                     f"{self.spec.source_path}: {fault} tensor '{min(names)}' (of {len(names)}), expected the weights "
                     f"of {type(found).__name__}."

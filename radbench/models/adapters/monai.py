@@ -150,11 +150,8 @@ class MonaiBundle(TorchAdapter):
 
     def _of_monai(self, definition: NetworkDefinition) -> "nn.Module":
         where = str(self._config)
-        for name, expected in (
-            ("spatial_dims", 2),
-            ("dimensions", 2),
-            ("in_channels", self.spec.input.channels),
-        ):
+        wanted = {"spatial_dims": 2, "dimensions": 2, "in_channels": self.spec.input.channels}
+        for name, expected in wanted.items():
             found = definition.arguments.get(name, expected)
             if found != expected and definition.name != "TorchVisionFCModel":
                 raise UsageError(

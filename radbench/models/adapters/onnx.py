@@ -37,6 +37,25 @@ _TYPES: Final = {
     "tensor(int32)": "int32",
 }
 
+_TENSOR: Final = "tensor"
+_ENTRY: Final = "entry"
+
+_MESSAGES: Final[dict[str, dict[int, str]]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: _TENSOR, 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: _TENSOR, 6: "graph", 10: _TENSOR, 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: _TENSOR, 2: _TENSOR},
+    _TENSOR: {13: _ENTRY},
+    _ENTRY: {},
+}
+"""Which field of a message holds which message."""
+
+_GRAPH: Final = 7
+_DEEPEST: Final = 100
+
 
 class OnnxModel(TensorAdapter):
     """A file, or a folder of one ONNX file and the files that hold its tensors; see ``Adapter``."""
@@ -181,25 +200,6 @@ def _array(value: Any) -> NDArray[np.generic]:
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         return np.array([list(row.values()) for row in value])
     return np.asarray(value)
-
-
-_TENSOR: Final = "tensor"
-_ENTRY: Final = "entry"
-_MESSAGES: Final[dict[str, dict[int, str]]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "graph": {1: "node", 5: _TENSOR, 15: "sparse"},
-    "function": {7: "node", 11: "attribute"},
-    "node": {5: "attribute"},
-    "attribute": {5: _TENSOR, 6: "graph", 10: _TENSOR, 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: _TENSOR, 2: _TENSOR},
-    _TENSOR: {13: _ENTRY},
-    _ENTRY: {},
-}
-"""Which field of a message holds which message."""
-
-_GRAPH: Final = 7
-_DEEPEST: Final = 100
 
 
 def external_files(path: Path) -> list[str]:

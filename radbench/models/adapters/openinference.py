@@ -206,8 +206,7 @@ def fitted_input(spec: ModelSpec, served: Served) -> Tensor:
     Raises:
         UsageError: several inputs, or another type or shape than the contract's.
     """
-    contract = spec.input
-    row = row_shape(contract)
+    contract, row = spec.input, row_shape(spec.input)
     expected = Tensor(UNNAMED, DATATYPES[contract.dtype], (-1, *row))
     if not served.inputs:
         return expected

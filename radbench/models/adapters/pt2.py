@@ -33,6 +33,41 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.export import ExportedProgram
 
+PROGRAM: Final = "models/model.json"
+"""The program in the archive, under the folder at its root."""
+
+_FILES: Final = re.compile(
+    r"models/model\.json|archive_format|archive_version|byteorder|version|\.data/\w+|\.format_version|"
+    r"\.storage_alignment|data/weights/(weight_\d+|model_weights_config\.json)|data/sample_inputs/model\.pt|"
+    r"data/constants/(tensor_\d+|model_constants_config\.json)|extra/[^/]+"
+)
+
+_NAME: Final = re.compile(r"([^\W\d]\w*)?")
+_DOTTED: Final = re.compile(r"[\w.]*")
+_PLAIN: Final = re.compile(r"[\w.+:, -]{0,200}")
+
+_TARGET: Final = re.compile(
+    r"torch\.ops\.(aten|prims|quantized|quantized_decomposed|torchvision)\.(?!from_file\b)\w+(\.\w+)?|"
+    r"torch\.ops\.higher_order\.wrap_with_(set_grad_enabled|autocast)|"
+    r"_operator\.(add|sub|mul|truediv|floordiv|mod|neg|pow|getitem|eq|ne|lt|le|gt|ge|and_|or_|not_)|"
+    r"math\.(ceil|floor|trunc|sqrt)|torch\.sym_(int|float|max|min|not|ite|sum|sqrt)"
+)
+
+_WORD: Final = re.compile(
+    r"(Symbol|FloorDiv|ModularIndexing|Where|PythonMod|Mod|CleanDiv|Ceil(ToInt|Div)|FloorToInt|PowByNatural|FloatPow|"
+    r"FloatTrueDiv|IntTrueDiv|Trunc(ToFloat|ToInt)|RoundToInt|ToFloat|Identity|Integer|Float|Rational|Add|Mul|Pow|Max|Min|"
+    r"Eq|Ne|Lt|Le|Gt|Ge|And|Or|Not|precision|positive|nonnegative|integer|real|True|False|evaluate|[sufz]+\d+|\d+)"
+)
+
+_GUARD: Final = re.compile(
+    r"(L\['\w+'\](\.size\(\)|\.stride\(\)|\.storage_offset\(\)|\[\d+\])*|[\d\s()+*<>=!%/-]|and|or|not)+"
+)
+
+_TREE: Final = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
+
+_NEVER: Final = frozenset({"as_custom_obj", "as_graph", "class_fqn"})
+"""Keys under which there may be no text at all."""
+
 
 class ExportedModel(TorchAdapter):
     """A file that ``torch.export.save`` of torch 2.9 or later wrote; see ``Adapter``."""
@@ -129,34 +164,6 @@ def _first_input(program: "ExportedProgram") -> tuple[list[int | None], str]:
     return shape, str(found.dtype).removeprefix("torch.")
 
 
-PROGRAM: Final = "models/model.json"
-"""The program in the archive, under the folder at its root."""
-
-_FILES: Final = re.compile(
-    r"models/model\.json|archive_format|archive_version|byteorder|version|\.data/\w+|\.format_version|"
-    r"\.storage_alignment|data/weights/(weight_\d+|model_weights_config\.json)|data/sample_inputs/model\.pt|"
-    r"data/constants/(tensor_\d+|model_constants_config\.json)|extra/[^/]+"
-)
-_NAME: Final = re.compile(r"([^\W\d]\w*)?")
-_DOTTED: Final = re.compile(r"[\w.]*")
-_PLAIN: Final = re.compile(r"[\w.+:, -]{0,200}")
-_TARGET: Final = re.compile(
-    r"torch\.ops\.(aten|prims|quantized|quantized_decomposed|torchvision)\.(?!from_file\b)\w+(\.\w+)?|"
-    r"torch\.ops\.higher_order\.wrap_with_(set_grad_enabled|autocast)|"
-    r"_operator\.(add|sub|mul|truediv|floordiv|mod|neg|pow|getitem|eq|ne|lt|le|gt|ge|and_|or_|not_)|"
-    r"math\.(ceil|floor|trunc|sqrt)|torch\.sym_(int|float|max|min|not|ite|sum|sqrt)"
-)
-_WORD: Final = re.compile(
-    r"(Symbol|FloorDiv|ModularIndexing|Where|PythonMod|Mod|CleanDiv|Ceil(ToInt|Div)|FloorToInt|PowByNatural|FloatPow|"
-    r"FloatTrueDiv|IntTrueDiv|Trunc(ToFloat|ToInt)|RoundToInt|ToFloat|Identity|Integer|Float|Rational|Add|Mul|Pow|Max|Min|"
-    r"Eq|Ne|Lt|Le|Gt|Ge|And|Or|Not|precision|positive|nonnegative|integer|real|True|False|evaluate|[sufz]+\d+|\d+)"
-)
-_GUARD: Final = re.compile(
-    r"(L\['\w+'\](\.size\(\)|\.stride\(\)|\.storage_offset\(\)|\[\d+\])*|[\d\s()+*<>=!%/-]|and|or|not)+"
-)
-_TREE: Final = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
-
-
 def screen(path: Path) -> None:
     """Refuse an archive that may do more, when it is read or run, than compute on tensors.
 
@@ -245,9 +252,6 @@ _RULES: Final[dict[str, Callable[[str], bool]]] = {
     ),
 }
 """What the text under a key may be; under any other, a few plain words."""
-
-_NEVER: Final = frozenset({"as_custom_obj", "as_graph", "class_fqn"})
-"""Keys under which there may be no text at all."""
 
 
 def _refusal(path: Path, found: str) -> UsageError:

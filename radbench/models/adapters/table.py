@@ -26,6 +26,11 @@ from radbench.specs.model import OutputNames
 if TYPE_CHECKING:
     import torch
 
+INDEX_COLUMNS: Final = (HASH, "file", "width", "height")
+"""The columns of the list of images that a program gets; widths and heights are in pixels."""
+
+_WIDE: Final = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
 
 class PredictionTable(Adapter):
     """Answers from a CSV, JSON Lines or Parquet file, or masks from a folder of PNG files.
@@ -86,10 +91,6 @@ class PredictionTable(Adapter):
             raise ModelFailureError(str(error)) from error
 
 
-INDEX_COLUMNS: Final = (HASH, "file", "width", "height")
-"""The columns of the list of images that a program gets; widths and heights are in pixels."""
-
-
 def keys_of(images: Sequence[Image]) -> list[str]:
     """Return the SHA-256 of every image's size and pixels.
 
@@ -134,9 +135,6 @@ def write_pictures(images: Mapping[str, Image], folder: Path) -> None:
         for key, image in images.items():
             (folder / f"{key}.png").write_bytes(png_bytes(image))
             index.writerow([key, f"{key}.png", image.shape[1], image.shape[0]])
-
-
-_WIDE: Final = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def mask_file(folder: Path, key: str) -> Path:

@@ -19,6 +19,16 @@ TOLERANCE: Final = 1e-4
 
 _GRAVE: Final = 0.01
 _ALONE: Final = (1, 6)
+_CHECK = "NaN input"
+_STATED = "no answer, or an error"
+
+_STEPS: Final = (
+    (0.002, "under 2 ms"),
+    (0.01, "under 10 ms"),
+    (0.1, "under 0.1 s"),
+    (1.0, "under 1 s"),
+    (10.0, "under 10 s"),
+)
 
 
 def determinism(session: Session) -> Finding:
@@ -75,10 +85,6 @@ def _finding(check: str, most: float, stated: str, seen: str, meaning: str) -> F
     return Finding(check, level, stated, seen, "" if level == "ok" else meaning)
 
 
-_CHECK = "NaN input"
-_STATED = "no answer, or an error"
-
-
 def nan_input(session: Session) -> Iterator[Finding]:
     """Show a batch whose first image is NaN in one quarter; asked last, as the model may not survive it."""
     contract = session.spec.input
@@ -105,15 +111,6 @@ def nan_input(session: Session) -> Iterator[Finding]:
     else:
         meaning = "It answers as if nothing were wrong: damaged images have to be found before they reach the model."
         yield Finding(_CHECK, "note", _STATED, "an ordinary answer", meaning)
-
-
-_STEPS: Final = (
-    (0.002, "under 2 ms"),
-    (0.01, "under 10 ms"),
-    (0.1, "under 0.1 s"),
-    (1.0, "under 1 s"),
-    (10.0, "under 10 s"),
-)
 
 
 def time_per_image(model: ModelUnderTest, probe: Probe) -> Finding:

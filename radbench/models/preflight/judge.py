@@ -17,17 +17,24 @@ from radbench.models.preflight.alternatives import Alternative
 from radbench.models.preflight.session import Probe, Session, apart, sliced
 from radbench.specs import ModelSpec
 
-REPLICATES: Final = 4000
+Floats = NDArray[np.float64]
+Metric = Literal["AUROC", "balanced accuracy", "log loss", "Dice"]
 
 CLEAR: Final = 0.1
 """Gain of AUROC, Dice or balanced accuracy that is worth a word."""
 
+_GRAVE: Final = 0.2
+
+_USABLE: Final[dict[Metric, float]] = {"AUROC": 0.7, "Dice": 0.5, "balanced accuracy": 0.85}
+"""What the other declaration has to reach before the model's own is called wrong."""
+
+_SLACK: Final = 0.02
+_LOSS: Final = 0.05
+_NEARLY: Final = 0.05
+_FULLY_TRIED: Final = 3
+REPLICATES: Final = 4000
 _ERROR: Final = 0.05
-
 _LEAST_SHARE: Final = 1e-6
-Floats = NDArray[np.float64]
-
-Metric = Literal["AUROC", "balanced accuracy", "log loss", "Dice"]
 
 
 @dataclass(frozen=True)
@@ -57,16 +64,6 @@ class Gain:
     def sure(self) -> bool:
         """Whether the interval excludes that it is no better."""
         return self.low > 0.0
-
-
-_GRAVE: Final = 0.2
-_USABLE: Final[dict[Metric, float]] = {"AUROC": 0.7, "Dice": 0.5, "balanced accuracy": 0.85}
-"""What the other declaration has to reach before the model's own is called wrong."""
-
-_SLACK: Final = 0.02
-_LOSS: Final = 0.05
-_NEARLY: Final = 0.05
-_FULLY_TRIED: Final = 3
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,12 @@ from radbench.models.preprocess import to_batch
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs import InputContract, ModelSpec
 
+Batch: TypeAlias = NDArray[np.generic]
+"""A batch as the model takes it: [rows, C, H, W] or [rows, H, W, C]."""
+
+Outputs: TypeAlias = Mapping[str, NDArray[np.generic]]
+"""Every output of a model by its name, [N, ...] each."""
+
 SCREEN: Final = 16
 """Images that every alternative is tried on first; the rest only where it looks better."""
 
@@ -80,13 +86,6 @@ def _digest(part: NDArray[np.generic] | None) -> list[object]:
     if part is None:
         return []
     return [str(part.dtype), list(part.shape), sha256_bytes(np.ascontiguousarray(part).tobytes())]
-
-
-Batch: TypeAlias = NDArray[np.generic]
-"""A batch as the model takes it: [rows, C, H, W] or [rows, H, W, C]."""
-
-Outputs: TypeAlias = Mapping[str, NDArray[np.generic]]
-"""Every output of a model by its name, [N, ...] each."""
 
 
 @dataclass(frozen=True)
