@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radbench.data.cohort import Cohort
-    from radbench.models.base import ModelUnderTest
-    from radbench.models.finding import Finding
+    from radbench.models.base import Finding, ModelUnderTest
     from radbench.models.preflight import ProbePlan
     from radbench.specs import ModelSpec
 
@@ -133,9 +132,9 @@ def _check(
     progress: Progress | None,
 ) -> Check:
     from radbench.api.preflights import probe_plan
-    from radbench.models.device import device_kind
     from radbench.models.isolation.model import open_model
     from radbench.models.preflight import cached_preflight
+    from radbench.models.registry import device_kind
 
     opened = open_model(spec, device, trust=trust)
     plan = probe_plan(cohort, spec)

@@ -22,7 +22,7 @@ from radbench.api.job import OUT, Job, RunOptions, ShiftName
 from radbench.api.progress import Callback, Progress, Report, progress_of
 from radbench.errors import UsageError
 from radbench.harness.arms import ArmImages, Scene
-from radbench.models.tables.keyed import keys_of, png_bytes
+from radbench.models.adapters.table import keys_of, png_bytes
 from radbench.runtime import DeviceName, atomic_write, canonical_json, sha256_bytes
 from radbench.specs import ShiftSpec
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from radbench.errors import UsageError
-from radbench.models.tables.columns import HASH, LABEL, SCORE
+from radbench.models.adapters.table_answers import LABEL, SCORE
+from radbench.models.adapters.table_file import HASH
 from radbench.runtime import sha256_file
 from radbench.specs import ShiftSpec
 

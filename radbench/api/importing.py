@@ -15,11 +15,10 @@ from radbench.api.exporting import default_folder
 from radbench.api.handout import MANIFEST, read_key, read_manifest
 from radbench.api.job import ShiftName, read_shift
 from radbench.errors import UsageError
+from radbench.models.adapters.table import mask_file, read_mask, refuse_no_masks
+from radbench.models.adapters.table_answers import LABEL, SCORE, read_answers
+from radbench.models.adapters.table_file import kind_of, open_table
 from radbench.models.source import folder_sha256
-from radbench.models.tables.answers import read_answers
-from radbench.models.tables.columns import LABEL, SCORE
-from radbench.models.tables.masks import mask_file, read_mask, refuse_no_masks
-from radbench.models.tables.reading import kind_of, open_table
 from radbench.runtime import atomic_write, sha256_file
 from radbench.specs import ModelSpec, ShiftSpec, load_model
 

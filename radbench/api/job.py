@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from radbench.data.cohort import Cohort
     from radbench.diffusion.bundle import Bundle
     from radbench.harness.result import AuditResult
-    from radbench.models.base import ModelUnderTest
-    from radbench.models.finding import Finding
+    from radbench.models.base import Finding, ModelUnderTest
 
 ShiftName: TypeAlias = str | Path | ShiftSpec
 """A declared shift's name, its YAML file, or the shift itself."""

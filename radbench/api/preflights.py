@@ -14,14 +14,13 @@ from radbench.api.cohorts import load_cohort
 from radbench.api.progress import Progress
 from radbench.declared import names_in, shift_path, shifts_dir
 from radbench.errors import UsageError
-from radbench.models.device import device_kind
+from radbench.models.registry import device_kind
 from radbench.runtime import DeviceName, canonical_json, sha256_bytes
 from radbench.specs import ModelSpec, ShiftSpec, load_shift
 
 if TYPE_CHECKING:
     from radbench.data.cohort import Cohort, Study
-    from radbench.models.base import ModelUnderTest
-    from radbench.models.finding import Finding
+    from radbench.models.base import Finding, ModelUnderTest
     from radbench.models.preflight import Probe, ProbePlan
 
 STUDIES: Final = 48

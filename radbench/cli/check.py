@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from radbench.api.checking import Check
-    from radbench.models.finding import Finding
+    from radbench.models.base import Finding
     from radbench.runtime import DeviceName
 
 CHECK_FAILED: Final = 3

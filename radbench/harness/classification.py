@@ -33,8 +33,7 @@ from radbench.metrics.scores import (
 )
 from radbench.metrics.withheld import answered_for
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
-from radbench.models.cache import versions
-from radbench.models.remembered import Remembered
+from radbench.models.cache import Remembered, versions
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.shift import METRICS_OF
 

@@ -12,7 +12,7 @@ from radbench.specs import ShiftSpec
 from radbench.testsets.selection import measured_studies
 
 if TYPE_CHECKING:
-    from radbench.models.finding import Finding
+    from radbench.models.base import Finding
 
 
 def check_ready(

@@ -31,13 +31,13 @@ from radbench.metrics.bootstrap import Draws, draw_patients
 from radbench.metrics.segmentation import in_millimetres
 from radbench.models.base import ModelUnderTest
 from radbench.models.cache import remembered
-from radbench.models.device import device_kind
+from radbench.models.registry import device_kind
 from radbench.specs import ShiftSpec
 
 if TYPE_CHECKING:
     import torch
 
-    from radbench.models.finding import Finding as Found
+    from radbench.models.base import Finding as Found
     from radbench.testsets.testset import TestSet
 
 REPLICATES: Final = 2000

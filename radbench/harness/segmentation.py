@@ -15,8 +15,7 @@ from radbench.metrics.bootstrap import Draws
 from radbench.metrics.intervals import Mean
 from radbench.metrics.segmentation import MEASURED, Floats, Masks, mask_metrics, missed, span_of
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
-from radbench.models.cache import versions
-from radbench.models.remembered import Remembered
+from radbench.models.cache import Remembered, versions
 from radbench.runtime import canonical_json, sha256_bytes
 
 NEVER_DEFINED: Final = "undefined: the mask of the model and the true one are empty in every image"

@@ -1,4 +1,4 @@
-"""The contract between the harness and a model under test."""
+"""The contract between the harness and a model under test: images in, predictions or failures out, and findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ def is_image(image: NDArray[np.generic]) -> bool:
 
 
 Kind = Literal["probabilities", "labels", "masks"]
-
 
 Failure = Literal["crash", "timeout", "memory", "output", "refused"]
 """How a model fails: its process died, ran out of time or of memory; it answered what its declaration rules out; or it
@@ -87,3 +86,31 @@ class ModelUnderTest(Protocol):
     def predict(self, images: Sequence[Image]) -> Prediction:
         """Return the prediction for uint8 or uint16 [H, W] images; never dependent on how they are grouped."""
         ...
+
+
+def one_line(said: object, most: int = 500) -> str:
+    """Return what was said (of an error: its message) on one line, cut off behind ``most`` characters."""
+    return " ".join(str(said).split())[:most]
+
+
+Level = Literal["ok", "note", "warning", "failure"]
+"""How grave: "note" is worth knowing and nothing wrong, "failure" breaks the model's own contract."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of a model against its declaration; the fields are those of ``radbench.harness.evidence.Finding``.
+
+    Attributes:
+        check: name of the check, such as "output range" or "inverted film".
+        level: how grave it is.
+        declared: what the declaration says.
+        observed: what was seen.
+        meaning: what follows, and how to mend it; "" for ok.
+    """
+
+    check: str
+    level: Level
+    declared: str
+    observed: str
+    meaning: str = ""

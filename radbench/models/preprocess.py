@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from radbench.errors import UsageError
 from radbench.models.base import Image, is_image
-from radbench.models.geometry import canvas, interpolated, margin, placed, taken
 from radbench.specs import InputContract
 
 if TYPE_CHECKING:
     import torch
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
 
 
 def to_batch(images: Sequence[Image], contract: InputContract, rows: int) -> NDArray[np.generic]:
@@ -43,7 +45,20 @@ def to_batch(images: Sequence[Image], contract: InputContract, rows: int) -> NDA
         batch[index] = (_unit(image, contract) * np.float32(high - low) + np.float32(low) - mean) / std
     if contract.layout == "NHWC":
         batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
-    return _typed(batch, np.dtype(contract.dtype))
+    if np.dtype(contract.dtype).kind in "iu":
+        limits = np.iinfo(contract.dtype)
+        batch = np.clip(np.rint(batch), limits.min, limits.max)
+    return batch.astype(contract.dtype, copy=False)
+
+
+def row_shape(contract: InputContract) -> list[int]:
+    """Return the lengths of one image's axes as the model takes it: [C, H, W] or [H, W, C]."""
+    height, width = contract.spatial_shape
+    return (
+        [contract.channels, height, width]
+        if contract.layout == "NCHW"
+        else [height, width, contract.channels]
+    )
 
 
 def maps_to_size(
@@ -98,15 +113,7 @@ def _shares(image: Image, contract: InputContract) -> NDArray[np.float32]:
         low, high = (np.float32(share) * white for share in contract.window or (0.0, 1.0))
     if high <= low:
         return np.zeros_like(values)
-    shares: NDArray[np.float32] = np.clip((values - low) / (high - low), np.float32(0.0), np.float32(1.0))
-    return shares
-
-
-def _typed(batch: NDArray[np.float32], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
-    if np.issubdtype(dtype, np.integer):
-        limits = np.iinfo(dtype)  # type: ignore[type-var] # an integer type, as just asked
-        return np.clip(np.rint(batch), limits.min, limits.max).astype(dtype)
-    return batch.astype(dtype, copy=False)
+    return np.asarray(np.clip((values - low) / (high - low), np.float32(0.0), np.float32(1.0)))
 
 
 def fit(pixels: "torch.Tensor", contract: InputContract) -> "torch.Tensor":
@@ -139,3 +146,65 @@ def standardise(pixels: "torch.Tensor", contract: InputContract) -> "torch.Tenso
     mean = pixels.new_tensor(contract.means)[:, None, None]
     std = pixels.new_tensor(contract.stds)[:, None, None]
     return (scaled - mean) / std
+
+
+def canvas(size: Size, contract: InputContract) -> Size:
+    """Return the size that an image is padded or cropped to before it is stretched to the contract's shape.
+
+    "stretch": its own; "pad": the smallest around it of the contract's aspect; "crop": the largest inside it.
+    """
+    height, width = size
+    rows, columns = contract.spatial_shape
+    wide, high = round(height * columns / rows), round(width * rows / columns)
+    if contract.resize == "pad":
+        return (height, max(wide, width)) if wide >= width else (max(high, height), width)
+    if contract.resize == "crop":
+        return (height, max(wide, 1)) if wide <= width else (max(min(high, height), 1), width)
+    return size
+
+
+def margin(before: int, after: int) -> int:
+    """Return how far the first pixel moves when a side of ``before`` pixels is centred in ``after``, either way."""
+    return (after - before) // 2 if after >= before else -((before - after) // 2)
+
+
+def placed(pixels: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+    """Return ``pixels`` [H, W] in the middle of a canvas of ``size``, with 0 around it or its edges cut off."""
+    moved = np.zeros(size, pixels.dtype)
+    target, source = _overlap(pixels.shape[:2], size)
+    moved[target] = pixels[source]
+    return moved
+
+
+def taken(maps: NDArray[np.float64], size: Size) -> NDArray[np.float64]:
+    """Undo ``placed`` for maps [N, h, w]: return [N, H, W] of ``size``, 0 where the canvas did not reach."""
+    target, source = _overlap(maps.shape[1:], size)
+    moved = np.zeros((len(maps), *size), maps.dtype)
+    moved[:, *target] = maps[:, *source]
+    return moved
+
+
+def interpolated(maps: NDArray[np.float64], size: Size) -> NDArray[np.float64]:
+    """Return maps [N, h, w] resized to [N, H, W]: bilinear between pixel centres, the edge repeated."""
+    for axis, length in enumerate(size, start=1):
+        old = maps.shape[axis]
+        if old == length:
+            continue
+        place = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0.0, old - 1.0)
+        before = np.minimum(place.astype(np.int64), old - 1)
+        after = np.minimum(before + 1, old - 1)
+        weight = (place - before).reshape(-1, *([1] * (maps.ndim - axis - 1)))
+        maps = maps.take(before, axis) * (1.0 - weight) + maps.take(after, axis) * weight
+    return maps
+
+
+def _overlap(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return the slices of the new and of the old array that show the same pixels, both centred."""
+    target, source = [], []
+    for before, after in zip(old, new, strict=True):
+        shift = margin(before, after)
+        first = max(shift, 0)
+        last = min(before + shift, after)
+        target.append(slice(first, last))
+        source.append(slice(first - shift, last - shift))
+    return tuple(target), tuple(source)

@@ -1,12 +1,14 @@
-"""Which adapter reads which format; an adapter is imported only when a model of its format is asked for.
+"""Which adapter reads which format, and on which device; an adapter is imported only when it is asked for.
 
 Another package adds a format by an entry point of the group ``radbench.adapters``: its name is the format, its value
 ``package.module:Class`` a subclass of ``radbench.models.adapters.base.Adapter``. A built-in format cannot be replaced.
 """
 
+import shutil
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from radbench.errors import UsageError, did_you_mean
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from radbench.models.adapters.base import Adapter
 
+_DRIVERS: Final = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/proc/driver/nvidia")
 _ROOM: Final = "radbench.models.adapters"
 GROUP: Final = "radbench.adapters"
 """The entry points' group."""
@@ -55,8 +58,7 @@ def make_adapter(spec: ModelSpec, device: "torch.device | str" = "cpu", *, trust
         UsageError: an unknown format (with the nearest one), a package that is not installed, a missing file, or
             one whose SHA-256 is not the declared one.
     """
-    adapter: Adapter = _adapter_class(spec)(spec, device, trust=trust)
-    return adapter
+    return _adapter_class(spec)(spec, device, trust=trust)
 
 
 def formats() -> list[str]:
@@ -89,8 +91,7 @@ def _adapter_class(spec: ModelSpec) -> "type[Adapter]":
             f"Model '{spec.name}' of format '{spec.format}' needs the package {_PACKAGES[extra]}: install it with  "
             f'pip install "radbench[{extra}]".'
         )
-    found: type[Adapter] = getattr(import_module(module), name)
-    return found
+    return getattr(import_module(module), name)  # type: ignore[no-any-return] # imported by name
 
 
 def _of_another_package(spec: ModelSpec) -> "type[Adapter]":
@@ -103,7 +104,13 @@ def _of_another_package(spec: ModelSpec) -> "type[Adapter]":
             f"Model '{spec.name}': format '{spec.format}' is unknown, expected one of {', '.join(known)}."
             f"{did_you_mean(spec.format, known)}"
         )
-    found = _loaded(points[0])
+    try:
+        found = points[0].load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"The adapter {points[0].value} of format '{spec.format}' cannot be imported ({error}); install it again, "
+            "or ask the package that registers it."
+        ) from error
     if not (isinstance(found, type) and issubclass(found, Adapter)):
         raise UsageError(
             f"Model '{spec.name}': format '{spec.format}' is registered as {points[0].value}, which is no subclass of "
@@ -112,11 +119,20 @@ def _of_another_package(spec: ModelSpec) -> "type[Adapter]":
     return found
 
 
-def _loaded(point: EntryPoint) -> object:
-    try:
-        return point.load()
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"The adapter {point.value} of format '{point.name}' cannot be imported ({error}); install it again, or "
-            "ask the package that registers it."
-        ) from error
+def device_kind(device: "torch.device | str") -> str:
+    """Return "cpu" or "cuda" for a torch device, "cpu", "cuda" or "auto".
+
+    torch takes seconds to import, and a run whose predictions are all remembered does not need it: "auto" is
+    the CPU where the machine has no GPU driver, and only otherwise is torch asked.
+
+    Raises:
+        UsageError: an unknown name, or "cuda" on a machine without a usable GPU.
+    """
+    if not isinstance(device, str):
+        return device.type
+    may_have = shutil.which("nvidia-smi") is not None or any(Path(driver).exists() for driver in _DRIVERS)
+    if device == "cpu" or (device == "auto" and not may_have):
+        return "cpu"
+    from radbench.runtime import resolve_device
+
+    return resolve_device(device).type  # type: ignore[arg-type] # it says which names it knows

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from radbench.models.adapters.base import Adapter
 from radbench.models.base import Image
-from radbench.models.outputs import column, of_wanted_output
+from radbench.models.decode import column, of_wanted_output
 from radbench.models.preprocess import maps_to_size, to_batch
 from radbench.specs import ModelSpec
 
@@ -41,25 +41,20 @@ def saliency(adapter: Adapter, images: Sequence[Image]) -> NDArray[np.float32] |
     Raises:
         UsageError: files that do not fit the declaration, or images of another type.
     """
-    if not images or adapter.spec.output == "labels" or not _is_torch(adapter):
+    from radbench.models.adapters.torch_base import TorchAdapter
+
+    if not images or adapter.spec.output == "labels" or not isinstance(adapter, TorchAdapter):
         return None
-    torch_adapter: TorchAdapter = adapter  # type: ignore[assignment]
-    network = torch_adapter.module()
+    network = adapter.module()
     if not _convolutional(network):
         return None
     maps = []
     for image in images:
-        found = _one(torch_adapter, network, image)
+        found = _one(adapter, network, image)
         if found is None:
             return None
         maps.append(found)
     return np.stack(maps)
-
-
-def _is_torch(adapter: Adapter) -> bool:
-    from radbench.models.adapters.torch_base import TorchAdapter
-
-    return isinstance(adapter, TorchAdapter)
 
 
 def _convolutional(network: "nn.Module") -> bool:
@@ -93,14 +88,10 @@ def _one(adapter: "TorchAdapter", network: "nn.Module", image: Image) -> NDArray
             (gradient,) = torch.autograd.grad(score, features)
     except RuntimeError:
         return None  # a network without gradients, or one that cannot be run on one image
-    raw = _cam(features.detach(), gradient)
-    return _placed(raw.T if getattr(adapter, "axes", "HW") == "WH" else raw, spec, image)
-
-
-def _cam(features: "torch.Tensor", gradient: "torch.Tensor") -> NDArray[np.float64]:
-    """Return float64 [h, w], not negative, of a feature map [1, C, h, w] and its gradient."""
     weights = gradient.double().mean(dim=(2, 3), keepdim=True)
-    return np.asarray((weights * features.double()).sum(dim=1).relu()[0].cpu().numpy(), np.float64)
+    cam = (weights * features.detach().double()).sum(dim=1).relu()[0]  # [h, w], not negative
+    raw = np.asarray(cam.cpu().numpy(), np.float64)
+    return _placed(raw.T if getattr(adapter, "axes", "HW") == "WH" else raw, spec, image)
 
 
 def _placed(raw: NDArray[np.float64], spec: ModelSpec, image: Image) -> NDArray[np.float32]:
@@ -155,6 +146,8 @@ def _watched(network: "nn.Module", *, coarsest: bool) -> Iterator[list[Any]]:
     That is the last map of more than one pixel which a module with a convolution (or a normalisation behind one)
     gives; or, ``coarsest``, the last of those with the fewest pixels.
     """
+    from torch import nn
+
     seen: list[Any] = []
 
     def note(_module: Any, _inputs: Any, output: Any) -> None:
@@ -162,19 +155,17 @@ def _watched(network: "nn.Module", *, coarsest: bool) -> Iterator[list[Any]]:
         if area > 1 and (not coarsest or not seen or area <= _area(seen[-1])):
             seen[:] = [output]
 
-    watched = [module for module in network.modules() if module is not network and _spatial(module)]
-    handles = [module.register_forward_hook(note) for module in watched]
+    handles = [
+        module.register_forward_hook(note)
+        for module in network.modules()
+        if module is not network
+        and any(isinstance(part, nn.Conv2d | nn.BatchNorm2d) for part in module.modules())
+    ]
     try:
         yield seen
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _spatial(module: "nn.Module") -> bool:
-    from torch import nn
-
-    return any(isinstance(part, nn.Conv2d | nn.BatchNorm2d) for part in module.modules())
 
 
 def _area(output: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from radbench.errors import UsageError
-from radbench.models.augment import Augmentation
+from radbench.models.training import Augmentation
 from radbench.reference.training import TrainingReport
 from radbench.runtime import atomic_write, canonical_json
 from radbench.specs import load_model
@@ -21,7 +21,7 @@ Trainer = Callable[[ModelSpec, dict[str, Any], Path, Path], TrainingReport]
 
 
 class AugmentationSettings(BaseModel):
-    """Widest changes of an image, see ``radbench.models.augment.Augmentation``."""
+    """Widest changes of an image, see ``radbench.models.training.Augmentation``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

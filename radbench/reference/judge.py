@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radbench.models.timm_factory import build_network
+from radbench.models.adapters.timm import build_network
 from radbench.phantom.canvas import Stream
 from radbench.phantom.findings import Finding
 from radbench.phantom.recipes import recipe

@@ -69,7 +69,7 @@ def make_model(folder: Path, name: str, seed: int) -> None:
     import safetensors.torch
     import torch
 
-    from radbench.models.timm_factory import build_network
+    from radbench.models.adapters.timm import build_network
 
     declared = yaml.safe_load((models_dir() / "pneumothorax-biased.yaml").read_text(encoding="utf-8"))
     architecture = {"in_chans": 1, "num_classes": 1, "channels": [4, 4, 4, 4], "layers": [1, 1, 1, 1]}

@@ -6,8 +6,7 @@ from audit_world import Cohort, TestSet, Threshold, audit, biased, robust, shift
 
 from radbench.harness.model import FORCED, source_name, spread
 from radbench.harness.result import Verdict
-from radbench.models.base import ModelFailureError
-from radbench.models.finding import Finding
+from radbench.models.base import Finding, ModelFailureError
 from radbench.specs import EditorSpec, InputContract, ModelSpec
 
 BROKEN = Finding("output range", "failure", "probabilities", "-3.1 to 4.2", "they are logits")

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from radbench.errors import UsageError
 from radbench.models.base import Prediction
-from radbench.models.cache import CachedModel
-from radbench.models.remembered_masks import RememberedMasks
+from radbench.models.cache import CachedModel, MaskMemory
 from radbench.specs import InputContract
 
 
@@ -116,7 +115,8 @@ def test_a_cache_that_cannot_be_written_is_a_usage_error(tmp_path):
 def test_packing_loses_nothing(tmp_path_factory, count, height, width, seed):
     masks = np.random.default_rng(seed).random((count, height, width)) < 0.5
     keys = [f"{seed + index:064x}" for index in range(count)]
-    memory = RememberedMasks(tmp_path_factory.mktemp("masks"))
-    added = memory.add(keys, masks)
-    for known in (added, memory.read()):
-        np.testing.assert_array_equal(np.array([known[key].unpack() for key in keys]), masks)
+    folder = tmp_path_factory.mktemp("masks")
+    memory = MaskMemory(folder)
+    memory.add(keys, Prediction("masks", masks))
+    for known in (memory, MaskMemory(folder)):
+        np.testing.assert_array_equal(known.recall(keys).values, masks)

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from radbench.errors import UsageError
 from radbench.models.base import Prediction
-from radbench.models.geometry import canvas
-from radbench.models.preprocess import fit, maps_to_size, standardise, to_batch
+from radbench.models.preprocess import canvas, fit, maps_to_size, standardise, to_batch
 from radbench.specs import InputContract
 
 RULES = ("stretch", "pad", "crop")

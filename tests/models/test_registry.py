@@ -2,16 +2,19 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
+import torch
 
 from radbench.errors import UsageError
 from radbench.models import registry
 from radbench.models.adapters.base import Adapter
 from radbench.models.base import Prediction
-from radbench.models.registry import ADAPTERS, formats, load_model_under_test, make_adapter
+from radbench.models.registry import ADAPTERS, device_kind, formats, load_model_under_test, make_adapter
 from radbench.specs import InputContract, ModelSpec
 from radbench.specs.model import SOURCES
 
@@ -95,3 +98,34 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     sentence = 'needs the package onnxruntime: install it with  pip install "radbench[onnx]".'
     with pytest.raises(UsageError, match=re.escape(sentence)):
         make_adapter(declared(format="onnx", path="model.onnx", endpoint=None))
+
+
+def test_names_and_torch_devices():
+    assert device_kind("cpu") == "cpu"
+    assert device_kind(torch.device("cpu")) == "cpu"
+    assert device_kind("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UsageError, match="Unknown device"):
+        device_kind("gpu")
+
+
+HEAVY = {
+    "torch",
+    "timm",
+    "pandas",
+    "matplotlib",
+    "scipy",
+    "monai",
+    "transformers",
+    "onnxruntime",
+    "tritonclient",
+}
+
+
+def test_the_harness_and_every_adapter_are_imported_without_a_heavy_library():
+    code = (
+        "import sys, importlib, radbench.harness.run, radbench.models.registry as registry;"
+        "[importlib.import_module(module) for module, _, _ in registry.ADAPTERS.values()];"
+        "from radbench.models.registry import device_kind; device_kind('cpu');"
+        f"assert not {HEAVY} & set(sys.modules), {HEAVY} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

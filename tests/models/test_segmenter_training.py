@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from radbench.errors import UsageError
-from radbench.models.augment import Augmentation, augment, augment_pair
+from radbench.models.training import Augmentation, augment, augment_pair
 from radbench.reference.training import SegmenterConfig, train_segmenter
 from radbench.reference.training.segmenter import dice_loss
 from radbench.specs import InputContract

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from radbench.errors import UsageError
-from radbench.models.augment import Augmentation, augment
+from radbench.models.training import Augmentation, augment
 from radbench.reference.training import ClassifierConfig, train_classifier
 from radbench.specs import InputContract
 

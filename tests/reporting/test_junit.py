@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from radbench.harness.gates import gated, unmet
 from radbench.harness.ready import refusals
 from radbench.harness.result import GateResult, Verdict
-from radbench.models.finding import Finding
+from radbench.models.base import Finding
 from radbench.reporting.junit import junit_xml
 from radbench.reporting.plain import plain
 from radbench.specs import GateRule, GatesSpec

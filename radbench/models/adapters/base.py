@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from radbench.errors import UsageError
 from radbench.models.base import Image, ModelFailureError, Prediction
-from radbench.models.decode import decode
+from radbench.models.decode import classes_of, decode
 from radbench.models.preprocess import to_batch
 from radbench.models.source import source_sha256
 from radbench.runtime import canonical_json, sha256_bytes
@@ -75,7 +75,7 @@ class Adapter(ABC):
             spec.architecture,
             spec.architecture_args,
             spec.task,
-            spec.mask_classes if segments else spec.classes,
+            classes_of(spec),
             spec.wanted,
             spec.output,
             spec.output_names.model_dump(),
@@ -134,12 +134,8 @@ class TensorAdapter(Adapter):
     def predict(self, images: Sequence[Image]) -> Prediction:
         """Return the prediction for uint8 [H, W] images; see ``Adapter.predict``."""
         self.prepare()
-        sizes = sorted({image.shape for image in images})
-        if self.spec.task == "segmentation" and len(sizes) > 1:
-            raise UsageError(
-                f"Model '{self.spec.name}' was given images of {len(sizes)} sizes ({sizes[0]} and {sizes[1]} "
-                "among them), expected one size in a call."
-            )
+        if self.spec.task == "segmentation":
+            refuse_sizes(self.spec, images)
         parts = [self._some(images[start : start + self.rows]) for start in range(0, len(images), self.rows)]
         return joined(parts, self.spec)
 
@@ -150,13 +146,23 @@ class TensorAdapter(Adapter):
             if values.ndim == 0 or len(values) != self.rows:
                 raise ModelFailureError(
                     f"Model '{self.spec.name}' gave an output '{name}' of shape {list(values.shape)} for "
-                    f"{self.rows} images, expected one entry an image.",
-                    kind="output",
+                    f"{self.rows} images, expected one entry an image."
                 )
-        return decode(
-            self.spec,
-            {name: values[: len(images)] for name, values in first.items()},
-            [i.shape for i in images],
+        some = {name: values[: len(images)] for name, values in first.items()}
+        return decode(self.spec, some, [image.shape for image in images])
+
+
+def refuse_sizes(spec: ModelSpec, images: Sequence[Image]) -> None:
+    """Refuse images of several sizes in one call.
+
+    Raises:
+        UsageError: there are some.
+    """
+    sizes = sorted({image.shape for image in images})
+    if len(sizes) > 1:
+        raise UsageError(
+            f"Model '{spec.name}' was given images of {len(sizes)} sizes ({sizes[0]} and {sizes[1]} "
+            "among them), expected one size in a call."
         )
 
 

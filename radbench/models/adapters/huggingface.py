@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from radbench.errors import UsageError, did_you_mean
-from radbench.models.adapters.huggingface_classes import classes_read, labels_of, with_classes
-from radbench.models.adapters.huggingface_notes import preprocessing_notes, resampling
 from radbench.models.adapters.monai_config import read_mapping
+from radbench.models.adapters.preprocessing_notes import huggingface_notes, resampling
 from radbench.models.adapters.torch_base import TorchAdapter
+from radbench.models.base import one_line
+from radbench.models.decode import classes_of
+from radbench.models.source import stated_source
+from radbench.specs import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +34,12 @@ _REMOTE: Final = {
 }
 """Keys of a configuration that make transformers run code or fetch files, with the reason."""
 
+_REFUSALS: Final = (ImportError, LookupError, TypeError, ValueError, RuntimeError, AttributeError, OSError)
+"""What transformers raises for a configuration or weights that it cannot use."""
+
 _DEEPEST: Final = 16
+_UNNAMED: Final = ("LABEL_0", "LABEL_1")
+"""What transformers calls the classes of a configuration that names none."""
 
 
 class HuggingFaceModel(TorchAdapter):
@@ -47,7 +55,7 @@ class HuggingFaceModel(TorchAdapter):
         if named is not self.spec:
             self.spec = named
             self.found.append(classes_read(named))
-        self.found += [*resampling(self._preprocessor())]
+        self.found += resampling(self._preprocessor())
         return digest
 
     def _preprocessor(self) -> dict[str, Any]:
@@ -62,18 +70,15 @@ class HuggingFaceModel(TorchAdapter):
     def notes(self) -> list[str]:
         """Return where ``preprocessor_config.json`` and the configuration differ from the declaration."""
         processor = self._preprocessor()
-        found = preprocessing_notes(processor, self.spec.input) if processor else []
+        found = huggingface_notes(processor, self.spec.input) if processor else []
         kind = self.config.get("problem_type")
-        expected = {"multi_label_classification": "multilabel", "single_label_classification": "multiclass"}
-        if (
-            isinstance(kind, str)
-            and kind in expected
-            and self.spec.task not in {expected[kind], "segmentation"}
-            and not (self.spec.task == "binary" and kind == "single_label_classification")
-        ):
-            found.append(
-                f"config.json has the problem type {kind}, the declaration the task {self.spec.task}."
-            )
+        fitting = {
+            "multi_label_classification": ("multilabel", "segmentation"),
+            "single_label_classification": ("multiclass", "binary", "segmentation"),
+        }
+        if isinstance(kind, str) and self.spec.task not in fitting.get(kind, (self.spec.task,)):
+            task = self.spec.task
+            found.append(f"config.json has the problem type {kind}, the declaration the task {task}.")
         return found
 
     def network(self) -> "nn.Module":
@@ -83,11 +88,8 @@ class HuggingFaceModel(TorchAdapter):
             UsageError: an architecture that transformers does not have for the task, or weights that do not fit.
         """
         found, info = self._loaded()
-        for fault, names in (
-            ("lacks", info["missing_keys"]),
-            ("has the unexpected", info["unexpected_keys"]),
-        ):
-            if names:
+        for fault, key in (("lacks", "missing_keys"), ("has the unexpected", "unexpected_keys")):
+            if names := info[key]:
                 raise UsageError(
                     f"{self.spec.source_path}: {fault} tensor '{min(names)}' (of {len(names)}), expected the weights "
                     f"of {type(found).__name__}."
@@ -98,8 +100,7 @@ class HuggingFaceModel(TorchAdapter):
                 f"{self.spec.source_path / _CONFIG}: num_channels is {channels}, but the input contract of model "
                 f"'{self.spec.name}' declares channels {self.spec.input.channels}; declare {channels}."
             )
-        wrapped: nn.Module = _logits_of(found.float())
-        return wrapped
+        return _logits_of(found.float())
 
     def _loaded(self) -> tuple[Any, dict[str, Any]]:
         import transformers
@@ -107,10 +108,8 @@ class HuggingFaceModel(TorchAdapter):
         from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
         segments = self.spec.task == "segmentation"
-        auto = (
-            transformers.AutoModelForSemanticSegmentation
-            if segments
-            else transformers.AutoModelForImageClassification
+        auto = getattr(
+            transformers, f"AutoModelFor{'SemanticSegmentation' if segments else 'ImageClassification'}"
         )
         folder, kind = self.spec.source_path, str(self.config["model_type"])
         known = sorted({config.model_type for config in auto._model_mapping})  # noqa: SLF001 - has no public name
@@ -129,19 +128,10 @@ class HuggingFaceModel(TorchAdapter):
                 attn_implementation="eager",
                 output_loading_info=True,
             )
-        except (
-            SafetensorError,
-            ImportError,
-            LookupError,
-            TypeError,
-            ValueError,
-            RuntimeError,
-            AttributeError,
-            OSError,
-        ) as error:
+        except (SafetensorError, *_REFUSALS) as error:
+            said = json.dumps(one_line(error, 300), ensure_ascii=False)[1:-1]
             raise UsageError(
-                f"{folder}: transformers cannot load it as '{kind}': {_one_line(error)}; expected what "
-                "save_pretrained writes."
+                f"{folder}: transformers cannot load it as '{kind}': {said}; expected what save_pretrained writes."
             ) from error
 
 
@@ -159,9 +149,9 @@ def checked_config(folder: Path) -> dict[str, Any]:
             f"{folder}: an adapter of another model (adapter_config.json), expected a whole model; merge it with "
             "merge_and_unload() and save_pretrained()."
         )
-    _checked_weights(folder)
-    config = read_mapping(folder / _CONFIG)
+    _check_weights(folder)
     where = folder / _CONFIG
+    config = read_mapping(where)
     for place, key, value in _entries(config, ""):
         if key in _REMOTE and value:
             raise UsageError(
@@ -186,7 +176,7 @@ def checked_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _checked_weights(folder: Path) -> None:
+def _check_weights(folder: Path) -> None:
     if (folder / _INDEX).is_file():
         parts = read_mapping(folder / _INDEX).get("weight_map")
         names = set(map(str, parts.values())) if isinstance(parts, dict) else set()
@@ -232,7 +222,7 @@ def _public(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _logits_of(network: Any) -> Any:
+def _logits_of(network: Any) -> "nn.Module":
     """Return a module of one input that gives ``{"logits": tensor}``."""
     from torch import nn
 
@@ -247,6 +237,49 @@ def _logits_of(network: Any) -> Any:
     return Logits()
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return json.dumps(text[:300], ensure_ascii=False)[1:-1]
+def labels_of(config: Mapping[str, Any]) -> list[str]:
+    """Return the names in ``id2label`` in the order of the output; none where they are missing or no names."""
+    labels = config.get("id2label")
+    if not isinstance(labels, dict):
+        return []
+    names = [labels.get(str(index)) for index in range(len(labels))]
+    return [str(name) for name in names] if all(isinstance(name, str) for name in names) else []
+
+
+def with_classes(spec: ModelSpec, config: Mapping[str, Any]) -> ModelSpec:
+    """Return the declaration with the folder's classes, or as it is where it names its own or there is but one.
+
+    The target is the class of its name (or of ``target_class``), whatever the case and the signs between words. The
+    classes share one probability, unless the configuration's ``problem_type`` says that each has its own.
+
+    Raises:
+        UsageError: no class, or more than one, is the target.
+    """
+    segments = spec.task == "segmentation"
+    field = "mask_classes" if segments else "classes"
+    names = labels_of(config) if "id2label" in config else list(_UNNAMED)
+    if getattr(spec, field) or len(names) < 2:
+        return spec
+    found = [name for name in names if _letters(name) == _letters(spec.wanted)]
+    if len(found) != 1 or len(set(names)) != len(names):
+        raise UsageError(
+            f"{stated_source(spec, field)} are not declared, and config.json names {', '.join(names[:12])}, of which "
+            f"{'none' if not found else 'more than one'} is called '{spec.wanted}'; expected the one that is meant as "
+            f"'target_class', or the names as '{field}' in this order if those of the file are no names."
+        )
+    changes: dict[str, Any] = {field: names, "target_class": found[0]}
+    if not segments and config.get("problem_type") == "multi_label_classification":
+        changes["task"] = "multilabel"
+    return spec.model_copy(update=changes)
+
+
+def classes_read(spec: ModelSpec) -> str:
+    """Return in a sentence what ``with_classes`` read."""
+    several = spec.task == "multilabel"
+    kind = "each with a probability of its own" if several else "which share one probability"
+    names = ", ".join(classes_of(spec)[:12])
+    return f"The classes are those of id2label ({names}), {kind}; the target is '{spec.wanted}'."
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -17,10 +17,11 @@ from radbench.models.adapters.monai_config import (
     network_definition,
     read_mapping,
 )
-from radbench.models.adapters.monai_notes import input_notes
+from radbench.models.adapters.preprocessing_notes import monai_notes
 from radbench.models.adapters.state_dict import load_weights
 from radbench.models.adapters.torch_base import TorchAdapter
 from radbench.models.adapters.torchscript import TorchScriptModel
+from radbench.models.base import one_line
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +34,11 @@ _SCRIPT: Final = "models/model.ts"
 _AXES: Final = ("HW", "WH")
 _FUNCTIONS: Final = frozenset(f"resnet{depth}" for depth in (10, 18, 34, 50, 101, 152, 200))
 """What ``monai.networks.nets`` has as functions that return a network and nothing else."""
+
+_REFUSALS: Final = (
+    *(TypeError, ValueError, RuntimeError, AttributeError, LookupError, AssertionError, ImportError),
+)
+"""What networks raise for arguments that they do not take."""
 
 _OWN_INPUT: Final = ("inception_v3", "googlenet")
 """Networks of torchvision that change their input where they were made with pretrained weights."""
@@ -78,7 +84,7 @@ class MonaiBundle(TorchAdapter):
     def notes(self) -> list[str]:
         """Return where the metadata's ``network_data_format`` differs from the declared input contract."""
         inputs = _entries(self.metadata, "inputs")
-        found = input_notes(inputs[0], self.spec.input, self.axes) if inputs else []
+        found = monai_notes(inputs[0], self.spec.input, self.axes) if inputs else []
         if self._definition == "trusted":
             found.append("The network was built by the bundle's own code, as --trust-model-code allows.")
         return found
@@ -144,11 +150,8 @@ class MonaiBundle(TorchAdapter):
 
     def _of_monai(self, definition: NetworkDefinition) -> "nn.Module":
         where = str(self._config)
-        for name, expected in (
-            ("spatial_dims", 2),
-            ("dimensions", 2),
-            ("in_channels", self.spec.input.channels),
-        ):
+        wanted = {"spatial_dims": 2, "dimensions": 2, "in_channels": self.spec.input.channels}
+        for name, expected in wanted.items():
             found = definition.arguments.get(name, expected)
             if found != expected and definition.name != "TorchVisionFCModel":
                 raise UsageError(
@@ -173,7 +176,8 @@ class MonaiBundle(TorchAdapter):
         try:
             network = parser.get_parsed_content("network_def" if "network_def" in parser else "network")
         except Exception as error:  # the vendor's code may raise anything
-            raise UsageError(f"{self._config}: the bundle's code failed: {_one_line(error)}.") from error
+            said = one_line(f"{type(error).__name__}: {error}", 300)
+            raise UsageError(f"{self._config}: the bundle's code failed: {said}.") from error
         if not isinstance(network, torch.nn.Module):
             raise UsageError(
                 f"{self._config}: network_def gave a {type(network).__name__}, expected a network."
@@ -195,18 +199,11 @@ def build_network(definition: NetworkDefinition, where: str) -> "nn.Module":
     arguments = offline_arguments(definition, inspect.signature(made).parameters)
     try:
         network: nn.Module = made(**arguments)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-        AttributeError,
-        LookupError,
-        AssertionError,
-        ImportError,
-    ) as error:
+    except _REFUSALS as error:
+        said = one_line(f"{type(error).__name__}: {error}", 300)
         raise UsageError(
-            f"{where}: MONAI cannot build '{definition.name}' with {arguments}: {_one_line(error)}; expected arguments "
-            "that this network takes."
+            f"{where}: MONAI cannot build '{definition.name}' with {arguments}: {said}; expected arguments that this "
+            "network takes."
         ) from error
     return network
 
@@ -260,7 +257,3 @@ def _entries(metadata: Mapping[str, Any], side: str) -> list[Mapping[str, Any]]:
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

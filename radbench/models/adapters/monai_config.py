@@ -49,29 +49,23 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read, is over 4 MiB, is no JSON or YAML, or is no mapping.
     """
+    import yaml
+
     try:
         if path.stat().st_size > _LARGEST:
             raise UsageError(
                 f"{path}: over {_LARGEST // 1024**2} MiB, expected a configuration of a few pages."
             )
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else _yaml(text)
+        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not readable as {path.suffix[1:].upper()} ({error}).") from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else error
+        raise UsageError(f"{path}: not readable as {path.suffix[1:].upper()} ({said}).") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path}: holds no mapping, expected names with values.")
     return {str(name): value for name, value in found.items()}
-
-
-def _yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from error
 
 
 def network_definition(config: Mapping[str, Any], where: str) -> NetworkDefinition:
@@ -95,21 +89,19 @@ def network_definition(config: Mapping[str, Any], where: str) -> NetworkDefiniti
         raise UsageError(_refusal(where, key, f"is the expression {_short(found)}"))
     if not isinstance(found, dict) or not isinstance(found.get(_TARGET), str):
         raise UsageError(f"{where}: {key} is {_short(found)}, expected a mapping with a '{_TARGET}'.")
-    _checked_target(found[_TARGET], f"{key}.{_TARGET}", where)
+    target = found[_TARGET]
+    module, _, name = target.rpartition(".")
+    inside = module in {"", NETWORKS} or module.startswith(f"{NETWORKS}.")
+    if not inside or not _NAME.fullmatch(name):
+        what = f"is {_short(target)}, which is no class of {NETWORKS}"
+        raise UsageError(_refusal(where, f"{key}.{_TARGET}", what))
     special = sorted(name for name in found if name.startswith("_") and name not in _IGNORED)
     if special:
         raise UsageError(_refusal(where, f"{key}.{special[0]}", "changes how the component is made"))
     arguments = {
         name: reader.literal(value, f"{key}.{name}") for name, value in found.items() if name not in _IGNORED
     }
-    return NetworkDefinition(found[_TARGET], arguments)
-
-
-def _checked_target(target: str, place: str, where: str) -> None:
-    module, _, name = target.rpartition(".")
-    inside = module in {"", NETWORKS} or module.startswith(f"{NETWORKS}.")
-    if not inside or not _NAME.fullmatch(name):
-        raise UsageError(_refusal(where, place, f"is {_short(target)}, which is no class of {NETWORKS}"))
+    return NetworkDefinition(target, arguments)
 
 
 class _Reader:
@@ -127,18 +119,14 @@ class _Reader:
             if value in seen:
                 raise UsageError(f"{self.where}: {place} refers to itself by {value}, expected a value.")
             seen.append(value)
-            value = self._looked_up(value, place)
-        return value
-
-    def _looked_up(self, reference: str, place: str) -> Any:
-        value: Any = self.config
-        for part in re.split(r"::|#", reference[1:]):
-            try:
-                value = value[int(part)] if isinstance(value, list) else value[part]
-            except (KeyError, IndexError, ValueError, TypeError):
-                raise UsageError(
-                    f"{self.where}: {place} refers to {reference}, which is not in the configuration."
-                ) from None
+            reference, value = value, self.config
+            for part in re.split(r"::|#", reference[1:]):
+                try:
+                    value = value[int(part)] if isinstance(value, list) else value[part]
+                except (KeyError, IndexError, ValueError, TypeError):
+                    raise UsageError(
+                        f"{self.where}: {place} refers to {reference}, which is not in the configuration."
+                    ) from None
         return value
 
     def literal(self, value: Any, place: str) -> Any:

@@ -1,7 +1,12 @@
-"""An ONNX model under test, run by onnxruntime."""
+"""An ONNX model under test, run by onnxruntime.
+
+What its file refers to outside itself is read from its bytes, without running or importing anything. A ModelProto is a
+protocol buffer (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): only the fields on the way from the model to
+a tensor's external data are followed; everything else is skipped.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -10,10 +15,14 @@ from numpy.typing import NDArray
 
 from radbench.errors import UsageError, did_you_mean
 from radbench.models.adapters.base import TensorAdapter
-from radbench.models.adapters.file_input import agreed_rows, only_channels_last, shape_words
-from radbench.models.adapters.onnx_file import external_files, input_shape
-from radbench.models.base import ModelFailureError
-from radbench.models.class_names import noted_class_names
+from radbench.models.adapters.model_file import (
+    agreed_rows,
+    noted_class_names,
+    only_channels_last,
+    shape_words,
+)
+from radbench.models.base import ModelFailureError, one_line
+from radbench.models.decode import wanted_output
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -27,6 +36,25 @@ _TYPES: Final = {
     "tensor(int16)": "int16",
     "tensor(int32)": "int32",
 }
+
+_TENSOR: Final = "tensor"
+_ENTRY: Final = "entry"
+
+_MESSAGES: Final[dict[str, dict[int, str]]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: _TENSOR, 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: _TENSOR, 6: "graph", 10: _TENSOR, 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: _TENSOR, 2: _TENSOR},
+    _TENSOR: {13: _ENTRY},
+    _ENTRY: {},
+}
+"""Which field of a message holds which message."""
+
+_GRAPH: Final = 7
+_DEEPEST: Final = 100
 
 
 class OnnxModel(TensorAdapter):
@@ -106,7 +134,7 @@ class OnnxModel(TensorAdapter):
             found = session.run(None, {self._input: rows})
         except Exception as error:  # onnxruntime's errors share no class of their own
             raise ModelFailureError(
-                f"Model '{self.spec.name}' failed on images of shape {list(rows.shape)}: {_words(error)}",
+                f"Model '{self.spec.name}' failed on images of shape {list(rows.shape)}: {one_line(error)}",
                 kind="crash",
             ) from error
         return {
@@ -121,7 +149,13 @@ class OnnxModel(TensorAdapter):
         if self._session is None:
             session = self._loaded()
             self._input, self.rows = self._agreed_input(session)
-            self._check_outputs([output.name for output in session.get_outputs()])
+            names = [output.name for output in session.get_outputs()]
+            wanted = wanted_output(self.spec)
+            if wanted is not None and wanted not in names:
+                raise UsageError(
+                    f"{self.file()}: has the outputs {', '.join(names)}, but output_names declares '{wanted}'; "
+                    f"expected one of them.{did_you_mean(wanted, names)}"
+                )
             self._session = session
         return self._session
 
@@ -138,7 +172,7 @@ class OnnxModel(TensorAdapter):
             return onnxruntime.InferenceSession(str(self.file()), options, providers=self._providers())
         except Exception as error:  # onnxruntime's errors share no class of their own
             raise ModelFailureError(
-                f"Model '{self.spec.name}' cannot be loaded by onnxruntime: {_words(error)}", kind="crash"
+                f"Model '{self.spec.name}' cannot be loaded by onnxruntime: {one_line(error)}", kind="crash"
             ) from error
 
     def _providers(self) -> list[Any]:
@@ -160,15 +194,6 @@ class OnnxModel(TensorAdapter):
         rows = agreed_rows(self.spec, self.file(), shape, _TYPES.get(only.type, only.type))
         return only.name, rows
 
-    def _check_outputs(self, names: list[str]) -> None:
-        declared = self.spec.output_names
-        wanted = declared.segmentation if self.spec.task == "segmentation" else declared.classification
-        if wanted is not None and wanted not in names:
-            raise UsageError(
-                f"{self.file()}: has the outputs {', '.join(names)}, but output_names declares '{wanted}'; expected "
-                f"one of them.{did_you_mean(wanted, names)}"
-            )
-
 
 def _array(value: Any) -> NDArray[np.generic]:
     """Return an output as an array; of a list of {class: score} (a ZipMap), [N, classes] in the order of its keys."""
@@ -177,5 +202,113 @@ def _array(value: Any) -> NDArray[np.generic]:
     return np.asarray(value)
 
 
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+def external_files(path: Path) -> list[str]:
+    """Return the names of the files that hold tensors of an ONNX model, sorted; none for a self-contained file.
+
+    Raises:
+        UsageError: the file is no ONNX model.
+    """
+    try:
+        view = memoryview(path.read_bytes())
+        if all(number != _GRAPH for number, _ in _fields(view)):
+            raise ValueError("it has no graph")
+        return sorted(set(_locations(view, "model", 0)))
+    except (OSError, ValueError, IndexError, RecursionError) as error:
+        raise _no_model(path, error) from error
+
+
+def input_shape(path: Path) -> list[int | None] | None:
+    """Return the shape of an ONNX model's one input, None for a length that may vary.
+
+    None where the file has several inputs, or says nothing of the shape.
+
+    Raises:
+        UsageError: the file is no ONNX model.
+    """
+    try:
+        view = memoryview(path.read_bytes())
+        (graph,) = (value for number, value in _fields(view) if number == _GRAPH)
+        held, inputs = set(), {}
+        for number, value in _fields(graph):
+            if number == 5:
+                held.add(_named(value, 8))
+            elif number == 11:
+                inputs[_named(value, 1)] = value
+        images = [value for name, value in inputs.items() if name not in held]
+        return _shape(images[0]) if len(images) == 1 else None
+    except (OSError, ValueError, IndexError) as error:
+        raise _no_model(path, error) from error
+
+
+def _no_model(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path}: not an ONNX model ({error}); expected a file that onnx.save writes.")
+
+
+def _named(view: memoryview, field: int) -> bytes:
+    return next((bytes(value) for number, value in _fields(view) if number == field), b"")
+
+
+def _shape(value_info: memoryview) -> list[int | None] | None:
+    """Return the shape that a ValueInfoProto states: its type (2), of a tensor (1), with a shape (2) of dims (1)."""
+    place = value_info
+    for wanted in (2, 1, 2):
+        inner = next((value for number, value in _fields(place) if number == wanted), None)
+        if inner is None:
+            return None
+        place = inner
+    return [_length(dim) for number, dim in _fields(place) if number == 1]
+
+
+def _length(dim: memoryview) -> int | None:
+    """Return the number in a dimension's dim_value (field 1), None where it has a name or nothing."""
+    if len(dim) > 1 and dim[0] == 1 << 3:
+        length, _ = _varint(dim, 1)
+        return length if 0 < length < 1 << 31 else None
+    return None
+
+
+def _locations(view: memoryview, message: str, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        raise ValueError("its graphs are nested too deeply")
+    if message == _ENTRY:
+        pair = {number: bytes(value).decode(errors="replace") for number, value in _fields(view)}
+        if pair.get(1) == "location":
+            yield pair.get(2, "")
+        return
+    for number, value in _fields(view):
+        inner = _MESSAGES[message].get(number)
+        if inner is not None:
+            yield from _locations(value, inner, depth + 1)
+
+
+def _fields(view: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield number and bytes of every field of a message that has a length; numbers are skipped."""
+    place = 0
+    while place < len(view):
+        tag, place = _varint(view, place)
+        number, kind = tag >> 3, tag & 7
+        if kind == 0:
+            _, place = _varint(view, place)
+        elif kind in {1, 5}:
+            place += 8 if kind == 1 else 4
+        elif kind == 2:
+            length, place = _varint(view, place)
+            if number == 0 or place + length > len(view):
+                raise ValueError("it is cut short or damaged")
+            yield number, view[place : place + length]
+            place += length
+        else:
+            raise ValueError("it is no protocol buffer")
+    if place > len(view):
+        raise ValueError("it is cut short")
+
+
+def _varint(view: memoryview, place: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = view[place]
+        value |= (byte & 0x7F) << shift
+        place += 1
+        if byte < 0x80:
+            return value, place
+    raise ValueError("it is no protocol buffer")

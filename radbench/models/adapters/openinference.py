@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from radbench.errors import UsageError, did_you_mean
 from radbench.models.adapters.base import ROWS, TensorAdapter
+from radbench.models.adapters.inference_server import (
+    BUSY,
+    Address,
+    Patience,
+    Served,
+    Tensor,
+    address_of,
+    ask,
+    printable,
+)
 from radbench.models.base import ModelFailureError
-from radbench.models.servers.address import Address, address_of
-from radbench.models.servers.again import BUSY, Patience
-from radbench.models.servers.fit import fitted_input, fitted_outputs, rows_of
-from radbench.models.servers.metadata import Served, Tensor, ask
+from radbench.models.decode import wanted_output
+from radbench.models.preprocess import row_shape
+from radbench.models.source import stated_source
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs import ModelSpec
 
@@ -28,6 +38,21 @@ _CLIENT: Final = "tritonclient.http"
 """Imported by name, when a model is first asked: it brings an event loop with it."""
 
 _BUSY: Final = frozenset(map(str, BUSY))
+
+
+DATATYPES: Final = {
+    "float16": "FP16",
+    "float32": "FP32",
+    "float64": "FP64",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "int16": "INT16",
+    "int32": "INT32",
+}
+"""The protocol's name of each type that a contract knows."""
+
+UNNAMED: Final = "input-0"
+"""Name of the input where the server names none."""
 
 
 class InferenceServer(TensorAdapter):
@@ -101,11 +126,12 @@ class InferenceServer(TensorAdapter):
             status, message = _told(error)
             if status is None:
                 raise self._failure(f"answered what cannot be read ({message})", "output") from error
-            raise self._failure(f"answered {_refusal(status, message)}", "crash") from error
+            reason = ", a redirect, which is not followed" if status.startswith("3") else f" ({message})"
+            raise self._failure(f"answered {status}{reason}", "crash") from error
         except (closed, OSError) as error:
-            raise self._failure(f"cannot be reached any more ({_short(error)})", "crash") from error
+            raise self._failure(f"cannot be reached any more ({printable(error, 300)})", "crash") from error
         except Exception as error:
-            said = f"answered what is not the protocol's ({type(error).__name__}: {_short(error)})"
+            said = f"answered what is not the protocol's ({type(error).__name__}: {printable(error, 300)})"
             raise self._failure(said, "output") from error
 
     def close(self) -> None:
@@ -171,15 +197,64 @@ def _context() -> Any:
 def _told(error: Any) -> tuple[str | None, str]:
     """Return the status of an answer (None: the client could not read it) and what was said."""
     status = error.status()
-    return (None if status is None else str(status)), _short(error.message())
+    return (None if status is None else str(status)), printable(error.message(), 300)
 
 
-def _refusal(status: str, message: str) -> str:
-    return (
-        f"{status}, a redirect, which is not followed" if status.startswith("3") else f"{status} ({message})"
+def fitted_input(spec: ModelSpec, served: Served) -> Tensor:
+    """Return the server's input, checked against the contract; the contract's own where the server names none.
+
+    Raises:
+        UsageError: several inputs, or another type or shape than the contract's.
+    """
+    contract, row = spec.input, row_shape(spec.input)
+    expected = Tensor(UNNAMED, DATATYPES[contract.dtype], (-1, *row))
+    if not served.inputs:
+        return expected
+    if len(served.inputs) > 1:
+        names = ", ".join(tensor.name for tensor in served.inputs)
+        raise UsageError(
+            f"Model '{spec.name}': its server wants the inputs {names}, expected one, the image."
+        )
+    found = served.inputs[0]
+    where = stated_source(spec, "input")
+    if found.datatype != expected.datatype:
+        known = {name: f"declare dtype: {declared}" for declared, name in DATATYPES.items()}
+        mend = known.get(found.datatype, "such a model is not read")
+        raise UsageError(
+            f"{where}: dtype is {contract.dtype} ({expected.datatype}), and the server's input '{found.name}' is "
+            f"{found.datatype}; {mend}."
+        )
+    fits = len(found.shape) == 4 and all(
+        there in (-1, here) for there, here in zip(found.shape[1:], row, strict=True)
     )
+    if not fits:
+        raise UsageError(
+            f"{where}: spatial_shape, channels and layout give {list(expected.shape)}, and the server's input "
+            f"'{found.name}' has the shape {list(found.shape)} (-1: any); expected the same."
+        )
+    return found
 
 
-def _short(said: object) -> str:
-    words = " ".join(str(said).split())
-    return "".join(letter for letter in words if letter.isprintable())[:300]
+def rows_of(tensor: Tensor, served: Served, most: int) -> int:
+    """Return how many images go into a request: as many as the server wants, or may have, and ``most`` otherwise."""
+    if tensor.shape[0] > 0:
+        return tensor.shape[0]
+    return min(most, served.max_batch) if served.max_batch > 0 else most
+
+
+def fitted_outputs(spec: ModelSpec, served: Served) -> list[str]:
+    """Return the names of the outputs to ask for: the declared one, else all that the server names.
+
+    Raises:
+        UsageError: the server does not name the declared one.
+    """
+    names = [tensor.name for tensor in served.outputs]
+    wanted = wanted_output(spec)
+    if wanted is None:
+        return names
+    if names and wanted not in names:
+        raise UsageError(
+            f"{stated_source(spec, 'output_names')} wants '{wanted}', and the server has the outputs "
+            f"{', '.join(names)}.{did_you_mean(wanted, names)}"
+        )
+    return [wanted]

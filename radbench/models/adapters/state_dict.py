@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Final
 
 from radbench.errors import UsageError
@@ -111,30 +112,25 @@ def _safetensors(path: Path) -> Checkpoint:
 
 
 def _state_dict(path: Path) -> Checkpoint:
-    import pickle
-
     import torch
 
     try:
         with warnings.catch_warnings():  # of a TorchScript archive torch warns before it refuses
             warnings.simplefilter("ignore")
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        LookupError,
-        TypeError,
-        OSError,
-    ) as error:
+    except (RuntimeError, ValueError, EOFError, LookupError, TypeError, OSError, UnpicklingError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        said = lines[0][:200].rstrip(".")
         raise UsageError(
-            f"{path}: no state dict that can be read without running code ({_first_line(error)}); expected tensors by "
+            f"{path}: no state dict that can be read without running code ({said}); expected tensors by "
             "name. Save them where you trust the file: torch.save(model.state_dict(), path), or as safetensors."
         ) from error
     extras: dict[str, Any] = {}
     inside: list[str] = []
-    while isinstance(found, Mapping) and (name := _wrapper(found)) is not None:
+    while isinstance(found, Mapping):
+        name = next((name for name in _INSIDE if isinstance(found.get(name), Mapping)), None)
+        if name is None:
+            break
         extras |= {str(other): value for other, value in found.items() if other != name}
         inside.append(name)
         found = found[name]
@@ -144,10 +140,6 @@ def _state_dict(path: Path) -> Checkpoint:
     if strange:
         raise UsageError(f"{path}: '{strange[0]}' is no tensor, expected a state dict: tensors by name.")
     return Checkpoint({str(name): value for name, value in found.items()}, extras, tuple(inside))
-
-
-def _wrapper(found: Mapping[Any, Any]) -> str | None:
-    return next((name for name in _INSIDE if isinstance(found.get(name), Mapping)), None)
 
 
 def _bare(
@@ -189,8 +181,3 @@ def _plain(value: str) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         return value
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200].rstrip(".")

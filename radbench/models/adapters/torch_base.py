@@ -104,8 +104,7 @@ class TorchAdapter(TensorAdapter):
         if not tensors:
             raise ModelFailureError(
                 f"Model '{self.spec.name}' gave a {type(found).__name__} without a tensor, expected a tensor, a tuple "
-                "of tensors, or tensors by name.",
-                kind="output",
+                "of tensors, or tensors by name."
             )
         return tensors
 

@@ -1,18 +1,20 @@
 """A TorchScript model under test: a program of TorchScript's own interpreter, in which no Python runs."""
 
-import zipfile
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from radbench.errors import UsageError
-from radbench.models.adapters.archive import archived_names, refuse_pickle
+from radbench.models.adapters.model_file import (
+    NOTES,
+    archived_names,
+    archived_notes,
+    parsed_class_names,
+    refuse_pickle,
+)
 from radbench.models.adapters.torch_base import TorchAdapter
-from radbench.models.base import ModelFailureError
-from radbench.models.class_names import NOTES, parsed_class_names
+from radbench.models.base import ModelFailureError, one_line
 
 if TYPE_CHECKING:
     from torch import nn
-
-_LONGEST: Final = 100_000
 
 
 class TorchScriptModel(TorchAdapter):
@@ -41,7 +43,7 @@ class TorchScriptModel(TorchAdapter):
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelFailureError(
-                f"Model '{self.spec.name}' cannot be loaded as TorchScript: {' '.join(str(error).split())[:500]}",
+                f"Model '{self.spec.name}' cannot be loaded as TorchScript: {one_line(error)}",
                 kind="crash",
             ) from error
         return module
@@ -52,13 +54,5 @@ class TorchScriptModel(TorchAdapter):
 
     def class_names(self) -> list[str] | None:
         """Return the class names in the archive's extra files, such as ``class_names.json``."""
-        with zipfile.ZipFile(self.spec.source_path) as archive:
-            extras = {
-                name.rpartition("/")[2].partition(".")[0]: name
-                for name in archive.namelist()
-                if "/extra/" in name and archive.getinfo(name).file_size < _LONGEST
-            }
-            for note in NOTES:
-                if note in extras:
-                    return parsed_class_names(archive.read(extras[note]).decode(errors="replace"))
-        return None
+        notes = archived_notes(self.spec.source_path)
+        return next((parsed_class_names(notes[note]) for note in NOTES if note in notes), None)

@@ -98,21 +98,19 @@ class XrayVisionModel(TorchAdapter):
         checkpoint = self._checkpoint()
         tensors = {name.removeprefix("model."): value for name, value in checkpoint.tensors.items()}
         stored = tensors.pop(_POINTS, None)
-        head, stem = _head_and_stem(tensors, self.spec.architecture, str(path))
+        classes, channels = _outputs_and_channels(tensors, self.spec.architecture, str(path))
         self._keep_names(checkpoint)
-        if stem.shape[1] != self.spec.input.channels:
+        if channels != self.spec.input.channels:
             raise UsageError(
-                f"{path}: takes {stem.shape[1]} channels, but the input contract of model '{self.spec.name}' declares "
+                f"{path}: takes {channels} channels, but the input contract of model '{self.spec.name}' declares "
                 f"{self.spec.input.channels}."
             )
-        if self.spec.architecture in _DENSE:
-            network = self._dense(int(head.shape[0]), int(stem.shape[1]))
-        else:
-            network = _residual(self.spec.architecture, int(head.shape[0]), int(stem.shape[1]))
+        built = self._dense if self.spec.architecture in _DENSE else self._residual
+        network = built(classes, channels)
         fit(network, tensors, path)
         if self.spec.output == "logits":
             return network
-        return _scored(network, self._points(stored, checkpoint, int(head.shape[0])))
+        return _scored(network, self._points(stored, checkpoint, classes))
 
     def _checkpoint(self) -> Checkpoint:
         found = read_checkpoint(self.spec.source_path)
@@ -139,6 +137,16 @@ class XrayVisionModel(TorchAdapter):
                 f"{self.spec.origin or self.spec.name}: torchxrayvision cannot build '{self.spec.architecture}' with "
                 f"{own}: {error}."
             ) from error
+        return network
+
+    def _residual(self, classes: int, channels: int) -> "nn.Module":
+        """Return the library's ResNet: torchvision's, with a first convolution of its own number of channels."""
+        import torchvision
+        from torch import nn
+
+        made = getattr(torchvision.models, self.spec.architecture)
+        network: nn.Module = made(num_classes=classes, weights=None)
+        network.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
         return network
 
     def _points(
@@ -170,12 +178,8 @@ class XrayVisionModel(TorchAdapter):
 def _as_points(values: object, count: int, where: str) -> list[float]:
     listed = values if isinstance(values, Sequence) and not isinstance(values, str) else []
     points = [math.nan if value is None else value for value in listed]
-    if len(points) != count or any(
-        isinstance(point, bool)
-        or not isinstance(point, int | float)
-        or not (math.isnan(point) or 0 < point < 1)
-        for point in points
-    ):
+    plain = all(isinstance(point, int | float) and not isinstance(point, bool) for point in points)
+    if len(points) != count or not plain or not all(math.isnan(point) or 0 < point < 1 for point in points):
         raise UsageError(
             f"{where} are {str(values)[:80]}, expected {count} numbers between 0 and 1, one an output."
         )
@@ -183,34 +187,26 @@ def _as_points(values: object, count: int, where: str) -> list[float]:
 
 
 def _head(tensors: "Mapping[str, torch.Tensor]") -> "torch.Tensor | None":
-    for name in ("classifier.bias", "fc.bias", "model.fc.bias"):
-        if name in tensors:
-            return tensors[name]
-    return None
+    names = ("classifier.bias", "fc.bias", "model.fc.bias")
+    return next((tensors[name] for name in names if name in tensors), None)
 
 
-def _head_and_stem(
+def _outputs_and_channels(
     tensors: "Mapping[str, torch.Tensor]", architecture: str, where: str
-) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Return the bias of the last layer and the weights of the first, which say how many outputs and channels."""
-    first = "features.conv0.weight" if architecture in _DENSE else "conv1.weight"
+) -> tuple[int, int]:
+    """Return how many outputs and channels there are, by the bias of the last layer and the weights of the first."""
+    first, last = (
+        ("features.conv0.weight", "classifier.bias")
+        if architecture in _DENSE
+        else ("conv1.weight", "fc.bias")
+    )
     head, stem = _head(tensors), tensors.get(first)
     if head is None or stem is None or head.ndim != 1 or stem.ndim != 4:
-        lacking = first if stem is None else "classifier.bias" if architecture in _DENSE else "fc.bias"
         raise UsageError(
-            f"{where}: lacks tensor '{lacking}', expected the weights of torchxrayvision's {architecture}."
+            f"{where}: lacks tensor '{first if stem is None else last}', expected the weights of torchxrayvision's "
+            f"{architecture}."
         )
-    return head, stem
-
-
-def _residual(architecture: str, classes: int, channels: int) -> "nn.Module":
-    """Return the library's ResNet: torchvision's, with a first convolution of its own number of channels."""
-    import torchvision
-    from torch import nn
-
-    network: nn.Module = getattr(torchvision.models, architecture)(num_classes=classes, weights=None)
-    network.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
-    return network
+    return int(head.shape[0]), int(stem.shape[1])
 
 
 def _scored(network: "nn.Module", points: "torch.Tensor | None") -> "nn.Module":

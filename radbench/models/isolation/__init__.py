@@ -1,9 +1,9 @@
 """Models of strangers, run where they can do little harm: one process a model, in a sandbox, behind a pipe.
 
-``model.IsolatedModel`` is the contract of any model under test over ``client`` (questions and answers), ``process``
-(the harness's end) and ``wire`` (what goes through the pipes). On the other side ``launch`` locks the process in,
-layer after layer, ``supervise`` watches it, and ``worker`` holds the adapter. ``permits`` says what a model gets;
-``answers`` and ``endings`` turn what comes back into a prediction or into a failure of one sentence.
+``model.IsolatedModel`` is the contract of any model under test over ``client`` (questions, answers and failures),
+``process`` (the harness's end) and ``wire`` (what goes through the pipes). On the other side ``launch`` locks the
+process in, layer after layer (``namespaces``, ``landlock``, ``seccomp``), and watches it, and ``worker`` holds the
+adapter. ``permits`` says what a model gets; ``answers`` holds what comes back to what was asked.
 
 What holds a hostile model, on Linux, each layer where kernel and administrator permit (``IsolatedModel.sandbox`` says
 which were):

@@ -105,4 +105,4 @@ def _array(
 
 
 def _wrong(spec: ModelSpec, what: str) -> ModelFailureError:
-    return ModelFailureError(f"The process of model '{spec.name}' answered with {what}.", kind="output")
+    return ModelFailureError(f"The process of model '{spec.name}' answered with {what}.")

@@ -1,19 +1,21 @@
-"""A conversation with a model's process: questions in, answers out, and every mishap as the failure that it is."""
+"""A conversation with a model's process: questions in, answers out, and every mishap as the failure that it is.
 
+What happened to the process is told in one sentence and the kind of failure that an audit records.
+"""
+
+import re
+import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, get_args
 
 from radbench.errors import UsageError
-from radbench.models.base import ModelFailureError
-from radbench.models.isolation import endings
+from radbench.models.base import Failure, ModelFailureError
 from radbench.models.isolation.bytecode import compiled_folder
 from radbench.models.isolation.permits import permits
 from radbench.models.isolation.process import EndedError, LateError, ModelProcess
 from radbench.models.isolation.wire import Message, WireError
 from radbench.specs import ModelSpec
-
-__all__ = ["Client", "Question"]
 
 AHEAD: Final = 1
 """Questions that wait in the pipe while one is answered, so that the model does not wait for the harness."""
@@ -21,6 +23,18 @@ AHEAD: Final = 1
 Question = tuple[Message, int]
 """What is asked, and how many bytes the arrays of its answer may take."""
 
+LAST_WORDS: Final = 2000
+"""Characters of what a model printed that go into its failure."""
+
+_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
+_MEMORY: Final = (
+    "bad_alloc",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "out of memory",
+    "memoryerror",
+)
+_OUTSIDE: Final = "was ended from outside (signal 9), as a system does that runs out of memory"
 _SMALL: Final = 1 << 16
 _MOST_ROWS: Final = 4096
 _GRACE: Final = 5.0
@@ -96,7 +110,9 @@ class Client:
                 f"Model '{spec.name}' is refused because its files changed while they were read.",
                 kind="refused",
             )
-        self.sandbox = _described(self._process.told())
+        told = self._process.told().get("sandbox")
+        described = told.items() if isinstance(told, dict) else ()
+        self.sandbox = {str(name): str(value) for name, value in described} | {"environment": "scrubbed"}
         prepared = self._receive("load", seconds, _SMALL)
         self._usable(prepared, opening=True)
         rows = prepared.head.get("rows")
@@ -115,11 +131,11 @@ class Client:
             return process.receive(seconds, limit)
         except EndedError:
             told = process.told()
-            raise endings.stopped(name, told, process.log(), self._given.memory) from None
+            raise stopped(name, told, process.log(), self._given.memory) from None
         except LateError:
-            raise endings.late(name, what, seconds, process.log()) from None
+            raise late(name, what, seconds, process.log()) from None
         except WireError as error:
-            raise endings.unreadable(name, str(error), process.log()) from None
+            raise unreadable(name, str(error), process.log()) from None
 
     def _usable(self, answer: Message, *, opening: bool) -> None:
         """Raise what an answer says went wrong; only while opening is a word of the process about use believed.
@@ -128,12 +144,73 @@ class Client:
         """
         kind, message = answer.head.get("failure"), answer.head.get("message", "")
         if kind == "usage" and opening:
-            raise UsageError(endings.clean(str(message)))
+            raise UsageError(clean(str(message)))
         if kind is not None:
-            raise endings.failed(self._spec.name, "output" if kind == "usage" else kind, message)
+            raise failed(self._spec.name, "output" if kind == "usage" else kind, message)
 
 
-def _described(told: dict[str, Any]) -> dict[str, str]:
-    sandbox = told.get("sandbox")
-    found = {str(name): str(value) for name, value in sandbox.items()} if isinstance(sandbox, dict) else {}
-    return found | {"environment": "scrubbed"}
+def clean(text: str, most: int = LAST_WORDS) -> str:
+    """Return the last ``most`` characters of a stranger's text on one line, without control characters."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in _ESCAPES.sub("", text))
+    words = " ".join(plain.split())
+    return words if len(words) <= most else "…" + words[-most + 1 :]
+
+
+def stopped(name: str, told: Mapping[str, Any], log: str, memory: int) -> ModelFailureError:
+    """Return the failure of a process that ended before it answered.
+
+    Args:
+        name: the model's name.
+        told: what its supervisor said of its end.
+        log: what it printed.
+        memory: bytes that it was allowed.
+    """
+    kind: Failure = "crash"
+    match told:
+        case {"memory": int(used)}:
+            kind = "memory"
+            what = f"held {_gib(used)} of memory, more than the {_gib(memory)} that it may, and was stopped"
+        case {"signal": 9}:
+            what = _OUTSIDE
+        case {"signal": int(number)}:
+            called = f" ({signal.Signals(number).name})" if number in set(signal.Signals) else ""
+            what = f"crashed with signal {number}{called}"
+        case {"status": int(status)}:
+            what = f"ended its process with exit status {status} before it answered"
+        case _:
+            what = "closed its connection before it answered"
+    if kind == "crash" and any(phrase in log.lower() for phrase in _MEMORY):
+        kind = "memory"
+        what += f", out of the {_gib(memory)} of memory that it may use"
+    return ModelFailureError(_sentence(name, what, log), kind=kind)
+
+
+def late(name: str, what: str, seconds: float, log: str) -> ModelFailureError:
+    """Return the failure of a process that did not do ``what`` in time and was stopped."""
+    return ModelFailureError(
+        _sentence(name, f"did not {what} within {seconds:g} s and was stopped", log), kind="timeout"
+    )
+
+
+def unreadable(name: str, why: str, log: str) -> ModelFailureError:
+    """Return the failure of a process whose answer is none that the harness reads."""
+    return ModelFailureError(_sentence(name, f"answered with {why}", log), kind="output")
+
+
+def failed(name: str, kind: object, message: object) -> ModelFailureError:
+    """Return the failure that the model's process itself told of."""
+    known: Failure = next((one for one in get_args(Failure) if one == kind), "crash")
+    text = clean(str(message)).rstrip(".")
+    if not text.startswith("Model '"):
+        text = f"Model '{name}' failed: {text}"
+    return ModelFailureError(f"{text}.", kind=known)
+
+
+def _sentence(name: str, what: str, log: str) -> str:
+    words = clean(log)
+    last = f" Its last output was: {words}" if words else ""
+    return f"Model '{name}' {what}.{last}"
+
+
+def _gib(count: int) -> str:
+    return f"{count / (1 << 30):.2g} GiB"

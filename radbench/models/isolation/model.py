@@ -1,7 +1,8 @@
 """A model in a process of its own: the contract of any model, with every failure of the process a recorded one."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -9,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.errors import UsageError
-from radbench.models.adapters.base import Adapter, TensorAdapter, joined
+from radbench.models.adapters.base import Adapter, TensorAdapter, joined, refuse_sizes
 from radbench.models.base import Image, ModelUnderTest, Prediction, is_image
-from radbench.models.device import device_kind
 from radbench.models.isolation import answers
 from radbench.models.isolation.client import Client
 from radbench.models.isolation.wire import Message
-from radbench.models.registry import make_adapter
+from radbench.models.registry import device_kind, make_adapter
 from radbench.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -90,13 +90,10 @@ class IsolatedModel:
         self._check(images, one_size=self.spec.task == "segmentation")
         if not images:
             return joined([], self.spec)
+        size = partial(answers.expected_bytes, self.spec)
         with self._asking() as client:
-            groups = _groups(images, client.rows)
-            replies = client.exchange(
-                (_question("predict", group), answers.expected_bytes(self.spec, group)) for group in groups
-            )
-            pairs = zip(groups, replies, strict=True)
-            return joined([answers.prediction(self.spec, group, reply) for group, reply in pairs], self.spec)
+            asked = _exchanged(client, "predict", images, size)
+            return joined([answers.prediction(self.spec, group, reply) for group, reply in asked], self.spec)
 
     def forward(self, rows: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
         """Return every output of the model by its name for one batch; see ``TensorAdapter.forward``.
@@ -145,12 +142,10 @@ class IsolatedModel:
         """
         self._check(images, one_size=True)
         with self._asking() as client:
-            groups = _groups(images, client.rows)
-            replies = client.exchange(
-                (_question("saliency", group), 4 * sum(image.size for image in group)) for group in groups
+            asked = _exchanged(
+                client, "saliency", images, lambda group: 4 * sum(image.size for image in group)
             )
-            pairs = zip(groups, replies, strict=True)
-            maps = [answers.saliency_maps(self.spec, group, reply) for group, reply in pairs]
+            maps = [answers.saliency_maps(self.spec, group, reply) for group, reply in asked]
         known = [each for each in maps if each is not None]
         return np.concatenate(known) if known and len(known) == len(maps) else None
 
@@ -202,12 +197,8 @@ class IsolatedModel:
                     f"Model '{self.spec.name}' was given an image of shape {list(image.shape)} and type "
                     f"{image.dtype}, expected grayscale uint8 or uint16 [height, width]."
                 )
-        sizes = sorted({image.shape for image in images})
-        if one_size and len(sizes) > 1:
-            raise UsageError(
-                f"Model '{self.spec.name}' was given images of {len(sizes)} sizes ({sizes[0]} and {sizes[1]} "
-                "among them), expected one size in a call."
-            )
+        if one_size:
+            refuse_sizes(self.spec, images)
 
 
 def open_model(
@@ -223,11 +214,21 @@ def open_model(
     return IsolatedModel(spec, device, trust=trust)
 
 
-def _groups(images: Sequence[Image], rows: int) -> list[Sequence[Image]]:
-    """Split into what one question holds: a batch of the model's, or as many images as fit into ``_REQUEST``."""
-    step = rows or min(_MOST_IMAGES, max(1, _REQUEST // max(image.nbytes for image in images)))
-    return [images[start : start + step] for start in range(0, len(images), step)]
+def _exchanged(
+    client: Client, ask: str, images: Sequence[Image], size: Callable[[Sequence[Image]], int]
+) -> Iterator[tuple[Sequence[Image], Message]]:
+    """Yield what one question holds with its answer: a batch of the model's, or as many as fit into ``_REQUEST``.
 
-
-def _question(ask: str, images: Sequence[Image]) -> Message:
-    return Message({"ask": ask}, {str(number): image for number, image in enumerate(images)})
+    Args:
+        client: the process.
+        ask: the question.
+        images: uint8 or uint16 [H, W], at least one.
+        size: says how many bytes the answer to some images may take.
+    """
+    step = client.rows or min(_MOST_IMAGES, max(1, _REQUEST // max(image.nbytes for image in images)))
+    groups = [images[start : start + step] for start in range(0, len(images), step)]
+    held = (
+        Message({"ask": ask}, {str(number): image for number, image in enumerate(group)}) for group in groups
+    )
+    questions = zip(held, map(size, groups), strict=True)
+    yield from zip(groups, client.exchange(questions), strict=True)

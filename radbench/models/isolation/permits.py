@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from radbench.models.links import link_targets
+from radbench.models.source import link_targets
 from radbench.specs import ModelSpec
 
 __all__ = ["THREADS", "Permits", "environment", "permits"]
@@ -151,16 +151,11 @@ def _places(command: Sequence[str], beside: Path) -> list[Path]:
         which = shutil.which(word) if number == 0 else None
         for path in (Path(which) if which else Path(word), beside / word):
             if (which or os.sep in word or path.is_file()) and path.exists():
-                found += [
-                    place for link in {path.absolute(), path.resolve()} for place in _around(link, number)
-                ]
+                for link in {path.absolute(), path.resolve()}:
+                    # of the program itself also the folder that it is installed in (``bin``'s parent)
+                    home = link.parent.parent if link.parent.name == "bin" else link.parent
+                    found += [link, home] if number == 0 else [link]
     return found
-
-
-def _around(path: Path, number: int) -> list[Path]:
-    """Return a named path, and of the program itself also the folder that it is installed in (``bin``'s parent)."""
-    home = path.parent.parent if path.parent.name == "bin" else path.parent
-    return [path, home] if number == 0 else [path]
 
 
 def _holds_home(path: Path) -> bool:

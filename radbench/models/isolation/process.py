@@ -71,15 +71,17 @@ class ModelProcess:
             lifeline=theirs["lifeline"],
         )
         self._ends = ours
+        # an interpreter that reads nothing of the user's and writes no bytecode
+        python = [
+            sys.executable,
+            "-I",
+            "-u",
+            "-B",
+            *(["-X", f"pycache_prefix={bytecode}"] if bytecode else []),
+        ]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-                [
-                    *_python(bytecode),
-                    "-c",
-                    code,
-                    settings.to_json(),
-                    str(Path(__file__).resolve().parents[3]),
-                ],
+                [*python, "-c", code, settings.to_json(), str(Path(__file__).resolve().parents[3])],
                 stdin=subprocess.DEVNULL,
                 stdout=theirs["log"],
                 stderr=theirs["log"],
@@ -194,12 +196,6 @@ class ModelProcess:
         return bool(piece)
 
 
-def _python(bytecode: str | None) -> list[str]:
-    """Return the command of an interpreter that reads nothing of the user's and writes no bytecode."""
-    prefix = ["-X", f"pycache_prefix={bytecode}"] if bytecode else []
-    return [sys.executable, "-I", "-u", "-B", *prefix]
-
-
 def _pipes() -> tuple[dict[str, int], dict[str, int]]:
     """Return the ends of five pipes by name: those of the model's process, and ours."""
     theirs: dict[str, int] = {}
@@ -209,18 +205,13 @@ def _pipes() -> tuple[dict[str, int], dict[str, int]]:
     for name in ("replies", "report", "log"):
         ours[name], theirs[name] = os.pipe()
     os.set_blocking(ours["requests"], False)
-    for end in (ours["requests"], ours["replies"]):
-        _widen(end)
-    return theirs, ours
-
-
-def _widen(end: int) -> None:
-    """Let a pipe hold 1 MiB where the system can."""
-    if sys.platform == "linux":
+    if sys.platform == "linux":  # let a pipe hold 1 MiB where the system can
         import fcntl
 
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(end, _SET_PIPE_SIZE, _PIPE)
+        for end in (ours["requests"], ours["replies"]):
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(end, _SET_PIPE_SIZE, _PIPE)
+    return theirs, ours
 
 
 def _end(process: subprocess.Popen[bytes] | None, ours: dict[str, int], folder: str, maker: int) -> None:

@@ -106,8 +106,8 @@ class Host:
             "prepare": self._prepare,
             "predict": self._predict,
             "forward": self._forward,
-            "names": self._names,
-            "readings": self._readings,
+            "names": lambda _request: Message({"names": self.adapter.class_names()}),
+            "readings": lambda _request: Message({"names": self.adapter.readings()}),
             "saliency": self._saliency,
         }
         return asked[request.head["ask"]](request)
@@ -140,7 +140,8 @@ class Host:
         return Message({"rows": getattr(self.adapter, "rows", 0)})
 
     def _predict(self, request: Message) -> Message:
-        prediction = self.adapter.predict(_images(request))
+        images: list[Any] = list(request.arrays.values())
+        prediction = self.adapter.predict(images)
         return Message({"kind": prediction.kind}, {"values": prediction.values})
 
     def _forward(self, request: Message) -> Message:
@@ -153,18 +154,9 @@ class Host:
         outputs = self.adapter.forward(request.arrays["rows"])
         return Message({}, {str(name): np.asarray(values) for name, values in outputs.items()})
 
-    def _names(self, _request: Message) -> Message:
-        return Message({"names": self.adapter.class_names()})
-
-    def _readings(self, _request: Message) -> Message:
-        return Message({"names": self.adapter.readings()})
-
     def _saliency(self, request: Message) -> Message:
         from radbench.models.saliency import saliency
 
-        maps = saliency(self.adapter, _images(request))
+        images: list[Any] = list(request.arrays.values())
+        maps = saliency(self.adapter, images)
         return Message({"known": maps is not None}, {} if maps is None else {"maps": maps})
-
-
-def _images(request: Message) -> list[Any]:
-    return list(request.arrays.values())

@@ -6,13 +6,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
-from radbench.models.finding import Finding, Level
-from radbench.models.outputs import columns, maps, numbers, of_wanted_output, shape_of, table
+from radbench.models.base import Finding, Level, ModelFailureError, ModelUnderTest, Prediction
+from radbench.models.decode import classes_of, columns, maps, numbers, of_wanted_output, shape_of, table
 from radbench.models.preflight.session import Outputs, Session
 from radbench.specs import ModelSpec
 
-SHAPE, RANGE, NAMES = "output shape", "output range", "class names"
+SHAPE, RANGE, NAMES, CONSTANT = "output shape", "output range", "class names", "constant output"
+
+_EXCLUSIVE: Final = frozenset({"multiclass", "binary", "segmentation"})
+"""Tasks whose classes share one probability."""
 
 _SPREAD: Final = 0.25
 _SUM: Final = 1e-3
@@ -23,24 +25,22 @@ _SATURATED: Final = 1e-9
 
 def shape(spec: ModelSpec, outputs: Outputs, count_of_images: int) -> Finding:
     """Return whether the wanted output is there, with an entry an image and the declared columns or maps."""
-    names = spec.mask_classes if spec.task == "segmentation" else spec.classes
-    what = "map" if spec.task == "segmentation" else "column"
+    names, what = classes_of(spec), "map" if spec.task == "segmentation" else "column"
     count = columns(names)
     stated = f"{count} {what}{'s' if count > 1 else ''}" + (f" ({', '.join(names)})" if names else "")
     try:
         name, values = of_wanted_output(spec, outputs)
         if values.ndim == 0 or len(values) != count_of_images:
             raise ModelFailureError(f"Model '{spec.name}' gave another number of entries than images.")
-        found = (maps if spec.task == "segmentation" else table)(spec, name, values)
+        found = _arranged(spec, name, values)
         if found.shape[1] not in ({count, 1} if spec.output == "labels" else {count}):
             raise ModelFailureError(f"found {found.shape[1]} {what}s")
     except ModelFailureError as error:
         seen = "; ".join(f"'{name}' {shape_of(values)}" for name, values in outputs.items()) or "no output"
-        mend = (
-            f"Declare what the model gives: {error}"
-            if str(error).startswith("Model")
-            else _count_advice(names)
-        )
+        given = f"{len(names)} classes are" if names else "one answer and no classes are"
+        mend = f"The model gives another number of answers than declared ({given}): list its classes in their order."
+        if str(error).startswith("Model"):
+            mend = f"Declare what the model gives: {error}"
         return Finding(SHAPE, "failure", stated, seen, mend)
     seen = f"'{name}' {shape_of(values)} {values.dtype}"
     others = [f"'{other}'" for other in outputs if other != name]
@@ -50,36 +50,30 @@ def shape(spec: ModelSpec, outputs: Outputs, count_of_images: int) -> Finding:
     return Finding(SHAPE, "ok", stated, seen)
 
 
-def _count_advice(names: list[str]) -> str:
-    given = "one answer and no classes are" if not names else f"{len(names)} classes are"
-    return (
-        f"The model gives another number of answers than declared ({given}): list its classes in their order."
-    )
+def _arranged(spec: ModelSpec, name: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    return (maps if spec.task == "segmentation" else table)(spec, name, values)
 
 
 def refused(error: ModelFailureError) -> Finding:
     """Return the finding of outputs that cannot be read by the declaration although their shape is right."""
-    return Finding(
-        RANGE,
-        "failure",
-        "what can be read by the declared output",
-        str(error),
-        "Declare the output as it is.",
-    )
+    stated = "what can be read by the declared output"
+    return Finding(RANGE, "failure", stated, str(error), "Declare the output as it is.")
 
 
-def value_range(session: Session) -> Finding | None:
-    """Return whether raw outputs look like what they are declared to be; None where that cannot be seen."""
+def value_range(session: Session) -> Iterator[Finding]:
+    """Yield whether raw outputs look like what they are declared to be, where that can be seen."""
+    if session.outputs and session.spec.output != "labels":
+        yield _value_range(session)
+
+
+def _value_range(session: Session) -> Finding:
     spec = session.spec
-    if not session.outputs or spec.output == "labels":
-        return None
     name, values = of_wanted_output(spec, session.outputs)
-    found = numbers(spec, name, (maps if spec.task == "segmentation" else table)(spec, name, values))
+    found = numbers(spec, name, _arranged(spec, name, values))
     known = found[np.isfinite(found)]
     if not known.size:
-        return Finding(
-            RANGE, "failure", spec.output, "no finite number", "The model answers nothing; see its input."
-        )
+        meaning = "The model answers nothing; see its input."
+        return Finding(RANGE, "failure", spec.output, "no finite number", meaning)
     low, high = float(known.min()), float(known.max())
     seen = f"{low:.3g} to {high:.3g}"
     if _saturated(session):
@@ -90,13 +84,12 @@ def value_range(session: Session) -> Finding | None:
         return Finding(RANGE, "warning", spec.output, f"{seen}; scores at 0 and 1", meaning)
     if spec.output == "logits":
         return _logits(found, seen, (low, high))
-    if spec.output == "probabilities" and found.shape[1] > 1 and _exclusive(spec):
+    if spec.output == "probabilities" and found.shape[1] > 1 and spec.task in _EXCLUSIVE:
         off = float(np.nanmax(np.abs(found.sum(axis=1) - 1.0)))
         if off > _SUM:
             meaning = "They are no probabilities of one class of all: declare task multilabel, or the output as it is."
-            return Finding(
-                RANGE, "warning", "probabilities that add up to 1", f"sums off by up to {off:.2g}", meaning
-            )
+            stated = "probabilities that add up to 1"
+            return Finding(RANGE, "warning", stated, f"sums off by up to {off:.2g}", meaning)
     if spec.task != "segmentation" and np.isin(known, (0.0, 1.0)).all():
         meaning = "Only 0 and 1 were given: declare the output as labels if it never gives anything between."
         return Finding(RANGE, "note", spec.output, seen, meaning)
@@ -109,10 +102,6 @@ def _saturated(session: Session) -> bool:
         return False
     scores = session.base.values.astype(np.float64)
     return bool((np.minimum(scores, 1.0 - scores) < _SATURATED).mean() > 0.5)
-
-
-def _exclusive(spec: ModelSpec) -> bool:
-    return spec.task in {"multiclass", "binary", "segmentation"}
 
 
 def _logits(found: NDArray[np.float64], seen: str, limits: tuple[float, float]) -> Finding:
@@ -128,54 +117,48 @@ def _logits(found: NDArray[np.float64], seen: str, limits: tuple[float, float]) 
     return Finding(RANGE, level, "logits (any number)", seen, meaning)
 
 
-def class_names(model: ModelUnderTest) -> Finding | None:
-    """Return whether the classes that the files name are the declared ones in the same order; None: no names."""
+def class_names(model: ModelUnderTest) -> Iterator[Finding]:
+    """Yield whether the classes that the files name, if they do, are the declared ones in the same order."""
     spec = model.spec
-    names = spec.mask_classes if spec.task == "segmentation" else spec.classes
+    names = classes_of(spec)
     ask = getattr(model, "class_names", None)
     found = ask() if ask is not None else None
     if not found:
-        return None
+        return
     stated = ", ".join(names) or f"one answer, for '{spec.wanted}'"
     ours, theirs = ([name.strip().casefold() for name in part] for part in (names or [spec.wanted], found))
     seen = ", ".join(found)
     if ours == theirs:
-        return Finding(NAMES, "ok", stated, seen)
+        yield Finding(NAMES, "ok", stated, seen)
+        return
+    level: Level = "failure"
     if len(ours) != len(theirs):
         meaning = "The files name another number of classes: list all of them in the files' order."
-        return Finding(NAMES, "failure", stated, seen, meaning)
-    if sorted(ours) == sorted(theirs):
+    elif sorted(ours) == sorted(theirs):
         meaning = "The same classes in another order: every answer would be read as another's. Take the files' order."
-        return Finding(NAMES, "failure", stated, seen, meaning)
-    meaning = "The files name the classes otherwise: make sure that the order is the same."
-    return Finding(NAMES, "warning" if set(ours) & set(theirs) else "note", stated, seen, meaning)
+    else:
+        level = "warning" if set(ours) & set(theirs) else "note"
+        meaning = "The files name the classes otherwise: make sure that the order is the same."
+    yield Finding(NAMES, level, stated, seen, meaning)
 
 
 def constant(session: Session) -> Finding:
     """Return whether the model answers every image alike, or not at all."""
     count, base = len(session.probe.images), session.base
     stated = f"answers that depend on the image ({count} images)"
-    meaning = (
-        "A constant answer carries no information: see the input range, the weights and the output's name."
-    )
     silent = _silent(base)
     if silent == count and session.spec.format == "table":
         meaning = "The table was made for other images: name the shift that it was exported for with --shift."
-        return Finding("constant output", "warning", stated, "none of the images is in the table", meaning)
+        return Finding(CONSTANT, "warning", stated, "none of the images is in the table", meaning)
     if silent == count:
-        return Finding(
-            "constant output", "failure", stated, "no answer to any image", "The model answers nothing."
-        )
+        return Finding(CONSTANT, "failure", stated, "no answer to any image", "The model answers nothing.")
     seen, spread = _spread(base)
-    if spread <= _SAME and count > 1:
-        return Finding("constant output", "failure", stated, seen, meaning)
-    return Finding(
-        "constant output",
-        "warning" if spread <= _NEARLY else "ok",
-        stated,
-        seen,
-        meaning if spread <= _NEARLY else "",
+    if spread > _NEARLY:
+        return Finding(CONSTANT, "ok", stated, seen)
+    meaning = (
+        "A constant answer carries no information: see the input range, the weights and the output's name."
     )
+    return Finding(CONSTANT, "failure" if spread <= _SAME and count > 1 else "warning", stated, seen, meaning)
 
 
 def unanswered(session: Session) -> Iterator[Finding]:
@@ -183,9 +166,8 @@ def unanswered(session: Session) -> Iterator[Finding]:
     silent, count = _silent(session.base), len(session.probe.images)
     if 0 < silent < count:
         meaning = "They count as wrong in decisions and are left out of scores; the report counts them."
-        yield Finding(
-            "no answer", "note", "an answer to every image", f"none to {silent} of {count}", meaning
-        )
+        seen = f"none to {silent} of {count}"
+        yield Finding("no answer", "note", "an answer to every image", seen, meaning)
 
 
 def operating_point(session: Session) -> Iterator[Finding]:

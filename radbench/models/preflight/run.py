@@ -1,22 +1,36 @@
-"""The way through a preflight, from loading the model to the findings."""
+"""The way through a preflight, from what the declaration alone says and loading the model to the findings.
+
+Findings are remembered: a model is not started again to be told what is known of it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
 from radbench.errors import UsageError
-from radbench.models.base import ModelFailureError, ModelUnderTest
-from radbench.models.finding import Finding
-from radbench.models.preflight import output, steady
+from radbench.models.base import Finding, ModelFailureError, ModelUnderTest
+from radbench.models.cache import Remembered, asked_anew
+from radbench.models.preflight import behaviour, output
 from radbench.models.preflight.alternatives import alternatives
-from radbench.models.preflight.declared import pinned, read_from_files, vendor_notes
+from radbench.models.preflight.behaviour import nan_input
 from radbench.models.preflight.judge import judged
-from radbench.models.preflight.nan_input import nan_input
-from radbench.models.preflight.probe import Probe
-from radbench.models.preflight.session import Session, decoded, outputs_of, rows_of
+from radbench.models.preflight.session import Probe, ProbePlan, Session, decoded, outputs_of, rows_of
 from radbench.models.preflight.telling import told
+from radbench.runtime import canonical_json, sha256_bytes
 
 LOADS: Final = "loads"
+VERSION: Final = 2
+"""Raised when the same model and probe would get other findings."""
+
+_WORDS: Final = {"title", "description", "intended_use", "training", "claims", "limits", "checkpoints"}
+"""What a declaration says to people and nothing is checked against."""
+
+_FIELD: Final = "findings"
+
+_TABLE: Final = "table"
+"""A format that runs nothing: what it says of its file is known before a model is asked anything."""
 
 
 def preflight(model: ModelUnderTest, probe: Probe) -> list[Finding]:
@@ -40,10 +54,11 @@ def preflight(model: ModelUnderTest, probe: Probe) -> list[Finding]:
         opened = _open(model, probe)
         start += read_from_files(model)
     except (ModelFailureError, UsageError) as error:
-        return [_unloaded(error), *start]
-    if isinstance(opened, list):
-        return [_loaded(probe), *start, *opened]
-    return [_loaded(probe), *start, *_checked(opened)]
+        kind = f" ({error.kind})" if isinstance(error, ModelFailureError) else ""
+        meaning = "The model cannot be audited: mend its files or its declaration."
+        return [Finding(LOADS, "failure", "loads and answers", f"{error}{kind}", meaning), *start]
+    loaded = Finding(LOADS, "ok", "loads and answers", f"{len(probe.images)} images answered")
+    return [loaded, *start, *(opened if isinstance(opened, list) else _checked(opened))]
 
 
 def failures(findings: Iterable[Finding]) -> list[Finding]:
@@ -53,42 +68,36 @@ def failures(findings: Iterable[Finding]) -> list[Finding]:
 
 def _open(model: ModelUnderTest, probe: Probe) -> Session | list[Finding]:
     """Ask everything once; return the session, or what is wrong where the answers cannot be read."""
-    _start(model, probe)
+    start = getattr(model, "start", None) or getattr(model, "prepare", None)
+    if callable(start):  # only then is its number of rows known
+        start()
+    elif hasattr(model, "forward"):
+        with suppress(ModelFailureError):
+            model.predict(probe.images[:1])
     rows = rows_of(model, probe.images[0])
     if not rows:
         return Session(model, probe, {}, model.predict(probe.images))
     outputs = outputs_of(model, probe.images, model.spec.input, rows)
     shape = output.shape(model.spec, outputs, len(probe.images))
     if shape.level == "failure":
-        return [shape, *_names(model)]
+        return [shape, *output.class_names(model)]
     try:
         base = decoded(model.spec, outputs, probe.images)
     except ModelFailureError as error:
-        return [shape, output.refused(error), *_names(model)]
+        return [shape, output.refused(error), *output.class_names(model)]
     return Session(model, probe, outputs, base, rows)
-
-
-def _start(model: ModelUnderTest, probe: Probe) -> None:
-    """Have the model loaded: only then is its number of rows known."""
-    start = getattr(model, "start", None) or getattr(model, "prepare", None)
-    if callable(start):
-        start()
-    elif hasattr(model, "forward"):
-        with suppress(ModelFailureError):
-            model.predict(probe.images[:1])
 
 
 def _checked(session: Session) -> Iterator[Finding]:
     if session.outputs:
         yield output.shape(session.spec, session.outputs, len(session.probe.images))
-    ranged = output.value_range(session)
-    yield from [ranged] if ranged else []
-    yield from _names(session.model)
+    yield from output.value_range(session)
+    yield from output.class_names(session.model)
     yield output.constant(session)
     yield from output.unanswered(session)
     yield from output.operating_point(session)
-    yield from _asked("determinism", steady.determinism, session)
-    yield from _asked("batch invariance", steady.batch_invariance, session)
+    yield from _asked("determinism", behaviour.determinism, session)
+    yield from _asked("batch invariance", behaviour.batch_invariance, session)
     yield from told(session, judged(session, alternatives(session)))
     yield from nan_input(session)
 
@@ -101,16 +110,72 @@ def _asked(check: str, ask: Callable[[Session], Finding], session: Session) -> I
         yield Finding(check, "failure", "an answer", str(error), meaning)
 
 
-def _names(model: ModelUnderTest) -> list[Finding]:
-    found = output.class_names(model)
-    return [found] if found else []
+def pinned(model: ModelUnderTest) -> Finding:
+    """Return whether the declaration says which file it means, and whether answers may be remembered."""
+    spec = model.spec
+    if spec.sha256 is not None:
+        return Finding("pinned", "ok", f"SHA-256 {spec.sha256[:12]}...", "the files have it")
+    seen = "no sha256 is declared"
+    meaning = "Another file could lie there tomorrow: declare sha256, so that the result names one model."
+    if spec.weights is None and spec.path is None:
+        what = "an endpoint" if spec.endpoint is not None else "a command"
+        seen = f"{what}, told apart by all that it may read beside its declaration"
+        meaning = (
+            "Its digest holds the folder of the declaration and what the command names: a change there is noticed, one "
+            "in the system's own files is not."
+        )
+        if why := asked_anew(model):
+            seen = f"{what}, which is asked anew each time: {why}"
+            meaning = "What answers may change without notice; the result holds for the day on which it was measured."
+    return Finding("pinned", "note", "not pinned", seen, meaning)
 
 
-def _loaded(probe: Probe) -> Finding:
-    return Finding(LOADS, "ok", "loads and answers", f"{len(probe.images)} images answered")
+def vendor_notes(model: ModelUnderTest) -> Iterator[Finding]:
+    """Yield how a vendor's table is read where that is not plain, and where files contradict the declaration."""
+    readings = getattr(model, "readings", None) if model.spec.format == _TABLE else None
+    for reading in readings() if callable(readings) else ():
+        meaning = "This is how the vendor's file is understood: make sure that it is what they mean."
+        yield Finding("read as", "note", "not declared", reading, meaning)
+    ask = getattr(model, "notes", None)
+    for note in ask() if callable(ask) else ():
+        meaning = "The vendor's files and the declaration differ: one of them is wrong."
+        yield Finding("vendor's files", "warning", "as declared", note, meaning)
 
 
-def _unloaded(error: Exception) -> Finding:
-    kind = f" ({error.kind})" if isinstance(error, ModelFailureError) else ""
-    meaning = "The model cannot be audited: mend its files or its declaration."
-    return Finding(LOADS, "failure", "loads and answers", f"{error}{kind}", meaning)
+def read_from_files(model: ModelUnderTest) -> Iterator[Finding]:
+    """Yield what the declaration leaves open and was read from the vendor's files; the model is loaded."""
+    ask = getattr(model, "readings", None) if model.spec.format != _TABLE else None
+    for sentence in ask() if callable(ask) else ():
+        meaning = "Declare it, if it is not what you mean."
+        yield Finding("read from the files", "note", "left open", sentence, meaning)
+
+
+def cached_preflight(
+    model: ModelUnderTest, probe: Probe | ProbePlan, cache: Path, *, device: str = "cpu", again: bool = False
+) -> list[Finding]:
+    """Return ``preflight(model, probe)``, from ``preflight/<k[:2]>/<key>.json`` under ``cache`` if it is known.
+
+    A known one needs neither the model nor the images. A model that is asked anew each time (``asked_anew``) is checked
+    anew too. That a model could not be loaded is not remembered: it may be this machine's fault.
+
+    Args:
+        model: as in ``preflight``; its ``digest`` and declaration decide the key.
+        probe: the images, or how to draw them.
+        cache: the cache's root.
+        device: where the model runs, because another kind rounds otherwise.
+        again: ask the model whatever is known, and remember that.
+
+    Raises:
+        UsageError: the cache cannot be written.
+    """
+    declared = model.spec.model_dump(mode="json", exclude=_WORDS)
+    key = sha256_bytes(canonical_json([VERSION, model.digest, declared, probe.digest, device]))
+    memory = Remembered(cache / "preflight" / key[:2] / f"{key}.json")
+    changing = bool(asked_anew(model))
+    if not again and not changing:
+        with suppress(KeyError, TypeError):
+            return [Finding(**entry) for entry in memory.read()[_FIELD]]
+    found = preflight(model, probe.draw() if isinstance(probe, ProbePlan) else probe)
+    if not changing and not any(finding.check == LOADS and finding.level == "failure" for finding in found):
+        memory.add({_FIELD: [asdict(finding) for finding in found]})
+    return found

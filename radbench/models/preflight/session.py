@@ -1,8 +1,9 @@
-"""Asking one model under its own declaration and under others, in as few forward passes as that takes."""
+"""What a preflight shows to a model, and asking it under its own declaration and under others in few forward passes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from radbench.models.adapters.base import ROWS, joined
 from radbench.models.base import Image, ModelFailureError, ModelUnderTest, Prediction
 from radbench.models.decode import decode
-from radbench.models.preflight.probe import SCREEN, Probe
 from radbench.models.preprocess import to_batch
+from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs import InputContract, ModelSpec
 
 Batch: TypeAlias = NDArray[np.generic]
@@ -21,7 +22,70 @@ Batch: TypeAlias = NDArray[np.generic]
 Outputs: TypeAlias = Mapping[str, NDArray[np.generic]]
 """Every output of a model by its name, [N, ...] each."""
 
-_NOTHING: Final[Outputs] = {}
+SCREEN: Final = 16
+"""Images that every alternative is tried on first; the rest only where it looks better."""
+
+LEAST: Final = 6
+"""Images of each class, or masks, below which no alternative is judged."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Images with what is known of them, in an order in which both classes alternate.
+
+    Attributes:
+        images: uint8 or uint16 [H, W], of any sizes; of one size for a segmentation.
+        labels: int64 [N], 0 or 1 for the model's target; None where it is not known.
+        masks: bool [N, H, W] of the model's target; None where they are not known.
+    """
+
+    images: Sequence[Image]
+    labels: NDArray[np.int64] | None = None
+    masks: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all of it."""
+        return sha256_bytes(
+            canonical_json([_digest(part) for part in (*self.images, self.labels, self.masks)])
+        )
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Height and width of the images in pixels, each once, the smallest first."""
+        return sorted({(image.shape[0], image.shape[1]) for image in self.images})
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are images enough of both classes to judge scores by."""
+        if self.labels is None:
+            return False
+        positives = int(self.labels.sum())
+        return min(positives, len(self.labels) - positives) >= LEAST
+
+    @property
+    def outlined(self) -> bool:
+        """Whether there are masks enough to judge masks by."""
+        return self.masks is not None and int(self.masks.any(axis=(1, 2)).sum()) >= LEAST
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """A probe that is drawn only where it is needed.
+
+    Attributes:
+        digest: SHA-256 of all that decides it: the cohort and the studies.
+        draw: makes it.
+    """
+
+    digest: str
+    draw: Callable[[], Probe]
+
+
+def _digest(part: NDArray[np.generic] | None) -> list[object]:
+    if part is None:
+        return []
+    return [str(part.dtype), list(part.shape), sha256_bytes(np.ascontiguousarray(part).tobytes())]
 
 
 @dataclass(frozen=True)
@@ -95,11 +159,27 @@ def outputs_of(
         batch = to_batch(some, contract, rows)
         found = forward(model, change(batch) if change else batch)
         parts.append({name: values[: len(some)] if values.ndim else values for name, values in found.items()})
-    names = parts[0] if parts else _NOTHING
+    first = parts[0] if parts else {}
     return {
-        name: np.concatenate([part[name] for part in parts]) if names[name].ndim else names[name]
-        for name in names
+        name: np.concatenate([part[name] for part in parts]) if values.ndim else values
+        for name, values in first.items()
     }
+
+
+def apart(first: Prediction, second: Prediction) -> NDArray[np.float64]:
+    """Return how far each answer is from the other's, in 0 to 1: [N] of scores or labels, [N, H, W] of masks.
+
+    Of scores it is the absolute difference (1 where only one of both is an answer), else 1 where they differ.
+    """
+    if first.kind != "probabilities":
+        return np.asarray(first.values != second.values, np.float64)
+    one, two = first.values.astype(np.float64), second.values.astype(np.float64)
+    return np.where(np.isnan(one) != np.isnan(two), 1.0, np.nan_to_num(np.abs(one - two)))
+
+
+def sliced(prediction: Prediction, start: int, stop: int) -> Prediction:
+    """Return the prediction of some of the images."""
+    return Prediction(prediction.kind, prediction.values[start:stop])
 
 
 def answer(session: Session, images: Sequence[Image], **changes: Any) -> Prediction:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from radbench.models.finding import Finding, Level
+from radbench.models.base import Finding, Level
+from radbench.models.decode import classes_of
 from radbench.models.preflight.alternatives import (
     CHANNELS,
     CLASSES,
@@ -12,10 +13,9 @@ from radbench.models.preflight.alternatives import (
     RANGE,
     RESIZE,
     ends,
+    stored,
 )
-from radbench.models.preflight.figures import Gain, Metric
-from radbench.models.preflight.intensity import stored
-from radbench.models.preflight.judge import Outcome, declared_figures
+from radbench.models.preflight.judge import Gain, Outcome, figures
 from radbench.models.preflight.session import Session
 from radbench.specs import InputContract, ModelSpec
 
@@ -55,19 +55,15 @@ def declaration(spec: ModelSpec, check: str) -> str:
     if check == INTENSITY:
         return contract.intensity + (f" {contract.window}" if contract.window else "")
     if check == CHANNELS:
-        named = [
-            contract.channel_def.get(str(index), f"channel {index}") for index in range(contract.channels)
-        ]
-        return ", ".join(named)
+        channels = range(contract.channels)
+        return ", ".join(contract.channel_def.get(str(number), f"channel {number}") for number in channels)
     if check == RESIZE:
         height, width = contract.spatial_shape
         return f"{contract.resize} to {height} x {width}"
     if check == INVERTED:
         return contract.photometric
-    names = spec.mask_classes if spec.task == "segmentation" else spec.classes
-    return (
-        f"{', '.join(names)}; the target is '{spec.wanted}'" if names else f"one answer, for '{spec.wanted}'"
-    )
+    named = ", ".join(classes_of(spec))
+    return f"{named}; the target is '{spec.wanted}'" if named else f"one answer, for '{spec.wanted}'"
 
 
 def range_words(contract: InputContract) -> str:
@@ -103,21 +99,17 @@ def _fine(session: Session, check: str, stated: str, outcomes: Sequence[Outcome]
     if not asked:
         return Finding(check, "note", stated, "the model refuses every other input", "")
     if not any(outcome.gains for outcome in asked):
-        why = "there are too few images of known truth to say which is right."
-        return Finding(check, "note", stated, _changes(session, asked), f"Not judged: {why}")
-    figures = ", ".join(f"{name} {value:.2f}" for name, value in _main(declared_figures(session)).items())
-    seen = f"as declared {figures}"
+        meaning = "Not judged: there are too few images of known truth to say which is right."
+        return Finding(check, "note", stated, _changes(session, asked), meaning)
+    known = figures(session.spec, session.probe, session.base, len(session.probe.images))
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in sorted(known.items()) if name != "log loss")
+    seen = f"as declared {shown}"
     if check == CLASSES:
         return Finding(check, "ok", stated, f"{seen}; no other reading is clearly better")
     seen += f"; {_changes(session, asked)}, none clearly better"
     if check in {RANGE, INVERTED} and max(outcome.change or 0.0 for outcome in asked) == 0.0:
-        return Finding(
-            check,
-            "note",
-            stated,
-            seen,
-            "The model gives the same answers whatever it is shown so: not judged.",
-        )
+        meaning = "The model gives the same answers whatever it is shown so: not judged."
+        return Finding(check, "note", stated, seen, meaning)
     return Finding(check, "ok", stated, seen)
 
 
@@ -128,9 +120,7 @@ def _changes(session: Session, outcomes: Sequence[Outcome]) -> str:
         "masks": "pixels change in a share of",
     }
     sizes = sorted(outcome.change or 0.0 for outcome in outcomes)
-    span = (
-        f"{sizes[0]:.2f}" if f"{sizes[0]:.2f}" == f"{sizes[-1]:.2f}" else f"{sizes[0]:.2f} to {sizes[-1]:.2f}"
-    )
+    span = " to ".join(dict.fromkeys((f"{sizes[0]:.2f}", f"{sizes[-1]:.2f}")))
     count = len(outcomes)
     tried = f"with {outcomes[0].alternative.words}" if count == 1 else f"with {count} alternatives"
     return f"{unit[session.base.kind]} {span} {tried}"
@@ -154,10 +144,6 @@ def _others(gain: Gain, outcome: Outcome) -> str:
     return f"; {', '.join(told_too)}" if told_too else ""
 
 
-def _main(found: dict[Metric, float]) -> dict[Metric, float]:
-    return {name: value for name, value in sorted(found.items()) if name != "log loss"}
-
-
 def _untried(session: Session, check: str) -> Iterator[Finding]:
     spec, contract = session.spec, session.spec.input
     if not session.rows:
@@ -166,9 +152,8 @@ def _untried(session: Session, check: str) -> Iterator[Finding]:
         return
     stated = declaration(spec, check)
     if check == CHANNELS and contract.channels > 1:
-        yield Finding(
-            check, "ok", stated, "every channel holds the same numbers, so their order changes nothing"
-        )
+        seen = "every channel holds the same numbers, so their order changes nothing"
+        yield Finding(check, "ok", stated, seen)
     if check == RESIZE:
         yield resized(session)
 

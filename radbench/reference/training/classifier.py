@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.errors import UsageError
-from radbench.models.augment import augment
-from radbench.models.timm_factory import build_network
+from radbench.models.adapters.timm import build_network
+from radbench.models.training import augment
 from radbench.reference.training.config import ClassifierConfig
 from radbench.reference.training.loop import Progress, TrainingReport, train
 from radbench.reference.training.objective import Objective

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from radbench.models.augment import Augmentation
+from radbench.models.training import Augmentation
 from radbench.specs import InputContract
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.models.checkpoint import load_checkpoint, save_checkpoint
+from radbench.models.training import load_checkpoint, save_checkpoint
 from radbench.reference.training.objective import Objective
 from radbench.reference.training.seeds import derived, own_random_state
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes

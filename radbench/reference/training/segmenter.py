@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.errors import UsageError
-from radbench.models.augment import augment_pair
+from radbench.models.adapters.smp import build_segmenter
 from radbench.models.preprocess import fit
-from radbench.models.smp_factory import build_segmenter
+from radbench.models.training import augment_pair
 from radbench.reference.training.config import SegmenterConfig
 from radbench.reference.training.loop import Progress, TrainingReport, train
 from radbench.reference.training.objective import Objective

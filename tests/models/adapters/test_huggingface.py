@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.errors import UsageError
-from radbench.models.adapters.huggingface_notes import preprocessing_notes
+from radbench.models.adapters.preprocessing_notes import huggingface_notes
 from radbench.models.registry import make_adapter
 from radbench.specs import InputContract
 
@@ -353,7 +353,7 @@ PROCESSOR = {
 
 
 def test_a_processor_that_does_what_the_contract_says_is_not_mentioned():
-    assert preprocessing_notes(PROCESSOR, COLOUR) == []
+    assert huggingface_notes(PROCESSOR, COLOUR) == []
     folded = InputContract(
         spatial_shape=[32, 32],
         channels=3,
@@ -361,15 +361,15 @@ def test_a_processor_that_does_what_the_contract_says_is_not_mentioned():
         mean=[127.5, 102, 76.5],
         std=[63.75, 127.5, 51],
     )
-    assert preprocessing_notes(PROCESSOR, folded) == []
+    assert huggingface_notes(PROCESSOR, folded) == []
     cropped = {
         "size": {"shortest_edge": 40},
         "do_center_crop": True,
         "crop_size": {"height": 32, "width": 32},
     }
-    assert preprocessing_notes(PROCESSOR | cropped, COLOUR.model_copy(update={"resize": "crop"})) == []
+    assert huggingface_notes(PROCESSOR | cropped, COLOUR.model_copy(update={"resize": "crop"})) == []
     assert (
-        preprocessing_notes({"do_resize": False, "do_rescale": True}, InputContract(spatial_shape=[32, 32]))
+        huggingface_notes({"do_resize": False, "do_rescale": True}, InputContract(spatial_shape=[32, 32]))
         == []
     )
 
@@ -387,7 +387,7 @@ def test_a_processor_that_does_what_the_contract_says_is_not_mentioned():
     ],
 )
 def test_a_processor_that_shows_the_model_other_images_is_a_note(changes, words):
-    assert words in " ".join(preprocessing_notes(PROCESSOR | changes, COLOUR))
+    assert words in " ".join(huggingface_notes(PROCESSOR | changes, COLOUR))
 
 
 JSON = st.recursive(
@@ -404,7 +404,7 @@ JSON = st.recursive(
     )
 )
 def test_a_processor_of_any_shape_ends_in_notes(found):
-    notes = preprocessing_notes(found, COLOUR)
+    notes = huggingface_notes(found, COLOUR)
     assert all(len(note) < 400 for note in notes)
 
 

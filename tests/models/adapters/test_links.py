@@ -8,8 +8,7 @@ from tiny_onnx import classifier
 
 from radbench.errors import UsageError
 from radbench.models.isolation.model import IsolatedModel
-from radbench.models.links import link_targets
-from radbench.models.source import source_sha256
+from radbench.models.source import link_targets, source_sha256
 from radbench.specs import InputContract, ModelSpec
 
 

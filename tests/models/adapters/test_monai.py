@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from radbench.errors import UsageError
 from radbench.models.adapters.monai import offline_arguments
 from radbench.models.adapters.monai_config import NetworkDefinition, network_definition
-from radbench.models.adapters.monai_notes import input_notes
+from radbench.models.adapters.preprocessing_notes import monai_notes
 from radbench.models.registry import make_adapter
 from radbench.specs import InputContract
 
@@ -396,7 +396,7 @@ def test_notes_tell_where_the_metadata_say_something_else(tmp_path):
     )
 )
 def test_an_input_described_in_any_shape_ends_in_notes(found):
-    notes = input_notes(found, InputContract(spatial_shape=[24, 32]), "WH")
+    notes = monai_notes(found, InputContract(spatial_shape=[24, 32]), "WH")
     assert all(len(note) < 300 for note in notes)
 
 

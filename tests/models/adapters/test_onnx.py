@@ -12,7 +12,7 @@ from tiny_networks import Classifier, Segmenter, logits
 from tiny_onnx import channels_last, classifier, noted, segmenter
 
 from radbench.errors import UsageError
-from radbench.models.adapters.onnx_file import external_files, input_shape
+from radbench.models.adapters.onnx import external_files, input_shape
 from radbench.models.base import ModelFailureError
 from radbench.models.registry import make_adapter
 from radbench.specs import InputContract

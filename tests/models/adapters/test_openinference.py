@@ -236,7 +236,7 @@ def test_a_strange_description_is_one_sentence(serving, tmp_path, about, sentenc
 
 
 def test_a_description_that_never_ends_is_cut_off(serving, tmp_path, monkeypatch):
-    monkeypatch.setattr("radbench.models.servers.metadata.SECONDS", 0.4)
+    monkeypatch.setattr("radbench.models.adapters.inference_server.SECONDS", 0.4)
     started = time.monotonic()
     with pytest.raises(UsageError, match=r"cannot be asked \(no whole answer within 0\.4 s"):
         InferenceServer(at(serving(means, about=lambda handler: handler.drip(4)), tmp_path))
@@ -353,7 +353,7 @@ def test_from_its_sandbox_the_server_is_reached(serving, tmp_path):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("radbench.models.servers.again._FIRST", 0.01)
+    monkeypatch.setattr("radbench.models.adapters.inference_server._FIRST", 0.01)
 
 
 def busy(times, status, headers=None):

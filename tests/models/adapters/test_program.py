@@ -6,12 +6,12 @@ import pytest
 from conformance import AdapterConformance, Case, changed, declared, pictures
 
 from radbench.errors import UsageError
-from radbench.models.adapters import surroundings
+from radbench.models.adapters import program as surroundings
 from radbench.models.adapters.program import Program
 from radbench.models.base import ModelFailureError
 from radbench.models.cache import image_sha256, remembered
 from radbench.models.isolation.model import IsolatedModel
-from radbench.models.preflight.declared import pinned
+from radbench.models.preflight.run import pinned
 
 HEAD = """
 import csv, os, sys

@@ -13,7 +13,7 @@ from conformance import AdapterConformance, Case, declared, pictures
 from tiny_networks import Classifier, Segmenter, Silent, logits
 
 from radbench.errors import UsageError
-from radbench.models.adapters.pt2_screen import _is_arithmetic
+from radbench.models.adapters.pt2 import _is_arithmetic
 from radbench.models.registry import make_adapter
 
 pytestmark = pytest.mark.slow  # the first export imports a compiler

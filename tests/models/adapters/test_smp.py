@@ -11,9 +11,9 @@ from conformance import AdapterConformance, Case, changed, declared, pictures
 from tiny_networks import logits
 
 from radbench.errors import UsageError
+from radbench.models.adapters.smp import build_segmenter
 from radbench.models.base import ModelFailureError
 from radbench.models.registry import load_checkpoints, load_model_under_test
-from radbench.models.smp_factory import build_segmenter
 from radbench.specs.model import Checkpoint
 
 TINY = {

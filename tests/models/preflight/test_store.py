@@ -3,7 +3,7 @@
 from fake_models import PLAIN, Fake, crash, probe, spot
 
 from radbench.models.preflight import ProbePlan, cached_preflight, preflight, time_per_image
-from radbench.models.preflight.timing import spoken
+from radbench.models.preflight.behaviour import spoken
 
 
 def files(cache):

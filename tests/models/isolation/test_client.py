@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radbench.models.isolation.endings import LAST_WORDS, clean, failed, late, stopped, unreadable
+from radbench.models.isolation.client import LAST_WORDS, clean, failed, late, stopped, unreadable
 
 GIB = 1 << 30
 

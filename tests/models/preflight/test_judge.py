@@ -6,8 +6,7 @@ from fake_models import declare, probe
 
 from radbench.models.base import Prediction
 from radbench.models.preflight import Probe
-from radbench.models.preflight.figures import Gain, figures, gains
-from radbench.models.preflight.judge import level_of
+from radbench.models.preflight.judge import Gain, figures, gains, level_of
 
 
 def scores(values):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from radbench.models.class_names import noted_class_names, parsed_class_names
+from radbench.models.adapters.model_file import noted_class_names, parsed_class_names
 
 
 @pytest.mark.parametrize(

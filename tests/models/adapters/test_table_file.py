@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.errors import UsageError
-from radbench.models.tables.answers import read_answers
-from radbench.models.tables.delimited import open_delimited
+from radbench.models.adapters.table_answers import read_answers
+from radbench.models.adapters.table_file import open_delimited
 
 KEYS = [f"{number:064x}" for number in range(6)]
 SCORES = [0.1, 0.25, 0.5, 1.0, 0.0, 0.625]

@@ -4,8 +4,7 @@ from fake_models import PLAIN, SIDE, Fake, Whole, by_check, levels, opacity, pro
 
 from radbench.models.base import Prediction
 from radbench.models.preflight import Probe, failures, preflight
-from radbench.models.preflight.alternatives import negative
-from radbench.models.preflight.intensity import depth, readings, stored
+from radbench.models.preflight.alternatives import depth, negative, readings, stored
 
 
 def stored_as(given, change):
