@@ -43,7 +43,7 @@ def _is_whole(weights: Path, seal: Path) -> bool:
 def _as_safetensors(pickled: Path) -> bytes:
     from safetensors.torch import save
 
-    from radbench.quality.encoders.state import read_state
+    from radbench.quality.encoders.files import read_state
 
     own = {
         name: value.contiguous().clone() for name, value in read_state(pickled).items()

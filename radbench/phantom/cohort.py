@@ -6,12 +6,11 @@ from functools import cached_property, lru_cache
 
 from radbench.data.cohort import GrayImage, Mask, SquareFilms, Study, unknown_mask
 from radbench.errors import UsageError, did_you_mean
-from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
 from radbench.phantom.findings import FINDING_NAMES, Finding
 from radbench.phantom.prompts import report
 from radbench.phantom.recipes import Draw, recipe
-from radbench.phantom.render import PHANTOM_VERSION, Radiograph, render
+from radbench.phantom.render import PHANTOM_VERSION, Hospital, Radiograph, render
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
 """Splits by name; patients of different splits never share a seed."""
@@ -51,13 +50,8 @@ class PhantomCohort(SquareFilms):
             )
         self._draw = recipe(recipe_name)
         self._first = seed * _SEED_STRIDE + SPLITS[split] * _SPLIT_STRIDE
-        self.name, self.split, self.size, self.seed, self.pixels = (
-            f"phantom/{recipe_name}",
-            split,
-            size,
-            seed,
-            pixels,
-        )
+        self.name, self.split, self.size = f"phantom/{recipe_name}", split, size
+        self.seed, self.pixels = seed, pixels
         self._render = lru_cache(maxsize=8)(self._render_study)
 
     @property

@@ -13,9 +13,8 @@ from safetensors.torch import save
 from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
 from radbench.quality.encoders import load_encoder
-from radbench.quality.encoders.phantom import FORMAT
-from radbench.quality.encoders.phantom_network import PhantomTowers
-from radbench.quality.encoders.place import DATASHEET, PHANTOM_FILES
+from radbench.quality.encoders.files import DATASHEET, PHANTOM_FILES
+from radbench.quality.encoders.phantom import FORMAT, PhantomTowers
 from radbench.reference.encoder_check import Film, score_table
 from radbench.reference.encoder_loss import Teacher, vocabulary
 from radbench.reference.encoder_scenes import Family, draw_family

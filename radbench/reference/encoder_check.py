@@ -7,10 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
-from radbench.phantom.findings import Finding
-from radbench.phantom.findings.base import Side
+from radbench.phantom.findings import Finding, Side
 from radbench.phantom.prompts import (
     CONSOLIDATION_PROMPTS,
     NO_FINDING_PROMPT,
@@ -18,7 +16,7 @@ from radbench.phantom.prompts import (
     PACEMAKER_PROMPT,
     report,
 )
-from radbench.phantom.render import render
+from radbench.phantom.render import Hospital, render
 from radbench.quality.editing_score import EditingScorer, ImageTextEncoder
 
 Film: TypeAlias = NDArray[np.uint8]

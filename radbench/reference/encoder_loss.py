@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from radbench.quality.encoders.phantom_network import PAD, UNKNOWN, PhantomTowers, token_ids, words_of
+from radbench.quality.encoders.phantom import PAD, UNKNOWN, PhantomTowers, token_ids, words_of
 from radbench.reference.encoder_scenes import SCENES, Family, corpus, meaning
 
 _PAIRS = tuple(combinations(range(SCENES - 1), 2))

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
-from radbench.phantom.findings import Finding
-from radbench.phantom.findings.base import Side
+from radbench.phantom.findings import Finding, Side
 from radbench.phantom.prompts import every_text
-from radbench.phantom.render import render
-from radbench.quality.encoders.phantom_network import words_of
+from radbench.phantom.render import Hospital, render
+from radbench.quality.encoders.phantom import words_of
 
 SCENES = 4
 """Renderings a patient: without finding, with one, with another, and one of these where something else changed."""

@@ -22,8 +22,7 @@ from radbench.diffusion.editors import EditRequest, EditSettings, get_editor
 from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
 from radbench.phantom.canvas import Stream
 from radbench.phantom.cohort import PhantomCohort
-from radbench.phantom.findings import Finding
-from radbench.phantom.findings.base import Side
+from radbench.phantom.findings import Finding, Side
 from radbench.phantom.prompts import CONSOLIDATION_PROMPTS, NO_FINDING_PROMPT, OEDEMA_PROMPT, PACEMAKER_PROMPT
 from radbench.phantom.recipes import recipe
 from radbench.phantom.render import render

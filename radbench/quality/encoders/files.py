@@ -1,14 +1,19 @@
-"""Where an encoder's files are and which kind they make up; nothing here needs a heavy library."""
+"""An encoder's files: where they are, which kind they make up, and how weights are read; torch only to read."""
 
 import json
+import pickle
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from radbench.errors import UsageError
 from radbench.hub import fetch
 from radbench.runtime import canonical_json, sha256_bytes, sha256_file
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 EMBEDDED = "phantom"
 """The encoder that ships with the package."""
@@ -71,7 +76,8 @@ def locate(ref: str) -> Place:
                 f"The encoder folder '{ref}' does not exist; expected '{EMBEDDED}', a folder, or a hub "
                 "repository such as microsoft/BiomedVLP-BioViL-T."
             )
-        return _biovil_t(_snapshot(hub["repo"], hub["revision"]), ref)
+        wanted = [*_IMAGE, *_TEXT, _CONFIG, *_VOCABULARY, *_SETTINGS]
+        return _biovil_t(fetch(hub["repo"], hub["revision"], wanted), ref)
     if any((folder / name).is_file() for name in PHANTOM_FILES):
         return _phantom(folder, folder.resolve().name)
     return _biovil_t(folder, folder.resolve().name)
@@ -84,24 +90,21 @@ def _phantom(folder: Path, name: str) -> Place:
         raise UsageError(
             f"The encoder folder {folder} has no {missing[0]}; write it with radbench train encoder."
         )
-    place = Place("phantom", name, folder, files)
-    _verify(place)
-    return place
+    if (folder / DATASHEET).is_file():
+        _verify(folder / DATASHEET, files)
+    return Place("phantom", name, folder, files)
 
 
-def _verify(place: Place) -> None:
-    """Compare the files with those that the datasheet lists, if there is one."""
-    sheet = place.folder / DATASHEET
-    if not sheet.is_file():
-        return
+def _verify(sheet: Path, files: dict[str, Path]) -> None:
+    """Compare the files with those that the datasheet lists."""
     try:
         declared = json.loads(sheet.read_text(encoding="utf-8"))["files"]
-        expected = {name: str(declared[name]) for name in place.files}
+        expected = {name: str(declared[name]) for name in files}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"The datasheet {sheet} does not list the SHA-256 of {' and '.join(place.files)} under 'files'."
+            f"The datasheet {sheet} does not list the SHA-256 of {' and '.join(files)} under 'files'."
         ) from error
-    for name, path in place.files.items():
+    for name, path in files.items():
         found = sha256_file(path)
         if found != expected[name]:
             raise UsageError(
@@ -131,5 +134,71 @@ def _first(folder: Path, names: tuple[str, ...], what: str) -> Path:
     return found
 
 
-def _snapshot(repository: str, revision: str | None) -> Path:
-    return fetch(repository, revision, [*_IMAGE, *_TEXT, _CONFIG, *_VOCABULARY, *_SETTINGS])
+def read_state(path: Path) -> "dict[str, Tensor]":
+    """Return the tensors of a ``.safetensors`` file, or of a pickled state dict that holds tensors alone.
+
+    Raises:
+        UsageError: the file is damaged, or its pickle holds anything but tensors.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise UsageError(f"The weights {path} are damaged: {error}.") from error
+    except pickle.UnpicklingError as error:
+        raise UsageError(
+            f"The weights {path} hold more than tensors, or are damaged, and are not read; "
+            "convert them to safetensors with the tool that wrote them."
+        ) from error
+    except (RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UsageError(f"The weights {path} cannot be read: {reason[0].rstrip('.')}.") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
+        raise UsageError(f"The weights {path} are not a state dict; expected names that map to tensors.")
+    return content
+
+
+def load_strictly(
+    network: "nn.Module", state: "Mapping[str, Tensor]", where: Path, what: str, prefix: str = ""
+) -> None:
+    """Put ``state`` into ``network``; every key must be there, no other, all of the right size.
+
+    Args:
+        network: takes the tensors.
+        state: name to tensor.
+        where: the file, for errors.
+        what: the part, for errors.
+        prefix: what the names of this part begin with in the file; neither ``state`` nor ``network`` has it.
+
+    Raises:
+        UsageError: keys are missing, unknown or of another size; the sentence names them.
+    """
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    missing = [name for name in expected if name not in state]
+    unknown = [name for name in state if name not in expected]
+    for names, fault in ((missing, "missing"), (unknown, "unknown")):
+        if names:
+            listed = _listed([prefix + name for name in names])
+            raise UsageError(
+                f"The weights {where} of {what}: {fault} {listed}; expected {len(expected)} keys."
+            )
+    for name, shape in expected.items():
+        if tuple(state[name].shape) != shape:
+            raise UsageError(
+                f"The weights {where} of {what}: '{prefix}{name}' is of size {tuple(state[name].shape)}, "
+                f"expected {shape}."
+            )
+    network.load_state_dict(dict(state))
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{'key' if len(names) == 1 else f'{len(names)} keys'} {shown}{more}"

@@ -8,7 +8,7 @@ import pytest
 
 from radbench.errors import UsageError
 from radbench.quality.encoders import encoder_digest
-from radbench.quality.encoders.place import locate
+from radbench.quality.encoders.files import locate
 
 
 def test_the_embedded_encoder_needs_no_heavy_library():
