@@ -7,9 +7,9 @@ from statistics import median
 import numpy as np
 
 from radbench.diffusion.bundle import Bundle
-from radbench.diffusion.editors.base import EditRequest, EditSettings
-from radbench.diffusion.editors.radedit import RadEditEditor
-from radbench.diffusion.latents import pixel_factor
+from radbench.diffusion.editors import EditRequest, EditSettings
+from radbench.diffusion.editors.methods import RadEditEditor
+from radbench.diffusion.encoding import pixel_factor
 
 PROMPTS = ("", "no")
 

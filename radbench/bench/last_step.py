@@ -16,12 +16,11 @@ from torch import Tensor
 
 from radbench.data.cohort import GrayImage
 from radbench.declared import shift_path
-from radbench.diffusion.denoise import Track, guide
-from radbench.diffusion.editors.base import EditRequest, EditResult, EditSettings
-from radbench.diffusion.editors.radedit import RadEditEditor
+from radbench.diffusion.denoise import RadEditTrack, Track, guide
+from radbench.diffusion.editors import EditRequest, EditResult, EditSettings
+from radbench.diffusion.editors.methods import RadEditEditor
 from radbench.diffusion.editors.sharing import Job
 from radbench.diffusion.inversion import Inversion
-from radbench.diffusion.radedit import RadEditTrack
 from radbench.phantom.cohort import PhantomCohort
 from radbench.quality.artefacts import contrast_retained, masked_error
 from radbench.specs import load_shift

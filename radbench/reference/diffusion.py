@@ -17,12 +17,15 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from transformers import BertModel, BertTokenizerFast
 
-from radbench.diffusion.linear_vae import PatchComponents, build_vae, fit_components, linear_encode
-from radbench.diffusion.training.checkpoint import load_state
 from radbench.diffusion.training.config import DataConfig, TrainingConfig
-from radbench.diffusion.training.decoder import train_decoder
-from radbench.diffusion.training.denoiser import DenoiserTrainer, LatentPool, LaterPool, build_unet
-from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
+from radbench.diffusion.training.linear_vae import PatchComponents, build_vae, fit_components, linear_encode
+from radbench.diffusion.training.networks import build_text_encoder, build_tokenizer, build_unet, tokenize
+from radbench.diffusion.training.trainers import (
+    DenoiserTrainer,
+    LatentPool,
+    LaterPool,
+    train_decoder,
+)
 from radbench.phantom.prompts import every_text
 from radbench.reference.pool import Pool, build_pool
 
@@ -132,8 +135,7 @@ class BundleTraining:
         )
         trainer = self._denoiser_trainer(empty)
         averages: dict[str, Any] = trainer.averages
-        named = trainer.modules | {f"ema_{name}": module for name, module in averages.items()}
-        step = load_state(trainer.checkpoint, named, trainer.optimizer)
+        step = trainer.resume()
         return averages["unet"].eval(), averages["text_encoder"].eval(), step
 
     def _denoiser_trainer(self, pool: LatentPool, later: Sequence[LaterPool] = ()) -> DenoiserTrainer:

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from radbench.diffusion.bundle import Bundle
-from radbench.diffusion.bundle_card import CARD
-from radbench.diffusion.typicality import latent_features, make_reference
+from radbench.diffusion.bundle_card import CARD, latent_features, make_reference
 from radbench.phantom.cohort import build_cohort
 from radbench.runtime import atomic_write
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 
 from radbench.diffusion.bundle import Bundle
-from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
+from radbench.diffusion.encoding import decode, encode, to_pixels, to_uint8
 from radbench.quality.encoders import load_encoder
 from radbench.quality.encoders.files import DATASHEET, PHANTOM_FILES
 from radbench.quality.encoders.phantom import FORMAT, PhantomTowers

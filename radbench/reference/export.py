@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from radbench.diffusion.digests import DATASHEET
+from radbench.diffusion.assembly import DATASHEET
 from radbench.reference.diffusion import BundleTraining, last_loss
 from radbench.runtime import atomic_write, sha256_file
 

@@ -19,7 +19,7 @@ from radbench.data.cohort import Study
 from radbench.data.masks import dilate
 from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.editors import EditRequest, EditSettings, get_editor
-from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
+from radbench.diffusion.encoding import decode, encode, to_pixels, to_uint8
 from radbench.phantom.canvas import Stream
 from radbench.phantom.cohort import PhantomCohort
 from radbench.phantom.findings import Finding, Side

@@ -9,8 +9,7 @@ from diffusers import DDIMScheduler
 from numpy.typing import NDArray
 
 from radbench.diffusion.bundle import Bundle
-from radbench.diffusion.latents import decode, to_uint8
-from radbench.diffusion.prompts import encode_prompts
+from radbench.diffusion.encoding import decode, encode_prompts, to_uint8
 
 
 @torch.no_grad()

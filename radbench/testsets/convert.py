@@ -7,7 +7,7 @@ from radbench.specs.shapes import first
 from radbench.testsets.task import EditTask, Setting
 
 if TYPE_CHECKING:
-    from radbench.diffusion.editors.base import EditSettings
+    from radbench.diffusion.editors import EditSettings
 
 
 def edit_settings(editor: EditorSpec) -> dict[str, Setting]:
@@ -29,7 +29,7 @@ def edit_settings(editor: EditorSpec) -> dict[str, Setting]:
 
 def as_edit_settings(task: EditTask) -> "EditSettings":
     """The editor's own settings object for a task."""
-    from radbench.diffusion.editors.base import EditSettings
+    from radbench.diffusion.editors import EditSettings
 
     values: dict[str, Any] = dict(task.settings)
     return EditSettings(**values)

@@ -1,6 +1,6 @@
 from testset_world import TinyCohort, plan_of, shift
 
-from radbench.diffusion.editors.base import EditSettings
+from radbench.diffusion.editors import EditSettings
 from radbench.specs.shift import EditorSpec, PasteBack
 from radbench.testsets.convert import as_edit_settings, edit_settings
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from radbench.data.cohort import SquareFilms, Study, unknown_mask
-from radbench.diffusion.editors.base import EditResult
+from radbench.diffusion.editors import EditResult
 from radbench.specs.shift import ControlsSpec, EditorSpec, MaskRule, Scenario, ShiftSpec, SourceSpec
 from radbench.testsets.build import build_testset
 from radbench.testsets.plan import make_plan

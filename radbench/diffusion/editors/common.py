@@ -13,10 +13,9 @@ from torch import Tensor
 
 from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.denoise import Track, denoise
-from radbench.diffusion.editors.base import EditRequest, EditResult, EditSettings, Image, measure
+from radbench.diffusion.editors import EditRequest, EditResult, EditSettings, Image, measure
 from radbench.diffusion.editors.sharing import Job, Shared, batches, make_jobs
-from radbench.diffusion.latents import to_pixels, to_uint8
-from radbench.diffusion.paste_back import paste_back
+from radbench.diffusion.encoding import paste_back, to_pixels, to_uint8
 from radbench.diffusion.schedule import Schedule
 from radbench.diffusion.session import Session, latent_masks, open_session
 from radbench.errors import UsageError
@@ -37,6 +36,7 @@ class LatentEditor(ABC, Generic[Start]):
 
     name: ClassVar[str]
     algorithm_version: ClassVar[int]
+    """Raised whenever a change alters the pixels of an edit; part of every edit task's key."""
     has_keep_mask: ClassVar[bool] = False
     """Whether the method knows a keep region; ``paste_back`` applies only then."""
 
@@ -83,9 +83,8 @@ class LatentEditor(ABC, Generic[Start]):
             raise UsageError(f"batch_size is {batch_size}; expected 1 or more.")
         waiting: dict[int, EditResult] = {}
         following = 0
-        for place, result in self._edited(
-            bundle, make_jobs(bundle.scheduler, requests, settings), batch_size
-        ):
+        jobs = make_jobs(bundle.scheduler, requests, settings)
+        for place, result in self._edited(bundle, jobs, batch_size):
             waiting[place] = result
             while following in waiting:
                 ready = waiting.pop(following)
@@ -121,18 +120,18 @@ class LatentEditor(ABC, Generic[Start]):
     def _edit_batch(
         self, session: Session, batch: Sequence[Job], sources: Shared[Source], starts: Shared[Start]
     ) -> list[EditResult]:
-        tracks = [self._track(job, sources[job.image].latent, starts[job.origin]) for job in batch]
+        tracks = []
+        for job in batch:
+            asked, like = job.request, sources[job.image].latent
+            threshold = job.settings.mask_threshold
+            masks = latent_masks([asked.edit_mask], [asked.keep_mask], like, threshold)
+            tracks.append(self.track(job, starts[job.origin], masks.edit[0], masks.keep[0]))
         prompts, empty = session.guidance([job.request.prompt for job in batch])
         decoded = session.decode(denoise(session.predictor, tracks, prompts, empty))
         return [
             self._finish(job, image, sources[job.image].reconstruction)
             for job, image in zip(batch, decoded, strict=True)
         ]
-
-    def _track(self, job: Job, like: Tensor, start: Start) -> Track:
-        request = job.request
-        masks = latent_masks([request.edit_mask], [request.keep_mask], like, job.settings.mask_threshold)
-        return self.track(job, start, masks.edit[0], masks.keep[0])
 
     def _finish(self, job: Job, decoded: Tensor, reconstruction: Image) -> EditResult:
         request, settings = job.request, job.settings

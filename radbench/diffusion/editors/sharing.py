@@ -11,7 +11,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from radbench.diffusion.editors.base import EditRequest, EditSettings
+from radbench.diffusion.editors import EditRequest, EditSettings
 from radbench.diffusion.schedule import Schedule, make_schedule
 from radbench.errors import UsageError
 from radbench.runtime import sha256_bytes
@@ -65,9 +65,12 @@ def make_jobs(scheduler: Any, requests: Sequence[EditRequest], settings: EditSet
         UsageError: settings out of range, or a mask of another size than its image.
     """
     schedules = cache(lambda steps, skip: make_schedule(scheduler, steps, skip))
-    images = [_identity(request) for request in requests]
+    images = [f"{one.image.shape} {sha256_bytes(one.image.tobytes())}" for one in requests]
     own = [request.settings or settings for request in requests]
-    origins = [_origin(*each) for each in zip(requests, images, own, strict=True)]
+    origins: list[Hashable] = [
+        (image, request.invert_prompt, request.seed, one.num_inference_steps)
+        for request, image, one in zip(requests, images, own, strict=True)
+    ]
     lowest: dict[Hashable, float] = {}
     for origin, one in zip(origins, own, strict=True):
         lowest[origin] = min(one.skip_ratio, lowest.get(origin, one.skip_ratio))
@@ -90,14 +93,6 @@ def batches(jobs: Sequence[Job], batch_size: int) -> Iterator[list[Job]]:
         run = list(same)
         for start in range(0, len(run), batch_size):
             yield run[start : start + batch_size]
-
-
-def _identity(request: EditRequest) -> str:
-    return f"{request.image.shape} {sha256_bytes(request.image.tobytes())}"
-
-
-def _origin(request: EditRequest, image: str, settings: EditSettings) -> Hashable:
-    return image, request.invert_prompt, request.seed, settings.num_inference_steps
 
 
 def _check_masks(request: EditRequest) -> None:

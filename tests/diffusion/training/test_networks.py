@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from radbench.diffusion.training.config import DenoiserConfig, TextConfig
-from radbench.diffusion.training.denoiser import build_unet
+from radbench.diffusion.training.networks import build_unet
 
 TEXT = TextConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_length=6)
 SMALL = {

@@ -1,11 +1,13 @@
-"""Training of the denoising U-Net and its text encoder on fixed latents.
+"""Training of the autoencoder's decoder, and of the denoising U-Net with its text encoder, on fixed latents.
 
-Epsilon prediction with linear betas, conditioning dropout, EMA and AdamW as in Appendix A of the paper (arXiv
-2312.12865); min-SNR loss weights (Hang et al., ICCV 2023, doi 10.1109/ICCV51070.2023.00684). The two renderings of
-one patient share noise and timestep, so that the gradient of what they share cancels less of what differs: the
-finding. Every batch is drawn from (seed, step) alone, hence a resumed run continues exactly.
+The decoder learns to undo the fixed linear encoder. The denoiser learns epsilon prediction with linear betas,
+conditioning dropout, EMA and AdamW as in Appendix A of the paper (arXiv 2312.12865); min-SNR loss weights (Hang et al.,
+ICCV 2023, doi 10.1109/ICCV51070.2023.00684). The two renderings of one patient share noise and timestep, so that the
+gradient of what they share cancels less of what differs: the finding. Every batch is drawn from (seed, step) alone,
+hence a resumed run continues exactly. The state of a training is one safetensors file, replaced atomically.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -13,13 +15,97 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import BertModel
 
-from radbench.diffusion.training.checkpoint import load_state, save_state
-from radbench.diffusion.training.config import DenoiserConfig, FocusConfig, TextConfig
-from radbench.diffusion.training.identity import start_as_identity
+from radbench.diffusion.training.config import AutoencoderConfig, DenoiserConfig, FocusConfig
+from radbench.diffusion.training.linear_vae import PatchComponents, linear_encode
+
+
+def save_state(
+    path: Path, step: int, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+) -> None:
+    """Write modules, optimizer moments and step; an interruption leaves the previous file whole."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        tensors |= {f"{name}/{key}": value.contiguous() for key, value in module.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{key}": torch.as_tensor(value) for key, value in state.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    save_file({key: value.clone() for key, value in tensors.items()}, temporary, metadata={"step": str(step)})
+    temporary.replace(path)
+
+
+def load_state(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> int:
+    """Restore what ``save_state`` wrote and return its step; 0 when there is no checkpoint."""
+    if not path.exists():
+        return 0
+    with safe_open(path, framework="pt") as file:
+        step = int((file.metadata() or {})["step"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    for name, module in modules.items():
+        prefix = f"{name}/"
+        own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        module.load_state_dict(own)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer/"):
+            _, index, name = key.split("/", 2)
+            state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return step
+
+
+def train_decoder(
+    vae: AutoencoderKL,
+    components: PatchComponents,
+    images: NDArray[np.uint8],
+    config: AutoencoderConfig,
+    checkpoint: Path,
+    device: torch.device,
+    progress: Callable[[int, float], None],
+    checkpoint_every: int = 250,
+) -> int:
+    """Train ``vae.decoder`` to undo the linear encoder on uint8 [N, H, W] images; return the last step.
+
+    The loss is the mean absolute error on [-1, 1] pixels plus that of their horizontal and vertical differences,
+    which keeps thin structures (drains, pleural lines) sharp. Each batch is drawn from (seed, step) alone.
+    """
+    vae.to(device)
+    decoder = vae.decoder
+    optimizer = torch.optim.AdamW(
+        decoder.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    step = load_state(checkpoint, {"decoder": decoder}, optimizer)
+    while step < config.steps:
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+        chosen = torch.randint(len(images), (config.batch_size,), generator=generator).numpy()
+        batch = images[np.sort(chosen)]
+        target = (torch.from_numpy(batch).float() / 127.5 - 1)[:, None].to(device)
+        codes = linear_encode(components, batch)
+        codes = codes + config.latent_noise * torch.randn(codes.shape, generator=generator)
+        decoded = decoder(codes.to(device))
+        rows, columns = (functional.l1_loss(decoded.diff(dim=d), target.diff(dim=d)) for d in (-2, -1))
+        loss = functional.l1_loss(decoded, target) + (rows + columns)
+        warm, fall = min(1.0, (step + 1) / 100), 1 + math.cos(math.pi * step / max(config.steps, 1))
+        for group in optimizer.param_groups:
+            group["lr"] = warm * config.learning_rate * 0.5 * fall
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        progress(step, float(loss.detach()))
+        if step % checkpoint_every == 0 or step == config.steps:
+            save_state(checkpoint, step, {"decoder": decoder}, optimizer)
+    return step
 
 
 @dataclass(frozen=True)
@@ -46,33 +132,6 @@ class LaterPool:
     from_step: int
     pool: LatentPool
     low_noise_only: bool = False
-
-
-def build_unet(
-    config: DenoiserConfig, text: TextConfig, channels: int, sample_size: int
-) -> UNet2DConditionModel:
-    """Return a randomly initialised U-Net; the pooled text also modulates every residual block."""
-    torch.manual_seed(config.seed)
-    down = tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in config.attention_levels)
-    up = tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(config.attention_levels))
-    unet = UNet2DConditionModel(
-        sample_size=sample_size,
-        in_channels=channels,
-        out_channels=channels,
-        block_out_channels=config.block_out_channels,
-        layers_per_block=1,
-        down_block_types=down,
-        up_block_types=up,
-        cross_attention_dim=text.hidden_size,
-        attention_head_dim=config.attention_head_dim,
-        norm_num_groups=config.norm_num_groups,
-        addition_embed_type="text",
-        addition_embed_type_num_heads=text.num_attention_heads,
-        resnet_time_scale_shift="scale_shift",
-    )
-    if config.identity_start:
-        start_as_identity(unet)
-    return unet
 
 
 def where_they_differ(renderings: Tensor, emphasis: float) -> Tensor:
@@ -123,18 +182,18 @@ class DenoiserTrainer:
 
     def run(self, checkpoint_every: int, progress: Callable[[int, float], None]) -> int:
         """Train to ``config.steps``, calling ``progress(step, loss)`` after each step; return the last step."""
-        step = load_state(self.checkpoint, self._state_modules(), self.optimizer)
+        step = self.resume()
         while step < self.config.steps:
             loss = self._step(step)
             step += 1
             progress(step, loss)
             if step % checkpoint_every == 0 or step == self.config.steps:
-                self.save(step)
+                save_state(self.checkpoint, step, self._state_modules(), self.optimizer)
         return step
 
-    def save(self, step: int) -> None:
-        """Write a checkpoint."""
-        save_state(self.checkpoint, step, self._state_modules(), self.optimizer)
+    def resume(self) -> int:
+        """Restore the last checkpoint and return its step; 0 when there is none."""
+        return load_state(self.checkpoint, self._state_modules(), self.optimizer)
 
     def _state_modules(self) -> dict[str, nn.Module]:
         return self.modules | {f"ema_{name}": module for name, module in self.averages.items()}
@@ -205,19 +264,14 @@ class DenoiserTrainer:
 
     def _phase(self, step: int) -> FocusConfig:
         """Return what holds at this step: the last phase that has begun, or none of them."""
-        dropout = self.config.conditioning_dropout
-        start = FocusConfig(
-            from_step=0, max_timestep=len(self.alphas), share=0.0, conditioning_dropout=dropout
-        )
+        dropout, all_steps = self.config.conditioning_dropout, len(self.alphas)
+        start = FocusConfig(from_step=0, max_timestep=all_steps, share=0.0, conditioning_dropout=dropout)
         begun = [phase for phase in self.config.focus if step >= phase.from_step]
         return max(begun, key=lambda phase: phase.from_step, default=start)
 
     def _encode(self, texts: Tensor) -> Tensor:
         distinct, inverse = torch.unique(texts, return_inverse=True)
-        tokens, attention = (
-            self.pool.tokens[distinct].to(self.device),
-            self.pool.attention[distinct].to(self.device),
-        )
+        tokens, attention = (of[distinct].to(self.device) for of in (self.pool.tokens, self.pool.attention))
         states: Tensor = self.modules["text_encoder"](tokens, attention_mask=attention).last_hidden_state
         return states[inverse.to(self.device)]
 

@@ -1,5 +1,6 @@
-"""The denoiser's trainer on a tiny network: it learns, resumes exactly and averages."""
+"""Training of decoder and denoiser."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,50 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
-from radbench.diffusion.training.config import DenoiserConfig, FocusConfig, TextConfig
-from radbench.diffusion.training.denoiser import (
+from radbench.diffusion.training.config import AutoencoderConfig, DenoiserConfig, FocusConfig, TextConfig
+from radbench.diffusion.training.linear_vae import build_vae, fit_components
+from radbench.diffusion.training.networks import build_text_encoder, build_tokenizer, build_unet, tokenize
+from radbench.diffusion.training.trainers import (
     DenoiserTrainer,
     LatentPool,
     LaterPool,
-    build_unet,
+    train_decoder,
     where_they_differ,
 )
-from radbench.diffusion.training.text import build_text_encoder, build_tokenizer, tokenize
+
+
+def run(folder: Path, steps: int, planned: int, losses: list[float]) -> torch.Tensor:
+    rng = np.random.default_rng(0)
+    images = np.kron(rng.integers(0, 256, (6, 4, 4)), np.ones((8, 8))).astype(np.uint8)
+    components = fit_components(images, 4)
+    torch.manual_seed(0)
+    vae = build_vae(components, 32, (8, 16, 64))
+    config = AutoencoderConfig(steps=planned, batch_size=2)
+
+    class StopHereError(Exception): ...
+
+    def progress(step: int, loss: float) -> None:
+        losses.append(loss)
+        if step == steps < planned:
+            raise StopHereError
+
+    with contextlib.suppress(StopHereError):
+        train_decoder(
+            vae, components, images, config, folder / "d.safetensors", torch.device("cpu"), progress, 2
+        )
+    return torch.cat([p.detach().flatten() for p in vae.decoder.parameters()])
+
+
+def test_decoder_learns_and_resumes(tmp_path: Path) -> None:
+    losses: list[float] = []
+    whole = run(tmp_path / "a", 30, 30, losses)
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+    run(tmp_path / "b", 15, 30, [])
+    again: list[float] = []
+    resumed = run(tmp_path / "b", 30, 30, again)
+    assert len(again) == 16
+    assert torch.equal(whole, resumed)
+
 
 TEXT = TextConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_length=6)
 TEXTS = ["", "left", "right"]
