@@ -16,8 +16,7 @@ from radbench.quality.encoders import load_encoder
 from radbench.quality.encoders.files import DATASHEET, PHANTOM_FILES
 from radbench.quality.encoders.phantom import FORMAT, PhantomTowers
 from radbench.reference.encoder_check import Film, score_table
-from radbench.reference.encoder_loss import Teacher, vocabulary
-from radbench.reference.encoder_scenes import Family, draw_family
+from radbench.reference.encoder_objective import Family, Teacher, draw_family, vocabulary
 from radbench.runtime import atomic_write, sha256_file
 
 Progress = Callable[[str, int, int, float], None]

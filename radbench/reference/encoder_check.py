@@ -1,6 +1,6 @@
 """Measure the phantom's image-text encoder on rendered edits whose quality is known."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.phantom.canvas import Stream
-from radbench.phantom.findings import Finding, Side
+from radbench.phantom.findings import Finding, Side, random_side
 from radbench.phantom.prompts import (
     CONSOLIDATION_PROMPTS,
     NO_FINDING_PROMPT,
@@ -68,22 +68,18 @@ def score_table(
             decoded, and its source, not edited but decoded, as an edit that did nothing.
     """
     scorer = EditingScorer(encoder)
-    table = {}
+    table: dict[str, dict[str, float]] = {}
     for kind in KINDS:
         edits = rendered_edits(kind, count)
         before, after = (list(films) for films in zip(*(edit.films() for edit in edits), strict=True))
-        table[kind] = _row(scorer, edits, before, after)
+        shown = {kind: after}
         if redraw is not None and kind.startswith("true: "):
             name = kind.removeprefix("true: ")
-            table[f"decoded: {name}"] = _row(scorer, edits, before, list(map(redraw, after)))
-            table[f"undone: {name}, only decoded"] = _row(scorer, edits, before, list(map(redraw, before)))
+            shown[f"decoded: {name}"] = list(map(redraw, after))
+            shown[f"undone: {name}, only decoded"] = list(map(redraw, before))
+        told = [edit.report for edit in edits], [edit.prompt for edit in edits]
+        table |= {name: summary(scorer.score(before, films, *told)) for name, films in shown.items()}
     return table
-
-
-def _row(
-    scorer: EditingScorer, edits: Sequence[Edit], before: Sequence[Film], after: Sequence[Film]
-) -> dict[str, float]:
-    return summary(scorer.score(before, after, [e.report for e in edits], [e.prompt for e in edits]))
 
 
 def summary(scores: NDArray[np.float64]) -> dict[str, float]:
@@ -93,12 +89,8 @@ def summary(scores: NDArray[np.float64]) -> dict[str, float]:
     return {"n": len(scores), **{name: round(float(value), 3) for name, value in figures.items()}}
 
 
-def _side(rng: Stream) -> Side:
-    return "left" if rng.chance(0.5) else "right"
-
-
 def _pneumothorax(rng: Stream) -> tuple[Finding, Finding]:
-    side = _side(rng)
+    side = random_side(rng)
     return Finding("pneumothorax", side, rng.uniform(0.05, 0.42)), Finding("drain", side)
 
 

@@ -1,23 +1,94 @@
-"""The training loop that every task shares: steps, learning rate, checkpoints, the report."""
+"""The training loop that every task shares: steps, learning rate, checkpoints, the report; and what it asks of a task.
+
+Random numbers come from the training's seed and the step, never the caller's state.
+"""
 
 import contextlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radbench.models.checkpoint import load_checkpoint, save_checkpoint
-from radbench.reference.training.objective import Objective
-from radbench.reference.training.seeds import derived, own_random_state
+from radbench.models.preprocess import fit, standardise
+from radbench.reference.training.config import Samples, TrainingConfig
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+def derived(*words: int) -> int:
+    """Return a 63-bit seed that depends on every word."""
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class Objective(ABC):
+    """One task on one training set.
+
+    Args:
+        config: all settings.
+        samples: the training set.
+        device: where batches go.
+    """
+
+    where: ClassVar[str]
+    """What errors about the architecture name."""
+
+    def __init__(self, config: TrainingConfig, samples: Samples, device: "torch.device | str") -> None:
+        self.config = config
+        self.samples = samples
+        self.device = device
+
+    @abstractmethod
+    def build(self) -> "nn.Module":
+        """Return the network with random weights."""
+
+    @abstractmethod
+    def batch(self, chosen: NDArray[np.intp], step: int) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Return inputs float32 [N, channels, height, width] and targets of the samples at ``chosen``."""
+
+    @abstractmethod
+    def loss(self, outputs: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
+        """Return the loss, a scalar.
+
+        Raises:
+            UsageError: outputs of a shape that does not fit the task.
+        """
+
+    def pixels(self, chosen: NDArray[np.intp]) -> "torch.Tensor":
+        """Return the images at ``chosen``, float32 [N, 1, height, width] in [0, 1], at the input's size."""
+        import torch
+
+        pixels = torch.from_numpy(self.samples.images[chosen]).to(self.device, torch.float32)[:, None] / 255.0
+        if self.config.input.photometric == "MONOCHROME1":
+            pixels = 1.0 - pixels
+        return fit(pixels, self.config.input)
+
+    def truth(self, chosen: NDArray[np.intp]) -> "torch.Tensor":
+        """Return labels [N] or masks [N, H, W] at ``chosen``, float32 of 0 and 1."""
+        import torch
+
+        return torch.from_numpy(self.samples.truth[chosen]).to(self.device, torch.float32)
+
+    def inputs(self, pixels: "torch.Tensor") -> "torch.Tensor":
+        """Return the images as the network wants them."""
+        import torch
+
+        return standardise(pixels, self.config.input).contiguous(memory_format=torch.channels_last)
+
+    def generator(self, step: int) -> "torch.Generator":
+        """Return the source of a step's augmentation."""
+        import torch
+
+        return torch.Generator().manual_seed(derived(self.config.seed, 3, step))
+
 
 Progress = Callable[[int, int, float], None]
 """Called after every step with steps done, steps in all, and the running loss."""
@@ -68,19 +139,26 @@ def train(
         UsageError: a network that cannot be built or does not fit the task, a checkpoint of another training,
             or a folder that cannot be written.
     """
+    import torch
+
     samples_sha256 = objective.samples.sha256
     run = _Run(objective)
     fingerprint = sha256_bytes(canonical_json([objective.config.plain(), samples_sha256]))
-    with own_random_state(objective.device):
+    where = torch.device(objective.device)
+    with torch.random.fork_rng(
+        devices=[where] if where.type == "cuda" else []
+    ):  # the caller's stay as they were
         run.start()
         if checkpoint is not None and checkpoint.is_file():
-            run.restore(checkpoint, fingerprint)
+            state = load_checkpoint(checkpoint, run.network, run.optimizer, fingerprint)
+            run.done, run.losses = int(state["done"]), list(state["losses"])
         for step in range(run.done, run.total):
             run.step(step)
             if progress is not None:
                 progress(run.done, run.total, run.running_loss)
             if checkpoint is not None and run.done % checkpoint_every == 0 and run.done < run.total:
-                save_checkpoint(checkpoint, run.network, run.optimizer, run.state(fingerprint))
+                state = {"fingerprint": fingerprint, "done": run.done, "losses": run.losses}
+                save_checkpoint(checkpoint, run.network, run.optimizer, state)
     return _finish(run, weights, checkpoint, samples_sha256)
 
 
@@ -134,13 +212,6 @@ class _Run:
         self.network = network.to(self.objective.device).to(memory_format=torch.channels_last).train()
         groups = _decay_groups(network, self.config.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
-
-    def state(self, fingerprint: str) -> dict[str, Any]:
-        return {"fingerprint": fingerprint, "done": self.done, "losses": self.losses}
-
-    def restore(self, checkpoint: Path, fingerprint: str) -> None:
-        state = load_checkpoint(checkpoint, self.network, self.optimizer, fingerprint)
-        self.done, self.losses = int(state["done"]), list(state["losses"])
 
     def step(self, step: int) -> None:
         import torch

@@ -10,10 +10,9 @@ import torch
 from radbench.diffusion.bundle import load_bundle
 from radbench.diffusion.training.config import TrainingConfig
 from radbench.errors import UsageError
-from radbench.reference.diffusion import BundleTraining, last_loss
-from radbench.reference.export import export_bundle
+from radbench.reference.diffusion_bundle import BundleTraining, export_bundle, last_loss
+from radbench.reference.gates import sample
 from radbench.reference.pool import build_pool
-from radbench.reference.sampling import sample
 
 TINY = TrainingConfig.model_validate(
     {

@@ -10,10 +10,15 @@ from radbench.declared import models_dir
 from radbench.errors import UsageError
 from radbench.models.registry import load_checkpoints, load_model_under_test
 from radbench.phantom.cohort import build_cohort
-from radbench.reference.classifiers import ClassifierTraining, train_reference_classifier
-from radbench.reference.configs import config_path
-from radbench.reference.rendered import rendered_masks, rendered_samples
-from radbench.reference.segmenters import SegmenterTraining, train_reference_segmenter
+from radbench.reference import config_path
+from radbench.reference.declared_training import (
+    ClassifierTraining,
+    SegmenterTraining,
+    rendered_masks,
+    rendered_samples,
+    train_reference_classifier,
+    train_reference_segmenter,
+)
 from radbench.runtime import sha256_file
 from radbench.specs import load_model, load_yaml
 

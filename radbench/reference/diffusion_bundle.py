@@ -1,4 +1,4 @@
-"""Make the embedded diffusion bundle: render the pool, fit the encoder, train decoder and denoiser, export.
+"""Make the embedded diffusion bundle: render the pool, fit the encoder, train decoder and denoiser, export, card.
 
 Each stage keeps its state in the working folder and goes on where it was interrupted. The export is an ordinary
 diffusers folder of safetensors with a ``datasheet.json`` that names the training command, seeds, steps, losses and
@@ -6,17 +6,22 @@ the SHA-256 of every file.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from transformers import BertModel, BertTokenizerFast
 
+from radbench.diffusion.assembly import COMPONENTS, DATASHEET
+from radbench.diffusion.bundle import Bundle
+from radbench.diffusion.bundle_card import CARD, latent_features, make_reference
 from radbench.diffusion.training.config import DataConfig, TrainingConfig
 from radbench.diffusion.training.linear_vae import PatchComponents, build_vae, fit_components, linear_encode
 from radbench.diffusion.training.networks import build_text_encoder, build_tokenizer, build_unet, tokenize
@@ -26,8 +31,10 @@ from radbench.diffusion.training.trainers import (
     LaterPool,
     train_decoder,
 )
+from radbench.phantom.cohort import build_cohort
 from radbench.phantom.prompts import every_text
 from radbench.reference.pool import Pool, build_pool
+from radbench.runtime import atomic_write, sha256_file
 
 Progress: TypeAlias = Callable[[str, int, int, float], None]
 """Called with (stage, done, total, loss or nan)."""
@@ -130,10 +137,8 @@ class BundleTraining:
     def averages(self) -> tuple[UNet2DConditionModel, BertModel, int]:
         """Return the averaged U-Net and text encoder of the last checkpoint, and its step."""
         tokens, attention = tokenize(self.tokenizer, ["", *every_text()])
-        empty = LatentPool(
-            np.empty((0, 2, 1, 1, 1), np.float32), torch.empty((0, 2)).long(), tokens, attention
-        )
-        trainer = self._denoiser_trainer(empty)
+        nothing = np.empty((0, 2, 1, 1, 1), np.float32), torch.empty((0, 2)).long()
+        trainer = self._denoiser_trainer(LatentPool(*nothing, tokens, attention))
         averages: dict[str, Any] = trainer.averages
         step = trainer.resume()
         return averages["unet"].eval(), averages["text_encoder"].eval(), step
@@ -180,3 +185,85 @@ def last_loss(folder: Path, stage: str) -> float | None:
     if not log.exists():
         return None
     return float(json.loads(log.read_text(encoding="utf-8").splitlines()[-1].split(",")[1]))
+
+
+_INDEX = {
+    "_class_name": "RadEditPipeline",
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "text_encoder": ["transformers", "BertModel"],
+    "tokenizer": ["transformers", "BertTokenizerFast"],
+    "scheduler": ["diffusers", "DDPMScheduler"],
+}
+
+
+def export_bundle(training: BundleTraining, folder: Path, command: str) -> Path:
+    """Save the averaged weights of a training as a bundle; an existing bundle is replaced in one step.
+
+    Args:
+        training: a training whose stages have run.
+        folder: where the bundle goes.
+        command: the command that reproduces it, for the datasheet.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        unet, text_encoder, step = training.averages()
+        unet.save_pretrained(staging / "unet", safe_serialization=True)
+        training.train_decoder().save_pretrained(staging / "vae", safe_serialization=True)
+        text_encoder.save_pretrained(staging / "text_encoder", safe_serialization=True)
+        training.tokenizer.save_pretrained(staging / "tokenizer")
+        training.scheduler().save_pretrained(staging / "scheduler")
+        (staging / "model_index.json").write_text(json.dumps(_INDEX, indent=2) + "\n", encoding="utf-8")
+        about = {
+            "name": training.config.name,
+            "command": command,
+            "configuration": training.config.model_dump(mode="json"),
+            "steps": {"decoder": training.config.autoencoder.steps, "denoiser": step},
+            "final_loss": {stage: last_loss(training.folder, stage) for stage in ("decoder", "denoiser")},
+            "encoder": "principal components of 4 x 4 patches, in closed form",
+            "data": "procedural phantom radiographs, no patient data",
+            "licence": "MIT",
+        }
+        write_datasheet(staging, about)
+        staging.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        staging.replace(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return folder
+
+
+def write_datasheet(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write ``datasheet.json`` with ``content`` and the SHA-256 of every file of the components."""
+    files = sorted(file for name in COMPONENTS for file in (folder / name).iterdir() if file.is_file())
+    digests = {f"{file.parent.name}/{file.name}": sha256_file(file) for file in files}
+    text = json.dumps({**content, "files": digests}, indent=2, sort_keys=True, ensure_ascii=False)
+    atomic_write(folder / DATASHEET, (text + "\n").encode())
+
+
+CARD_COHORTS: Final = ("phantom/manifestation", "phantom/acquisition", "phantom/population")
+CARD_PATIENTS: Final = 256
+"""Validation patients of each cohort."""
+
+
+def write_card(bundle: Bundle, folder: Path, *, patients: int = CARD_PATIENTS) -> Path:
+    """Measure validation patients of the phantom and write ``radbench.json`` into a bundle's folder.
+
+    Args:
+        bundle: the bundle, loaded.
+        folder: its folder.
+        patients: of each cohort.
+    """
+    squares = []
+    for name in CARD_COHORTS:
+        cohort = build_cohort(name, split="val", size=patients)
+        squares += [cohort.image(study) for study in cohort.studies]
+    features, _ = latent_features(bundle, squares)
+    made_from = f"{patients} validation patients of each of {', '.join(CARD_COHORTS)}"
+    reference = make_reference(features, made_from)
+    path = folder / CARD
+    content = {"domain": "phantom", "typicality": reference.model_dump()}
+    atomic_write(path, (json.dumps(content, indent=1) + "\n").encode())
+    return path
