@@ -61,20 +61,16 @@ def second_prompt(bundle: Bundle, *, images: int, steps: int, repeats: int) -> S
     first = _requests(bundle, images)
     both = [one for request in first for one in (request, replace(request, key="", prompt=PROMPTS[1]))]
     _edit_seconds(bundle, both, steps)
-    pairs = [
-        (_edit_seconds(bundle, first, steps), _edit_seconds(bundle, both, steps))
-        for _ in range(max(1, repeats))
-    ]
+    runs = range(max(1, repeats))
+    pairs = [(_edit_seconds(bundle, first, steps), _edit_seconds(bundle, both, steps)) for _ in runs]
     ratio = median(two / one - 1 for one, two in pairs)
     return SecondPrompt(images, steps, median(one for one, _ in pairs), ratio)
 
 
 def _edit_seconds(bundle: Bundle, requests: list[EditRequest], steps: int) -> float:
     settings = EditSettings(num_inference_steps=steps, skip_ratio=0.0, guidance_scale=5.0)
-    begin = time.perf_counter()
-    for _ in RadEditEditor().edit(bundle, requests, settings, batch_size=len(requests)):
-        pass
-    return time.perf_counter() - begin
+    edits = RadEditEditor().edit(bundle, requests, settings, batch_size=len(requests))
+    return _seconds(lambda: list(edits), bundle.device)
 
 
 def _requests(bundle: Bundle, images: int) -> list[EditRequest]:
@@ -176,7 +172,9 @@ def run_bench(
     bundle = bundle or load_bundle("phantom")
     prepared = _seconds(lambda: make_ready(bundle.unet, bundle.device), bundle.device)
     timings = [_compare(bundle, count, steps, repeats) for count in images]
-    times = [(count, _shortest(_batched(bundle, 1, count), repeats, bundle.device)) for count in growth]
+    turns = range(max(1, repeats))
+    works = {count: _batched(bundle, 1, count) for count in growth}
+    times = [(count, min(_seconds(work, bundle.device) for _ in turns)) for count, work in works.items()]
     return BenchResult(
         bundle=bundle.name,
         device=bundle.device.type,
@@ -249,10 +247,6 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - begin
-
-
-def _shortest(work: Callable[[], object], repeats: int, device: torch.device) -> float:
-    return min(_seconds(work, device) for _ in range(max(1, repeats)))
 
 
 def _independent(bundle: Bundle) -> bool:

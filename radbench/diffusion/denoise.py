@@ -25,12 +25,10 @@ class Track(Protocol):
     @property
     def schedule(self) -> Schedule:
         """The steps that it takes."""
-        ...
 
     @property
     def start(self) -> Tensor:
         """Latents at the start point, float32 [C, h, w]."""
-        ...
 
     def step(self, step: int, latents: Tensor, conditional: Tensor, free: Tensor) -> Tensor:
         """Return x_{t-1}.
@@ -41,7 +39,6 @@ class Track(Protocol):
             conditional: noise predicted for the editing prompt, same shape.
             free: noise predicted for the empty prompt, same shape.
         """
-        ...
 
 
 def guide(conditional: Tensor, free: Tensor, scale: float) -> Tensor:

@@ -67,7 +67,7 @@ class PhantomCohort(SquareFilms):
 
     def image(self, study: Study) -> GrayImage:
         """The study's pixels, uint8 [pixels, pixels]."""
-        return self._rendered(study).image
+        return self._render(int(study.patient_id)).image
 
     def mask(self, study: Study, name: str) -> Mask:
         """The named mask, bool [pixels, pixels].
@@ -75,7 +75,7 @@ class PhantomCohort(SquareFilms):
         Raises:
             UsageError: this study has no such mask.
         """
-        masks = self._rendered(study).masks
+        masks = self._render(int(study.patient_id)).masks
         if name not in masks:
             raise unknown_mask(self.name, study.study_id, name, sorted(masks))
         return masks[name]
@@ -95,7 +95,8 @@ class PhantomCohort(SquareFilms):
             UsageError: another attribute, or another value of these.
         """
         changed = _changeable(attributes or {})
-        drawn = self._drawn(_patient_seed(study))
+        patient = int(study.patient_id)
+        drawn = self._drawn(patient)
         kept = tuple(finding for finding in drawn.findings if labels.get(finding.name, 1))
         have = {finding.name for finding in drawn.findings}
         side = changed.get("side") or str(study.attributes.get("side") or "left")
@@ -103,10 +104,7 @@ class PhantomCohort(SquareFilms):
             _default_finding(name, side) for name, value in labels.items() if value and name not in have
         )
         hospital: Hospital = "B" if changed.get("hospital", drawn.hospital) == "B" else "A"
-        return render(_patient_seed(study), kept + added, hospital, self.pixels).image
-
-    def _rendered(self, study: Study) -> Radiograph:
-        return self._render(_patient_seed(study))
+        return render(patient, kept + added, hospital, self.pixels).image
 
     def _render_study(self, patient: int) -> Radiograph:
         drawn = self._drawn(patient)
@@ -150,10 +148,6 @@ def _person(rng: Stream) -> dict[str, str]:
         "age_band": "18-39" if age < 0.25 else "40-64" if age < 0.6 else "65+",
         "view": "PA" if view < 0.6 else "AP",
     }
-
-
-def _patient_seed(study: Study) -> int:
-    return int(study.patient_id)
 
 
 def _changeable(attributes: Mapping[str, str]) -> Mapping[str, str]:

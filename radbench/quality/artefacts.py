@@ -173,27 +173,22 @@ class Limits(Protocol):
     @property
     def min_editing_score(self) -> float | None:
         """Smallest editing score."""
-        ...
 
     @property
     def max_change_outside(self) -> float | None:
         """Largest change outside both masks."""
-        ...
 
     @property
     def max_change_keep(self) -> float | None:
         """Largest change in the keep mask."""
-        ...
 
     @property
     def max_seam(self) -> float | None:
         """Largest seam."""
-        ...
 
     @property
     def max_saturation(self) -> float | None:
         """Largest share of newly saturated pixels."""
-        ...
 
 
 _RULES = (

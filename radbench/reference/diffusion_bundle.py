@@ -73,14 +73,11 @@ class BundleTraining:
         return self._render(data, f"pool-{data.cohort.replace('/', '-')}-{data.patients}-{data.seed}")
 
     def _render(self, data: DataConfig, name: str) -> Pool:
-        return build_pool(
-            data.cohort,
-            data.patients,
-            data.seed,
-            self.folder / name,
-            self.workers,
-            lambda done, total: self.progress("render", done, total, float("nan")),
-        )
+        def progress(done: int, total: int) -> None:
+            self.progress("render", done, total, float("nan"))
+
+        wanted = data.cohort, data.patients, data.seed
+        return build_pool(*wanted, self.folder / name, self.workers, progress)
 
     @cached_property
     def components(self) -> PatchComponents:
@@ -112,16 +109,9 @@ class BundleTraining:
         torch.manual_seed(settings.seed)
         vae = build_vae(self.components, _PIXELS, settings.block_out_channels)
         images = self.pool.images.reshape(-1, _PIXELS, _PIXELS)
-        train_decoder(
-            vae,
-            self.components,
-            images,
-            settings,
-            self.folder / "decoder.safetensors",
-            self.device,
-            self._recorder("decoder", settings.steps),
-            self.config.checkpoint_every,
-        )
+        place, record = self.folder / "decoder.safetensors", self._recorder("decoder", settings.steps)
+        every = self.config.checkpoint_every
+        train_decoder(vae, self.components, images, settings, place, self.device, record, every)
         return vae
 
     def train_denoiser(self) -> DenoiserTrainer:

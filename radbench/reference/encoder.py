@@ -47,7 +47,6 @@ class Autoencoder(Protocol):
 
     def __call__(self, film: Film) -> Film:
         """Return the film encoded and decoded."""
-        ...
 
 
 class BundleAutoencoder:

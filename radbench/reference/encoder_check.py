@@ -89,30 +89,19 @@ def summary(scores: NDArray[np.float64]) -> dict[str, float]:
     return {"n": len(scores), **{name: round(float(value), 3) for name, value in figures.items()}}
 
 
-def _pneumothorax(rng: Stream) -> tuple[Finding, Finding]:
-    side = random_side(rng)
-    return Finding("pneumothorax", side, rng.uniform(0.05, 0.42)), Finding("drain", side)
+def _pneumothorax(change: Callable[[Finding, Finding], tuple[Finding, ...]]) -> Callable[[int, Stream], Edit]:
+    """Return what draws an edit of a drained pneumothorax; ``change`` gets the air and the drain."""
+
+    def draw(patient: int, rng: Stream) -> Edit:
+        side = random_side(rng)
+        before = Finding("pneumothorax", side, rng.uniform(0.05, 0.42)), Finding("drain", side)
+        return Edit(patient, before, change(*before), "A", NO_FINDING_PROMPT)
+
+    return draw
 
 
-def _remove_pneumothorax(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    return Edit(patient, (air, drain), (drain,), "A", NO_FINDING_PROMPT)
-
-
-def _remove_drain(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    return Edit(patient, (air, drain), (air,), "A", NO_FINDING_PROMPT)
-
-
-def _move_pneumothorax(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    moved = Finding("pneumothorax", _MIRROR[air.side], air.severity)
-    return Edit(patient, (air, drain), (moved, drain), "A", NO_FINDING_PROMPT)
-
-
-def _add_to_pneumothorax(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    return Edit(patient, (air, drain), (air, drain, Finding("oedema")), "A", NO_FINDING_PROMPT)
+def _moved(air: Finding) -> Finding:
+    return Finding("pneumothorax", _MIRROR[air.side], air.severity)
 
 
 def _remove_covid(patient: int, rng: Stream) -> Edit:
@@ -137,15 +126,15 @@ _ASKED_LEFT, _ASKED_RIGHT = (CONSOLIDATION_PROMPTS[side] for side in ("left", "r
 _LEFT, _RIGHT = (Finding("consolidation", side) for side in _MIRROR)
 _OEDEMA, _PACEMAKER = Finding("oedema"), Finding("pacemaker", "left")
 _DRAWERS: dict[str, Callable[[int, Stream], Edit]] = {
-    "true: pneumothorax removed, drain kept": _remove_pneumothorax,
+    "true: pneumothorax removed, drain kept": _pneumothorax(lambda _, drain: (drain,)),
     "true: covid removed": _remove_covid,
     "true: oedema added": _adder(OEDEMA_PROMPT, _OEDEMA),
     "true: pacemaker added": _adder(PACEMAKER_PROMPT, _PACEMAKER),
     "true: consolidation left added": _adder(_ASKED_LEFT, _LEFT),
     "true: consolidation right added": _adder(_ASKED_RIGHT, _RIGHT),
-    "wrong: drain removed, pneumothorax kept": _remove_drain,
-    "wrong: pneumothorax moved to the other side": _move_pneumothorax,
-    "wrong: pneumothorax kept, oedema added": _add_to_pneumothorax,
+    "wrong: drain removed, pneumothorax kept": _pneumothorax(lambda air, _: (air,)),
+    "wrong: pneumothorax moved to the other side": _pneumothorax(lambda air, drain: (_moved(air), drain)),
+    "wrong: pneumothorax kept, oedema added": _pneumothorax(lambda air, drain: (air, drain, _OEDEMA)),
     "wrong: covid a tenth fainter": _fade_covid,
     "wrong: consolidation right, asked left": _adder(_ASKED_LEFT, _RIGHT),
     "wrong: consolidation left, asked right": _adder(_ASKED_RIGHT, _LEFT),

@@ -9,8 +9,8 @@ from diffusers import DDIMScheduler, DDPMScheduler
 
 from radbench.diffusion.denoise import denoise
 from radbench.diffusion.editors import EditRequest, EditSettings, editor_names, get_editor
+from radbench.diffusion.editors.common import make_jobs
 from radbench.diffusion.editors.methods import DdimTrack
-from radbench.diffusion.editors.sharing import make_jobs
 from radbench.diffusion.inversion import ddim_invert
 from radbench.diffusion.schedule import make_schedule
 from radbench.diffusion.session import latent_masks, open_session

@@ -109,7 +109,6 @@ class Editor(Protocol):
             batch_size: images edited together; it bounds memory and never changes a pixel.
             on_item: called with every result before it is yielded.
         """
-        ...
 
 
 def measure(

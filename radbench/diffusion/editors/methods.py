@@ -14,8 +14,7 @@ from torch import Tensor
 
 from radbench.diffusion.denoise import RadEditTrack, Track, guide
 from radbench.diffusion.editors import EditRequest
-from radbench.diffusion.editors.common import LatentEditor
-from radbench.diffusion.editors.sharing import Job
+from radbench.diffusion.editors.common import Job, LatentEditor
 from radbench.diffusion.inversion import Inversion, ddim_invert, draw_latents, draw_noise
 from radbench.diffusion.schedule import Schedule
 from radbench.diffusion.session import Session

@@ -9,19 +9,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from radbench.models.checkpoint import load_checkpoint, save_checkpoint
 from radbench.models.preprocess import fit, standardise
 from radbench.reference.training.config import Samples, TrainingConfig
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
 
 
 def derived(*words: int) -> int:
@@ -41,52 +39,44 @@ class Objective(ABC):
     where: ClassVar[str]
     """What errors about the architecture name."""
 
-    def __init__(self, config: TrainingConfig, samples: Samples, device: "torch.device | str") -> None:
+    def __init__(self, config: TrainingConfig, samples: Samples, device: torch.device | str) -> None:
         self.config = config
         self.samples = samples
         self.device = device
 
     @abstractmethod
-    def build(self) -> "nn.Module":
+    def build(self) -> nn.Module:
         """Return the network with random weights."""
 
     @abstractmethod
-    def batch(self, chosen: NDArray[np.intp], step: int) -> "tuple[torch.Tensor, torch.Tensor]":
+    def batch(self, chosen: NDArray[np.intp], step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs float32 [N, channels, height, width] and targets of the samples at ``chosen``."""
 
     @abstractmethod
-    def loss(self, outputs: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return the loss, a scalar.
 
         Raises:
             UsageError: outputs of a shape that does not fit the task.
         """
 
-    def pixels(self, chosen: NDArray[np.intp]) -> "torch.Tensor":
+    def pixels(self, chosen: NDArray[np.intp]) -> torch.Tensor:
         """Return the images at ``chosen``, float32 [N, 1, height, width] in [0, 1], at the input's size."""
-        import torch
-
         pixels = torch.from_numpy(self.samples.images[chosen]).to(self.device, torch.float32)[:, None] / 255.0
         if self.config.input.photometric == "MONOCHROME1":
             pixels = 1.0 - pixels
         return fit(pixels, self.config.input)
 
-    def truth(self, chosen: NDArray[np.intp]) -> "torch.Tensor":
+    def truth(self, chosen: NDArray[np.intp]) -> torch.Tensor:
         """Return labels [N] or masks [N, H, W] at ``chosen``, float32 of 0 and 1."""
-        import torch
-
         return torch.from_numpy(self.samples.truth[chosen]).to(self.device, torch.float32)
 
-    def inputs(self, pixels: "torch.Tensor") -> "torch.Tensor":
+    def inputs(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the images as the network wants them."""
-        import torch
-
         return standardise(pixels, self.config.input).contiguous(memory_format=torch.channels_last)
 
-    def generator(self, step: int) -> "torch.Generator":
+    def generator(self, step: int) -> torch.Generator:
         """Return the source of a step's augmentation."""
-        import torch
-
         return torch.Generator().manual_seed(derived(self.config.seed, 3, step))
 
 
@@ -139,15 +129,12 @@ def train(
         UsageError: a network that cannot be built or does not fit the task, a checkpoint of another training,
             or a folder that cannot be written.
     """
-    import torch
-
     samples_sha256 = objective.samples.sha256
     run = _Run(objective)
     fingerprint = sha256_bytes(canonical_json([objective.config.plain(), samples_sha256]))
     where = torch.device(objective.device)
-    with torch.random.fork_rng(
-        devices=[where] if where.type == "cuda" else []
-    ):  # the caller's stay as they were
+    forked = [where] if where.type == "cuda" else []
+    with torch.random.fork_rng(devices=forked):  # the caller's random numbers stay as they were
         run.start()
         if checkpoint is not None and checkpoint.is_file():
             state = load_checkpoint(checkpoint, run.network, run.optimizer, fingerprint)
@@ -155,7 +142,7 @@ def train(
         for step in range(run.done, run.total):
             run.step(step)
             if progress is not None:
-                progress(run.done, run.total, run.running_loss)
+                progress(run.done, run.total, float(np.mean(run.losses[-50:])))
             if checkpoint is not None and run.done % checkpoint_every == 0 and run.done < run.total:
                 state = {"fingerprint": fingerprint, "done": run.done, "losses": run.losses}
                 save_checkpoint(checkpoint, run.network, run.optimizer, state)
@@ -185,8 +172,8 @@ def _finish(run: "_Run", weights: Path, checkpoint: Path | None, samples_sha256:
 class _Run:
     """The moving parts of one training."""
 
-    network: "nn.Module"
-    optimizer: "torch.optim.Optimizer"
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
@@ -199,13 +186,7 @@ class _Run:
         self._epoch = -1
         self._order: NDArray[np.intp] = np.arange(0)
 
-    @property
-    def running_loss(self) -> float:
-        return float(np.mean(self.losses[-50:]))
-
     def start(self) -> None:
-        import torch
-
         torch.manual_seed(derived(self.config.seed, 0))
         network = self.objective.build()
         # channels last: 1.6 to 2 times faster on a CPU for small convolutional networks, same mathematics
@@ -214,8 +195,6 @@ class _Run:
         self.optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
 
     def step(self, step: int) -> None:
-        import torch
-
         torch.manual_seed(derived(self.config.seed, 2, step))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(step, self.total, self.config.warmup)
@@ -243,8 +222,6 @@ def _without_onednn() -> Iterator[None]:
     Its backward pass in torch 2.15 was seen to corrupt memory on a processor with AVX2 and without AVX-512; held to
     plain AVX it does not. Training small networks without it takes no longer.
     """
-    import torch
-
     before = torch.backends.mkldnn.enabled
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment] # a property of the module
     try:
@@ -261,7 +238,7 @@ def _schedule(step: int, total: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
-def _decay_groups(network: "nn.Module", decay: float) -> list[dict[str, Any]]:
+def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return [
         {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": decay},

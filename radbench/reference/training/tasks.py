@@ -6,10 +6,13 @@ every pixel, and Dice of every image.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
 
 from radbench.errors import UsageError
 from radbench.models.augment import augment, augment_pair
@@ -26,10 +29,6 @@ from radbench.reference.training.config import (
 )
 from radbench.reference.training.loop import Objective, Progress, TrainingReport, train
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
 
 def train_classifier(
     config: ClassifierConfig,
@@ -38,7 +37,7 @@ def train_classifier(
     weights: Path,
     checkpoint: Path | None = None,
     checkpoint_every: int = 100,
-    device: "torch.device | str" = "cpu",
+    device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> TrainingReport:
     """Train a binary classifier and save its weights.
@@ -68,19 +67,17 @@ class _Classification(Objective):
     config: ClassifierConfig
     where: ClassVar[str] = "classifier training"
 
-    def build(self) -> "nn.Module":
+    def build(self) -> nn.Module:
         return build_network(self.config.architecture, self.config.architecture_args, where=self.where)
 
-    def batch(self, chosen: NDArray[np.intp], step: int) -> "tuple[torch.Tensor, torch.Tensor]":
+    def batch(self, chosen: NDArray[np.intp], step: int) -> tuple[torch.Tensor, torch.Tensor]:
         pixels = self.pixels(chosen)
         if self.config.augmentation is not None:
             pixels = augment(pixels, self.config.augmentation, self.generator(step))
         smoothing = self.config.label_smoothing
         return self.inputs(pixels), self.truth(chosen) * (1 - 2 * smoothing) + smoothing
 
-    def loss(self, outputs: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
-        from torch.nn import functional as F
-
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         if outputs.shape != (len(targets), 1):
             raise UsageError(
                 f"Architecture '{self.config.architecture}' gave an output of shape {list(outputs.shape)}, "
@@ -96,7 +93,7 @@ def train_segmenter(
     weights: Path,
     checkpoint: Path | None = None,
     checkpoint_every: int = 100,
-    device: "torch.device | str" = "cpu",
+    device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> TrainingReport:
     """Train a segmenter and save its weights.
@@ -123,7 +120,7 @@ def train_segmenter(
     return train(objective, weights=weights, checkpoint=checkpoint, checkpoint_every=every, progress=progress)
 
 
-def dice_loss(probabilities: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
+def dice_loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return 1 - soft Dice, a scalar: the mean over images; 0 is best, and an empty pair is a full match.
 
     Source: Milletari et al., V-Net, doi 10.1109/3DV.2016.79, with plain sums in the denominator.
@@ -141,18 +138,16 @@ class _Segmentation(Objective):
     config: SegmenterConfig
     where: ClassVar[str] = "segmenter training"
 
-    def build(self) -> "nn.Module":
+    def build(self) -> nn.Module:
         return build_segmenter(self.config.architecture, self.config.architecture_args, where=self.where)
 
-    def batch(self, chosen: NDArray[np.intp], step: int) -> "tuple[torch.Tensor, torch.Tensor]":
+    def batch(self, chosen: NDArray[np.intp], step: int) -> tuple[torch.Tensor, torch.Tensor]:
         pixels, masks = self.pixels(chosen), fit(self.truth(chosen)[:, None], self.config.input)
         if self.config.augmentation is not None:
             pixels, masks = augment_pair(pixels, masks, self.config.augmentation, self.generator(step))
         return self.inputs(pixels), masks
 
-    def loss(self, outputs: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
-        from torch.nn import functional as F
-
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         if outputs.shape != targets.shape:
             raise UsageError(
                 f"Architecture '{self.config.architecture}' gave an output of shape {list(outputs.shape)}, "
