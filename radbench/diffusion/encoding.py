@@ -91,8 +91,7 @@ def to_pixels(image: NDArray[np.uint8], channels: int = 1) -> Tensor:
 def to_uint8(image: Tensor) -> NDArray[np.uint8]:
     """Return a float [C, H, W] image in [0, 1] as uint8 [H, W]: channels averaged, then rounded."""
     plane = image.detach().to("cpu", torch.float32).mean(dim=0).clamp(0, 1)
-    array: NDArray[np.uint8] = (plane * 255).round().to(torch.uint8).numpy()
-    return array
+    return np.asarray((plane * 255).round().to(torch.uint8).numpy(), np.uint8)
 
 
 def encode(vae: Any, pixels: Tensor) -> Tensor:
@@ -172,10 +171,6 @@ def _shift(vae: Any) -> float:
     return float(getattr(vae.config, "shift_factor", None) or 0.0)
 
 
-_REACH = 3.0
-"""Standard deviations after which the feather ends."""
-
-
 def keep_weight(keep: NDArray[np.bool_], feather: float) -> NDArray[np.float32]:
     """Return the share of the source in every pixel: 1 in the keep mask, a Gaussian of the distance outside.
 
@@ -197,7 +192,7 @@ def keep_weight(keep: NDArray[np.bool_], feather: float) -> NDArray[np.float32]:
     from scipy.ndimage import distance_transform_edt
 
     distance = np.asarray(distance_transform_edt(~keep))
-    near = distance <= _REACH * feather
+    near = distance <= 3 * feather
     falloff = np.zeros_like(distance)
     falloff[near] = np.exp(-0.5 * (distance[near] / feather) ** 2)
     return np.maximum(weight, falloff.astype(np.float32))

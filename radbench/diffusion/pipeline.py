@@ -260,9 +260,8 @@ def _masks(
 def _paste(
     decoded: Tensor, pixels: Sequence[Tensor], keeps: Sequence[Tensor | None], feather: float
 ) -> Tensor:
-    images = []
+    images, nothing = [], np.zeros(tuple(decoded.shape[-2:]), np.bool_)
     for image, source, keep in zip(decoded, pixels, keeps, strict=True):
-        nothing = np.zeros(tuple(image.shape[-2:]), np.bool_)
         kept = nothing if keep is None else keep.numpy()
         images.append(torch.from_numpy(paste_source(image.cpu().numpy(), source.numpy(), kept, feather)))
     return torch.stack(images).to(decoded.device)

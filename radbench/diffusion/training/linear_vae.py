@@ -95,7 +95,8 @@ def _write_encoder(encoder: Any, components: PatchComponents) -> None:
     first, second, third = encoder.down_blocks
     encoder.conv_in.weight[0, 0, 1, 1] = 1
     _regroup(first.downsamplers[0].conv, inputs=1)
-    _copy_channels(second.resnets[0].conv_shortcut, 4)
+    for channel in range(4):
+        second.resnets[0].conv_shortcut.weight[channel, channel, 0, 0] = 1
     _regroup(second.downsamplers[0].conv, inputs=4)
     _spread(third.resnets[0].conv_shortcut, encoder.conv_norm_out)
     _project(encoder.conv_out, components)
@@ -107,11 +108,6 @@ def _regroup(convolution: nn.Conv2d, inputs: int) -> None:
         for dy in range(2):
             for dx in range(2):
                 convolution.weight[4 * channel + 2 * dy + dx, channel, dy, dx] = 1
-
-
-def _copy_channels(convolution: nn.Conv2d, count: int) -> None:
-    for channel in range(count):
-        convolution.weight[channel, channel, 0, 0] = 1
 
 
 def _slot(value: int) -> tuple[int, int]:

@@ -109,7 +109,10 @@ def start_as_identity(unet: Any) -> None:
         raise ValueError(
             f"{width} channels in {norm.num_groups} groups cannot carry {channels} latent channels and their negatives."
         )
-    _copy_input(unet.conv_in, channels)
+    unet.conv_in.weight[:channels] = 0
+    unet.conv_in.bias[:channels] = 0
+    for latent in range(channels):
+        unet.conv_in.weight[latent, latent, 1, 1] = 1
     last = unet.up_blocks[-1].resnets[-1]
     _carry(last, slots, first_skip=last.conv_shortcut.in_channels - unet.conv_in.out_channels, size=size)
     norm.weight.fill_(math.sqrt((2 * _CONSTANT**2 + size - 2) / size))
@@ -130,14 +133,6 @@ def _slots(channels: int, size: int) -> list[tuple[int, int]]:
         first = group * size + 2 + 2 * place
         places.append((first, first + 1))
     return places
-
-
-def _copy_input(convolution: nn.Conv2d, channels: int) -> None:
-    convolution.weight[:channels] = 0
-    if convolution.bias is not None:
-        convolution.bias[:channels] = 0
-    for latent in range(channels):
-        convolution.weight[latent, latent, 1, 1] = 1
 
 
 def _carry(block: Any, slots: list[tuple[int, int]], first_skip: int, size: int) -> None:
