@@ -15,8 +15,8 @@ from radbench.api.gates import Gate
 from radbench.api.preflights import preflights
 from radbench.api.progress import Progress
 from radbench.declared import shift_path
+from radbench.diffusion.assembly import bundle_digests
 from radbench.diffusion.bundle_card import bundle_card
-from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version
 from radbench.errors import UsageError
 from radbench.harness.films import film_notes

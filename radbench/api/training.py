@@ -8,13 +8,13 @@ from radbench.api.environment import prepare_environment
 from radbench.api.progress import Progress
 from radbench.declared import model_path
 from radbench.errors import UsageError
-from radbench.reference.configs import config_path
+from radbench.reference import config_path
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import load_yaml
 
 if TYPE_CHECKING:
     from radbench.reference.declared_training import DeclaredTraining
-    from radbench.reference.training import TrainingReport
+    from radbench.reference.training.loop import TrainingReport
 
 
 def train_diffusion(
@@ -47,8 +47,7 @@ def train_diffusion(
     target = out or folder / "bundle"
     for place, option in ((folder, "--work"), (target.parent, "--out")):
         _make(place, option)
-    from radbench.reference.diffusion import BundleTraining
-    from radbench.reference.export import export_bundle
+    from radbench.reference.diffusion_bundle import BundleTraining, export_bundle
 
     with progress.stages() as report:
         training = BundleTraining(settings, folder, resolve_device(device), report, workers)
@@ -70,7 +69,7 @@ def train_classifier(config: str, run: int = 0, *, progress: Progress) -> None:
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
     """
     prepare_environment()
-    from radbench.reference.classifiers import ClassifierTraining, train_reference_classifier
+    from radbench.reference.declared_training import ClassifierTraining, train_reference_classifier
 
     training = load_yaml(config_path(config), ClassifierTraining)
     _train_declared(training, run, train_reference_classifier, progress)
@@ -88,7 +87,7 @@ def train_segmenter(config: str, run: int = 0, *, progress: Progress) -> None:
         UsageError: An unknown or wrong configuration, or a folder that cannot be written to.
     """
     prepare_environment()
-    from radbench.reference.segmenters import SegmenterTraining, train_reference_segmenter
+    from radbench.reference.declared_training import SegmenterTraining, train_reference_segmenter
 
     training = load_yaml(config_path(config), SegmenterTraining)
     _train_declared(training, run, train_reference_segmenter, progress)

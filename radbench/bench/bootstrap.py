@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +54,7 @@ class BootstrapTimes:
         return self.draw + sum(self.figures.values())
 
 
-@dataclass(frozen=True)
-class _Sample:
+class _Sample(NamedTuple):
     ids: list[str]
     labels: NDArray[np.int64]
     scores: Floats
@@ -75,10 +74,7 @@ def measure_bootstrap(
 
 
 def print_bootstrap(
-    console: "Console",
-    sizes: Sequence[int] = SIZES,
-    replicates: int = REPLICATES,
-    looped: int = LOOPED,
+    console: "Console", sizes: Sequence[int] = SIZES, replicates: int = REPLICATES, looped: int = LOOPED
 ) -> None:
     """Measure and print the times as two tables."""
     from rich.table import Table
@@ -104,11 +100,8 @@ def _times(count: int, replicates: int, looped: int) -> BootstrapTimes:
     sample = _sample(count)
     draw, draws = _timed(lambda: draw_patients(sample.ids, replicates=replicates, seed=0))
     figures = {name: _timed(partial(_at_once, name, draws, sample))[0] for name in FIGURES}
-    loop = {
-        name: _timed(partial(_one_by_one, name, sample, looped))[0] * replicates / looped
-        for name in FIGURES
-        if looped
-    }
+    slow = {name: partial(_one_by_one, name, sample, looped) for name in FIGURES if looped}
+    loop = {name: _timed(work)[0] * replicates / looped for name, work in slow.items()}
     return BootstrapTimes(count, replicates, draw, figures, loop)
 
 

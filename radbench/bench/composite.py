@@ -115,8 +115,7 @@ def measure_composites(name: str, bundle: "Bundle", *, edits: int = 24, size: in
 
 
 def _examples(shift: ShiftSpec, bundle: "Bundle", edits: int, size: int) -> list[Example]:
-    from radbench.diffusion.editors import get_editor
-    from radbench.diffusion.editors.base import EditRequest, EditSettings
+    from radbench.diffusion.editors import EditRequest, EditSettings, get_editor
 
     scenario, source = shift.scenarios[0], shift.source
     editor = shift.editor_of(scenario)

@@ -7,18 +7,27 @@ turns, so that a machine that slows down slows both; what is told is the median 
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from radbench.bench.inversion_inputs import invert_random, latent_shape, make_ready, random_inputs
-from radbench.bench.inversion_memory import Peak, peaks_in_own_process
-from radbench.bench.inversion_prompts import SecondPrompt, second_prompt
+from radbench.bench.inversion_memory import (
+    Peak,
+    invert_random,
+    latent_shape,
+    make_ready,
+    peaks_in_own_process,
+    random_inputs,
+)
 from radbench.diffusion.bundle import Bundle, load_bundle
+from radbench.diffusion.editors import EditRequest, EditSettings
+from radbench.diffusion.editors.methods import RadEditEditor
+from radbench.diffusion.encoding import pixel_factor
 from radbench.diffusion.inversion import invert_sequential
 from radbench.diffusion.rows import NoisePredictor, Texts, lanes, rows_are_independent
 from radbench.diffusion.schedule import make_schedule
@@ -26,6 +35,54 @@ from radbench.errors import RadbenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+PROMPTS = ("", "no")
+
+
+@dataclass(frozen=True)
+class SecondPrompt:
+    """Whole RadEdits of some images, without skipped steps.
+
+    Attributes:
+        images: how many.
+        steps: of the schedule, and of each edit.
+        first: seconds for one prompt, the median of the runs.
+        ratio: what a second prompt in the same call adds, relative to the first alone, the median of the runs.
+    """
+
+    images: int
+    steps: int
+    first: float
+    ratio: float
+
+
+def second_prompt(bundle: Bundle, *, images: int, steps: int, repeats: int) -> SecondPrompt:
+    """Time RadEdit with one prompt an image and with two, in turn."""
+    first = _requests(bundle, images)
+    both = [one for request in first for one in (request, replace(request, key="", prompt=PROMPTS[1]))]
+    _edit_seconds(bundle, both, steps)
+    runs = range(max(1, repeats))
+    pairs = [(_edit_seconds(bundle, first, steps), _edit_seconds(bundle, both, steps)) for _ in runs]
+    ratio = median(two / one - 1 for one, two in pairs)
+    return SecondPrompt(images, steps, median(one for one, _ in pairs), ratio)
+
+
+def _edit_seconds(bundle: Bundle, requests: list[EditRequest], steps: int) -> float:
+    settings = EditSettings(num_inference_steps=steps, skip_ratio=0.0, guidance_scale=5.0)
+    edits = RadEditEditor().edit(bundle, requests, settings, batch_size=len(requests))
+    return _seconds(lambda: list(edits), bundle.device)
+
+
+def _requests(bundle: Bundle, images: int) -> list[EditRequest]:
+    side = int(bundle.unet.config.sample_size) * pixel_factor(bundle.vae)
+    rng = np.random.default_rng(0)
+    mask = np.zeros((side, side), np.bool_)
+    mask[: side // 2] = True
+    return [
+        EditRequest("", rng.integers(0, 256, (side, side), np.uint8), mask, None, PROMPTS[0], "", seed)
+        for seed in range(images)
+    ]
+
 
 _TOLERANCE = {"cpu": 1e-5, "cuda": 1e-4}
 """Largest difference between the two ways, relative to the largest residual, by device."""
@@ -115,7 +172,9 @@ def run_bench(
     bundle = bundle or load_bundle("phantom")
     prepared = _seconds(lambda: make_ready(bundle.unet, bundle.device), bundle.device)
     timings = [_compare(bundle, count, steps, repeats) for count in images]
-    times = [(count, _shortest(_batched(bundle, 1, count), repeats, bundle.device)) for count in growth]
+    turns = range(max(1, repeats))
+    works = {count: _batched(bundle, 1, count) for count in growth}
+    times = [(count, min(_seconds(work, bundle.device) for _ in turns)) for count, work in works.items()]
     return BenchResult(
         bundle=bundle.name,
         device=bundle.device.type,
@@ -188,10 +247,6 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - begin
-
-
-def _shortest(work: Callable[[], object], repeats: int, device: torch.device) -> float:
-    return min(_seconds(work, device) for _ in range(max(1, repeats)))
 
 
 def _independent(bundle: Bundle) -> bool:

@@ -16,13 +16,12 @@ from torch import Tensor
 
 from radbench.data.cohort import GrayImage
 from radbench.declared import shift_path
-from radbench.diffusion.denoise import Track, guide
-from radbench.diffusion.editors.base import EditRequest, EditResult, EditSettings
-from radbench.diffusion.editors.radedit import RadEditEditor
-from radbench.diffusion.editors.sharing import Job
+from radbench.diffusion.denoise import RadEditTrack, Track, guide
+from radbench.diffusion.editors import EditRequest, EditResult, EditSettings
+from radbench.diffusion.editors.common import Job
+from radbench.diffusion.editors.methods import RadEditEditor
 from radbench.diffusion.inversion import Inversion
-from radbench.diffusion.radedit import RadEditTrack
-from radbench.phantom.cohort import PhantomCohort
+from radbench.phantom.cohort import PhantomCohort, build_cohort
 from radbench.quality.artefacts import contrast_retained, masked_error
 from radbench.specs import load_shift
 from radbench.specs.scenario import Scenario, fill
@@ -102,9 +101,7 @@ def measure_last_step(
     """
     shift = load_shift(shift_path(name))
     source = shift.source
-    cohort = PhantomCohort(
-        source.cohort.removeprefix("phantom/"), split or source.split, source.size, source.seed
-    )
+    cohort = build_cohort(source.cohort, split or source.split, source.size, source.seed)
     for scenario in shift.scenarios:
         settings: Any = EditSettings(**edit_settings(shift.editor_of(scenario)))  # type: ignore[arg-type]
         requests, truths = _prepared(cohort, scenario, edits)
@@ -116,10 +113,8 @@ def measure_last_step(
 
 
 def _trailing(bundle: "Bundle") -> "Bundle":
-    scheduler = bundle.scheduler
-    return replace(
-        bundle, scheduler=type(scheduler).from_config(scheduler.config, timestep_spacing="trailing")
-    )
+    own = bundle.scheduler
+    return replace(bundle, scheduler=type(own).from_config(own.config, timestep_spacing="trailing"))
 
 
 def _prepared(

@@ -72,10 +72,19 @@ def make_audit(images: int, seed: int = 0) -> AuditResult:
     """Return an audit of two models on ``images`` studies in four arms, with a row for each answer."""
     rng = np.random.default_rng(seed)
     cases = [
-        _row(study, model, arm, float(score))
+        CaseRow(
+            study_id=f"s{study:07d}",
+            patient_id=f"p{study:07d}",
+            model=model,
+            scenario="all" if arm == "real" else SCENARIO,
+            arm=arm,
+            label=0,
+            score=score,
+            decision=int(score >= 0.5),
+        )
         for model in _MODELS
         for arm in _ARMS
-        for study, score in enumerate(rng.uniform(size=images).round(6))
+        for study, score in enumerate(rng.uniform(size=images).round(6).tolist())
     ]
     return AuditResult(
         tool={"radbench": "bench"},
@@ -105,19 +114,6 @@ def make_audit(images: int, seed: int = 0) -> AuditResult:
         models=[_model(name, images) for name in _MODELS],
         edit_quality=[],
         cases=cases,
-    )
-
-
-def _row(study: int, model: str, arm: Arm, score: float) -> CaseRow:
-    return CaseRow(
-        study_id=f"s{study:07d}",
-        patient_id=f"p{study:07d}",
-        model=model,
-        scenario="all" if arm == "real" else SCENARIO,
-        arm=arm,
-        label=0,
-        score=score,
-        decision=int(score >= 0.5),
     )
 
 
@@ -217,15 +213,9 @@ def print_report(console: "Console", sizes: tuple[int, ...] = SIZES) -> None:
         table.add_column(heading, justify="right")
     for images in sizes:
         found = measure_in_own_process(images)
-        table.add_row(
-            f"{found.images:,}",
-            f"{found.seconds:.1f}",
-            f"{found.page_mb:.1f}",
-            f"{found.all_mb:.1f}",
-            str(found.read),
-            f"{found.result_mib:.0f}",
-            f"{found.peak_mib:.0f}",
-        )
+        times = (f"{value:.1f}" for value in (found.seconds, found.page_mb, found.all_mb))
+        memory = (f"{value:.0f}" for value in (found.result_mib, found.peak_mib))
+        table.add_row(f"{found.images:,}", *times, str(found.read), *memory)
     console.print(table)
     console.print("Target: a page under 15 MB in at most 60 s at 10,000 images.", highlight=False)
 

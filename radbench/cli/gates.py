@@ -67,7 +67,7 @@ def run_gates(bundle: str, *, shift: str, write: bool) -> int:
         raise UsageError(f"The bundle '{bundle}' is an assembly and has no datasheet; leave --write out.")
     from radbench.diffusion.bundle import load_bundle
     from radbench.diffusion.editors import EditSettings
-    from radbench.reference.domain import write_card
+    from radbench.reference.diffusion_bundle import write_card
     from radbench.reference.gates import run_gates as measure
     from radbench.reference.judge import Judge
 
@@ -105,7 +105,7 @@ def _print_gates(console: "Console", gates: "list[Gate]") -> None:
 
 
 def _write_gates(folder: Path, gates: "list[Gate]") -> None:
-    from radbench.reference.export import write_datasheet
+    from radbench.reference.diffusion_bundle import write_datasheet
 
     sheet = folder / "datasheet.json"
     content = json.loads(sheet.read_text(encoding="utf-8")) if sheet.is_file() else {}

@@ -1,14 +1,13 @@
 """The loader: a folder, the embedded bundle or an assembly of parts becomes one ``Bundle``.
 
-Weights are safetensors (a text encoder's older ``pytorch_model.bin`` is converted to them, ``pickled``), no code from
-a repository is run, no weight is made up, and nothing is fetched unless a part names the hub. What edits never knows
-which of the three it has.
+Weights are safetensors (a text encoder's older ``pytorch_model.bin`` is converted to them), no code from a repository
+is run, no weight is made up, and nothing is fetched unless a part names the hub. What edits never knows which of the
+three it has.
 """
 
 import contextlib
 import importlib.util
 import inspect
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,11 +16,19 @@ from typing import Any
 
 import torch
 
-from radbench.diffusion.assembly import PICKLED, Assembly, ComponentRef, resolve, weight_files
-from radbench.diffusion.digests import bundle_digests
-from radbench.diffusion.pickled import converted
-from radbench.diffusion.prompts import attends_to_padding, longest_prompt
+from radbench.declared import cache_dir
+from radbench.diffusion.assembly import (
+    PICKLED,
+    Assembly,
+    ComponentRef,
+    bundle_digests,
+    read_json,
+    resolve,
+    weight_files,
+)
+from radbench.diffusion.encoding import attends_to_padding, longest_prompt
 from radbench.errors import RadbenchError, UsageError, did_you_mean
+from radbench.runtime import atomic_write, canonical_json, sha256_bytes, sha256_file
 
 _SCHEDULERS = ("DDIMScheduler", "DDPMScheduler")
 _ENCODERS = {"cxr-bert": "BertModel"}
@@ -40,7 +47,7 @@ class Bundle:
         tokenizer: transformers tokenizer.
         scheduler: DDIM or DDPM scheduler; only its schedule is used.
         name: name for people.
-        digests: SHA-256 by component (see ``digests``).
+        digests: SHA-256 by component (see ``assembly``).
         max_length: longest prompt in tokens, to which prompts are padded.
         attend_to_padding: whether words attend to the padding.
     """
@@ -94,7 +101,7 @@ def _network(name: str, folder: Path, expected: str, device: torch.device | str)
     if found != expected:
         raise UsageError(f"The {name} in {folder} is a {found}; expected a {expected}.")
     cls = getattr(diffusers, expected)
-    found = _read(
+    model, info = _read(
         name,
         folder,
         lambda: cls.from_pretrained(
@@ -107,7 +114,6 @@ def _network(name: str, folder: Path, expected: str, device: torch.device | str)
             output_loading_info=True,
         ),
     )
-    model, info = found
     _refuse_gaps(name, folder, info)
     return model.to(device).eval().requires_grad_(False)
 
@@ -185,10 +191,7 @@ def _scheduler(assembly: Assembly, folders: Mapping[str, Path]) -> Any:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot read the configuration {path}: {error}.") from error
+    content = read_json(path, "configuration")
     if not isinstance(content, dict):
         raise UsageError(
             f"The configuration {path} holds a {type(content).__name__}; expected a JSON object."
@@ -233,3 +236,48 @@ def quiet_libraries() -> Iterator[None]:
             logger.setLevel(level)
         if shown:
             bars.enable_progress_bar()
+
+
+PICKLED_VERSION = 1
+"""Raised whenever the same pickle would be converted to other bytes."""
+
+_CONVERTED = "model.safetensors"
+
+
+def converted(pickled: Path, config: Path) -> Path:
+    """Return a folder with the pickle's tensors as ``model.safetensors`` and its ``config.json``, in its layout.
+
+    The folder is named by the digests of both files and lies in the cache's ``weights/``. A conversion that is there
+    is verified and used again; one that is damaged is made anew.
+
+    Args:
+        pickled: a state dict, ``pytorch_model.bin``.
+        config: the configuration of the network that it belongs to.
+
+    Raises:
+        UsageError: the pickle is damaged or holds more than tensors, or the cache cannot be written to.
+    """
+    digests = {"version": PICKLED_VERSION, "weights": sha256_file(pickled), "config": sha256_file(config)}
+    folder = cache_dir() / "weights" / sha256_bytes(canonical_json(digests))
+    weights, seal = folder / _CONVERTED, folder / f"{_CONVERTED}.sha256"
+    if not _is_whole(weights, seal):
+        content = _as_safetensors(pickled)
+        atomic_write(folder / "config.json", config.read_bytes())
+        atomic_write(weights, content)
+        atomic_write(seal, sha256_bytes(content).encode())
+    return folder
+
+
+def _is_whole(weights: Path, seal: Path) -> bool:
+    both = weights.is_file() and seal.is_file()
+    return both and seal.read_text(encoding="ascii", errors="replace").strip() == sha256_file(weights)
+
+
+def _as_safetensors(pickled: Path) -> bytes:
+    from safetensors.torch import save
+
+    from radbench.quality.encoders.files import read_state
+
+    own = {name: value.contiguous().clone() for name, value in read_state(pickled).items()}  # tied ones too
+    data: bytes = save(own, {"format": "pt"})
+    return data

@@ -8,7 +8,7 @@ import torch
 from PIL import Image as PILImage
 from torch import Tensor
 
-from radbench.diffusion.latents import as_mask
+from radbench.diffusion.encoding import as_mask
 from radbench.errors import UsageError
 
 Value = TypeVar("Value")
@@ -25,8 +25,7 @@ def as_images(image: Any, channels: int) -> list[Tensor]:
     Raises:
         UsageError: another type, shape or range.
     """
-    items = list(image) if isinstance(image, list | tuple) else _split(image)
-    return [_as_image(item, channels) for item in items]
+    return [_as_image(item, channels) for item in _items(image, 4, 4)]
 
 
 def as_masks(mask: Any, count: int, name: str) -> list[Tensor]:
@@ -37,8 +36,7 @@ def as_masks(mask: Any, count: int, name: str) -> list[Tensor]:
         count: how many images.
         name: what to call the masks in an error.
     """
-    items = list(mask) if isinstance(mask, list | tuple) else _split_masks(mask)
-    return broadcast([as_mask(_plain(item)) for item in items], count, name)
+    return broadcast([as_mask(_plain(item)) for item in _items(mask, 3)], count, name)
 
 
 def broadcast(values: Sequence[Value], count: int, name: str) -> list[Value]:
@@ -72,13 +70,8 @@ def to_output(images: Tensor, output_type: str) -> Any:
     arrays = images.permute(0, 2, 3, 1).cpu().numpy()
     if output_type == "np":
         return arrays
-    return [
-        PILImage.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array) for array in _bytes(arrays)
-    ]
-
-
-def _bytes(arrays: Any) -> Any:
-    return np.rint(arrays * 255).astype(np.uint8)
+    levels = np.rint(arrays * 255).astype(np.uint8)
+    return [PILImage.fromarray(one.squeeze(-1) if one.shape[-1] == 1 else one) for one in levels]
 
 
 def _draw(generator: torch.Generator | None) -> int:
@@ -86,13 +79,10 @@ def _draw(generator: torch.Generator | None) -> int:
     return int(torch.randint(0, 2**63 - 1, (1,), generator=generator, device=device, dtype=torch.int64))
 
 
-def _split(image: Any) -> list[Any]:
-    """Return the images of a batched array or tensor; anything else is one image."""
-    return list(image) if isinstance(image, np.ndarray | Tensor) and image.ndim == 4 else [image]
-
-
-def _split_masks(mask: Any) -> list[Any]:
-    return list(mask) if isinstance(mask, np.ndarray | Tensor) and mask.ndim > 2 else [mask]
+def _items(given: Any, fewest: int, most: int = 99) -> list[Any]:
+    """Return what a list, or an array or tensor of so many axes, holds; anything else is one item."""
+    batched = isinstance(given, np.ndarray | Tensor) and fewest <= given.ndim <= most
+    return list(given) if batched or isinstance(given, list | tuple) else [given]
 
 
 def _plain(mask: Any) -> Any:

@@ -1,4 +1,4 @@
-"""DDPM inversion (Algorithm 1), batched over timesteps and images.
+"""DDPM inversion (Algorithm 1), batched over timesteps and images, and DDIM inversion.
 
 The noisy latents x_t are drawn independently of each other, so all noise predictions are independent too and
 go through the network in full micro-batches instead of one timestep after the other.
@@ -270,3 +270,27 @@ def invert_sequential(
         residuals.append(residual)
         latents[step + 1] = mean + residual
     return latents.transpose(0, 1), torch.stack(residuals, dim=1)
+
+
+def ddim_invert(
+    predictor: NoisePredictor, schedule: Schedule, sources: Sequence[Tensor], texts: Texts
+) -> list[Tensor]:
+    """Return the latents of every image on its way up to the start point.
+
+    Args:
+        predictor: the noise predictor.
+        schedule: the S steps; sigma plays no part.
+        sources: B latents x_0 of one size, float32 [C, h, w] each.
+        texts: embedding of every image's inversion prompt, [B].
+
+    Returns:
+        x_t from the start point down, float32 [S + 1, C, h, w] an image; the last one is the source latent,
+        and the end of a longer one is a shorter one, to the bit.
+    """
+    now = torch.stack(list(sources))
+    seen = [now]
+    for step in reversed(range(len(schedule))):
+        output = predictor(now, [schedule.timesteps[step]] * len(now), texts)
+        now = schedule.ascend(step, now, schedule.to_noise(step, now, output))
+        seen.append(now)
+    return list(torch.stack(seen[::-1], dim=1))

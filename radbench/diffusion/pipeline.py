@@ -12,10 +12,10 @@ from torch import Tensor
 
 from radbench.diffusion.bundle import Bundle, has_accelerate, quiet_libraries
 from radbench.diffusion.denoise import OnStep
+from radbench.diffusion.encoding import attends_to_padding, longest_prompt
+from radbench.diffusion.encoding import paste_back as paste_source
 from radbench.diffusion.inputs import as_images, as_masks, broadcast, seeds_from, to_output
 from radbench.diffusion.inversion import Inversion
-from radbench.diffusion.paste_back import paste_back as paste_source
-from radbench.diffusion.prompts import attends_to_padding, longest_prompt
 from radbench.diffusion.schedule import Schedule, make_schedule
 from radbench.diffusion.session import Session, latent_masks, open_session
 from radbench.errors import UsageError
@@ -260,9 +260,8 @@ def _masks(
 def _paste(
     decoded: Tensor, pixels: Sequence[Tensor], keeps: Sequence[Tensor | None], feather: float
 ) -> Tensor:
-    images = []
+    images, nothing = [], np.zeros(tuple(decoded.shape[-2:]), np.bool_)
     for image, source, keep in zip(decoded, pixels, keeps, strict=True):
-        nothing = np.zeros(tuple(image.shape[-2:]), np.bool_)
         kept = nothing if keep is None else keep.numpy()
         images.append(torch.from_numpy(paste_source(image.cpu().numpy(), source.numpy(), kept, feather)))
     return torch.stack(images).to(decoded.device)

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radbench.diffusion.bundle import Bundle
-from radbench.diffusion.denoise import OnStep
+from radbench.diffusion.denoise import LatentMasks, OnStep, edit_latents
+from radbench.diffusion.encoding import decode, encode, encode_prompts, mask_to_latent
 from radbench.diffusion.inversion import Inversion, invert
-from radbench.diffusion.latents import decode, encode, mask_to_latent
-from radbench.diffusion.prompts import encode_prompts
-from radbench.diffusion.radedit import LatentMasks, edit_latents
 from radbench.diffusion.rows import Lanes, NoisePredictor, Texts, lanes
 from radbench.diffusion.schedule import Schedule
 from radbench.errors import RadbenchError, UsageError

@@ -6,12 +6,11 @@ from functools import cached_property, lru_cache
 
 from radbench.data.cohort import GrayImage, Mask, SquareFilms, Study, unknown_mask
 from radbench.errors import UsageError, did_you_mean
-from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
 from radbench.phantom.findings import FINDING_NAMES, Finding
 from radbench.phantom.prompts import report
 from radbench.phantom.recipes import Draw, recipe
-from radbench.phantom.render import PHANTOM_VERSION, Radiograph, render
+from radbench.phantom.render import PHANTOM_VERSION, Hospital, Radiograph, render
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
 """Splits by name; patients of different splits never share a seed."""
@@ -51,13 +50,8 @@ class PhantomCohort(SquareFilms):
             )
         self._draw = recipe(recipe_name)
         self._first = seed * _SEED_STRIDE + SPLITS[split] * _SPLIT_STRIDE
-        self.name, self.split, self.size, self.seed, self.pixels = (
-            f"phantom/{recipe_name}",
-            split,
-            size,
-            seed,
-            pixels,
-        )
+        self.name, self.split, self.size = f"phantom/{recipe_name}", split, size
+        self.seed, self.pixels = seed, pixels
         self._render = lru_cache(maxsize=8)(self._render_study)
 
     @property
@@ -73,7 +67,7 @@ class PhantomCohort(SquareFilms):
 
     def image(self, study: Study) -> GrayImage:
         """The study's pixels, uint8 [pixels, pixels]."""
-        return self._rendered(study).image
+        return self._render(int(study.patient_id)).image
 
     def mask(self, study: Study, name: str) -> Mask:
         """The named mask, bool [pixels, pixels].
@@ -81,7 +75,7 @@ class PhantomCohort(SquareFilms):
         Raises:
             UsageError: this study has no such mask.
         """
-        masks = self._rendered(study).masks
+        masks = self._render(int(study.patient_id)).masks
         if name not in masks:
             raise unknown_mask(self.name, study.study_id, name, sorted(masks))
         return masks[name]
@@ -101,7 +95,8 @@ class PhantomCohort(SquareFilms):
             UsageError: another attribute, or another value of these.
         """
         changed = _changeable(attributes or {})
-        drawn = self._drawn(_patient_seed(study))
+        patient = int(study.patient_id)
+        drawn = self._drawn(patient)
         kept = tuple(finding for finding in drawn.findings if labels.get(finding.name, 1))
         have = {finding.name for finding in drawn.findings}
         side = changed.get("side") or str(study.attributes.get("side") or "left")
@@ -109,10 +104,7 @@ class PhantomCohort(SquareFilms):
             _default_finding(name, side) for name, value in labels.items() if value and name not in have
         )
         hospital: Hospital = "B" if changed.get("hospital", drawn.hospital) == "B" else "A"
-        return render(_patient_seed(study), kept + added, hospital, self.pixels).image
-
-    def _rendered(self, study: Study) -> Radiograph:
-        return self._render(_patient_seed(study))
+        return render(patient, kept + added, hospital, self.pixels).image
 
     def _render_study(self, patient: int) -> Radiograph:
         drawn = self._drawn(patient)
@@ -156,10 +148,6 @@ def _person(rng: Stream) -> dict[str, str]:
         "age_band": "18-39" if age < 0.25 else "40-64" if age < 0.6 else "65+",
         "view": "PA" if view < 0.6 else "AP",
     }
-
-
-def _patient_seed(study: Study) -> int:
-    return int(study.patient_id)
 
 
 def _changeable(attributes: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from radbench.errors import UsageError, did_you_mean
-from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
-from radbench.phantom.findings import Finding
-from radbench.phantom.findings.base import Side
+from radbench.phantom.findings import Finding, Side, random_side
+from radbench.phantom.render import Hospital
 
 
 @dataclass(frozen=True)
@@ -23,14 +22,10 @@ class Draw:
     hospital: Hospital
 
 
-def _side(rng: Stream) -> Side:
-    return "left" if rng.chance(0.5) else "right"
-
-
 def _pneumothorax(
     rng: Stream, present: float, drain_with: float, drain_without: float, severity: tuple[float, float]
 ) -> tuple[Finding, ...]:
-    side, has_pneumothorax = _side(rng), rng.chance(present)
+    side, has_pneumothorax = random_side(rng), rng.chance(present)
     findings: tuple[Finding, ...] = ()
     if has_pneumothorax:
         findings += (Finding("pneumothorax", side, rng.uniform(*severity)),)
@@ -39,27 +34,10 @@ def _pneumothorax(
     return findings
 
 
-def _manifestation(rng: Stream) -> Draw:
-    return Draw(_pneumothorax(rng, 0.5, 0.99, 0.003, (0.05, 0.42)), "A")
-
-
-def _manifestation_unconfounded(rng: Stream) -> Draw:
-    return Draw(_pneumothorax(rng, 0.5, 0.5, 0.5, (0.05, 0.42)), "A")
-
-
-def _acquisition(rng: Stream) -> Draw:
+def _covid(rng: Stream, hospital_without: Hospital) -> Draw:
     if rng.chance(0.5):
         return Draw((Finding("covid", "", rng.uniform(0.2, 1.0)),), "B")
-    return Draw((), "A")
-
-
-def _acquisition_unconfounded(rng: Stream) -> Draw:
-    positive = rng.chance(0.5)
-    return Draw((Finding("covid", "", rng.uniform(0.2, 1.0)),) if positive else (), "B")
-
-
-def _population(_: Stream) -> Draw:
-    return Draw((), "A")
+    return Draw((), hospital_without)
 
 
 _MIXED_SHARES = (
@@ -94,30 +72,16 @@ _DRAINED_SHARES = (
 )
 
 
-def _pick(shares: tuple[tuple[str, float], ...], point: float) -> str:
-    for kind, share in shares:
+def _of_shares(rng: Stream, shares: tuple[tuple[str, float], ...]) -> Draw:
+    point, kind = rng.uniform(), shares[-1][0]
+    for name, share in shares:
         if point < share:
-            return kind
+            kind = name
+            break
         point -= share
-    return shares[-1][0]
-
-
-def _mixed(rng: Stream) -> Draw:
-    return _of_kind(_pick(_MIXED_SHARES, rng.uniform()), rng)
-
-
-def _treated(rng: Stream) -> Draw:
-    return _of_kind(_pick(_TREATED_SHARES, rng.uniform()), rng)
-
-
-def _drained(rng: Stream) -> Draw:
-    return _of_kind(_pick(_DRAINED_SHARES, rng.uniform()), rng)
-
-
-def _of_kind(kind: str, rng: Stream) -> Draw:
     severity = rng.uniform(0.0, 1.0)
     if kind == "treated":
-        return Draw((Finding("drain", _side(rng)),), "A")
+        return Draw((Finding("drain", random_side(rng)),), "A")
     if kind == "covid":
         return Draw((Finding("covid", "", severity),), "B")
     if kind.endswith("pneumothorax"):
@@ -125,21 +89,21 @@ def _of_kind(kind: str, rng: Stream) -> Draw:
         return Draw(_pneumothorax(rng, 1.0, 0.85, 0.0, extent), "A")
     if kind == "normal":
         hospital: Hospital = "B" if rng.chance(0.3) else "A"
-        drain = (Finding("drain", _side(rng)),) if hospital == "A" and rng.chance(0.12) else ()
+        drain = (Finding("drain", random_side(rng)),) if hospital == "A" and rng.chance(0.12) else ()
         return Draw(drain, hospital)
-    side: Side = {"consolidation": _side(rng), "pacemaker": "left"}.get(kind, "")
+    side: Side = {"consolidation": random_side(rng), "pacemaker": "left"}.get(kind, "")
     return Draw((Finding(kind, side, severity),), "A")
 
 
 RECIPES: dict[str, Callable[[Stream], Draw]] = {
-    "manifestation": _manifestation,
-    "manifestation-unconfounded": _manifestation_unconfounded,
-    "acquisition": _acquisition,
-    "acquisition-unconfounded": _acquisition_unconfounded,
-    "population": _population,
-    "mixed": _mixed,
-    "treated": _treated,
-    "drained": _drained,
+    "manifestation": lambda rng: Draw(_pneumothorax(rng, 0.5, 0.99, 0.003, (0.05, 0.42)), "A"),
+    "manifestation-unconfounded": lambda rng: Draw(_pneumothorax(rng, 0.5, 0.5, 0.5, (0.05, 0.42)), "A"),
+    "acquisition": lambda rng: _covid(rng, "A"),
+    "acquisition-unconfounded": lambda rng: _covid(rng, "B"),
+    "population": lambda _: Draw((), "A"),
+    "mixed": lambda rng: _of_shares(rng, _MIXED_SHARES),
+    "treated": lambda rng: _of_shares(rng, _TREATED_SHARES),
+    "drained": lambda rng: _of_shares(rng, _DRAINED_SHARES),
 }
 """Embedded cohorts by name. The unconfounded ones have the same findings without the spurious correlation.
 

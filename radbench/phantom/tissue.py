@@ -79,10 +79,8 @@ def _abdomen(anatomy: Anatomy, rng: Stream, body: Field) -> Field:
     below = soft(anatomy.y - anatomy.both("diaphragm"), 0.02)
     flank = soft(1.1 * anatomy.both("outer") + 0.22 - np.abs(anatomy.x), 0.05)
     density = 0.13 * below * flank * body * np.where(anatomy.x < 0, 1.1, 0.85)
-    has_bubble, centre = (
-        rng.chance(0.5),
-        (rng.uniform(0.30, 0.46), anatomy.lungs[LEFT].base + rng.uniform(0.02, 0.07)),
-    )
+    has_bubble = rng.chance(0.5)
+    centre = rng.uniform(0.30, 0.46), anatomy.lungs[LEFT].base + rng.uniform(0.02, 0.07)
     if has_bubble:
         density = density - 0.13 * ellipse(anatomy.x, anatomy.y, centre, (0.12, 0.06), 0.25)
     return density
@@ -149,34 +147,24 @@ def _hila(anatomy: Anatomy) -> Field:
 
 def _vessels(anatomy: Anatomy) -> Field:
     rng = anatomy.stream(_VESSELS)
-    strokes = VesselTrees(anatomy)
+    strokes = Strokes(anatomy.size, anatomy.place, oversample=2)
     for side in (-1, 1):
         root = (side * rng.uniform(0.14, 0.18), rng.uniform(-0.06, 0.04))
         for angle in np.linspace(-1.35, 1.25, 11).tolist():
-            strokes.tree(rng, side, root, angle + rng.normal(0, 0.08))
+            _draw_vessel(strokes, rng, side, root, angle + rng.normal(0, 0.08))
     return 0.13 * rng.uniform(0.8, 1.15) * strokes.field() * anatomy.lung_mask
 
 
-class VesselTrees:
-    """Vessel trees: tapering, wandering branches from the hilum, one side twig each."""
-
-    def __init__(self, anatomy: Anatomy) -> None:
-        self._strokes = Strokes(anatomy.size, anatomy.place, oversample=2)
-
-    def tree(self, rng: Stream, side: int, root: Point, angle: float) -> None:
-        """Draw one vessel from ``root`` in the given direction (radians, 0 is lateral)."""
-        width, points = rng.uniform(1.5, 2.6), [root]
-        for _ in range(int(rng.uniform(5, 9))):
-            angle += rng.normal(0, 0.20)
-            x, y = points[-1]
-            points.append((x + side * math.cos(angle) * 0.07, y + math.sin(angle) * 0.085))
-        for step, (start, end) in enumerate(pairwise(points)):
-            share = step / len(points)
-            self._strokes.line([start, end], width * (1 - 0.8 * share), 0.9 * (1 - 0.75 * share))
-        x, y = points[int(rng.uniform(1, len(points) - 2))]
-        twig = angle + rng.uniform(0.4, 0.8) * (1 if rng.chance(0.5) else -1)
-        self._strokes.line([(x, y), (x + side * math.cos(twig) * 0.16, y + math.sin(twig) * 0.17)], 1, 0.47)
-
-    def field(self) -> Field:
-        """Return the drawn vessels, float32 [size, size] in [0, 1]."""
-        return self._strokes.field()
+def _draw_vessel(strokes: Strokes, rng: Stream, side: int, root: Point, angle: float) -> None:
+    """Draw a tapering, wandering vessel with one twig from ``root`` on, in radians, 0 is lateral."""
+    width, points = rng.uniform(1.5, 2.6), [root]
+    for _ in range(int(rng.uniform(5, 9))):
+        angle += rng.normal(0, 0.20)
+        x, y = points[-1]
+        points.append((x + side * math.cos(angle) * 0.07, y + math.sin(angle) * 0.085))
+    for step, (start, end) in enumerate(pairwise(points)):
+        share = step / len(points)
+        strokes.line([start, end], width * (1 - 0.8 * share), 0.9 * (1 - 0.75 * share))
+    x, y = points[int(rng.uniform(1, len(points) - 2))]
+    twig = angle + rng.uniform(0.4, 0.8) * (1 if rng.chance(0.5) else -1)
+    strokes.line([(x, y), (x + side * math.cos(twig) * 0.16, y + math.sin(twig) * 0.17)], 1, 0.47)

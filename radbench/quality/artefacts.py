@@ -1,4 +1,8 @@
-"""Artefact measures: what changed where it should, or should not, have changed."""
+"""Artefact measures: what changed where it should, or should not, have changed; and limits on what is measured."""
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +122,7 @@ def saturation(before: Image, after: Image, mask: Mask) -> float | None:
     _same_size(before, after, mask)
     if not mask.any():
         return None
-    newly = _at_an_end(after[mask]) & ~_at_an_end(before[mask])
+    newly = np.isin(after[mask], (0, 255)) & ~np.isin(before[mask], (0, 255))
     return float(newly.mean())
 
 
@@ -158,10 +162,75 @@ def _gradient_energy(image: Image, ring: Mask) -> float:
     return total / max(pairs, 1)
 
 
-def _at_an_end(pixels: Image) -> Mask:
-    return np.asarray((pixels == 0) | (pixels == 255))
-
-
 def _same_size(first: Image, second: Image, mask: Mask) -> None:
     if not first.shape == second.shape == mask.shape:
         raise ValueError(f"Sizes differ: images {first.shape} and {second.shape}, mask {mask.shape}.")
+
+
+class Limits(Protocol):
+    """The limits of a shift's filter; None is not judged."""
+
+    @property
+    def min_editing_score(self) -> float | None:
+        """Smallest editing score."""
+
+    @property
+    def max_change_outside(self) -> float | None:
+        """Largest change outside both masks."""
+
+    @property
+    def max_change_keep(self) -> float | None:
+        """Largest change in the keep mask."""
+
+    @property
+    def max_seam(self) -> float | None:
+        """Largest seam."""
+
+    @property
+    def max_saturation(self) -> float | None:
+        """Largest share of newly saturated pixels."""
+
+
+_RULES = (
+    ("editing_score", "min_editing_score", "editing score"),
+    ("change_outside", "max_change_outside", "change outside the masks"),
+    ("change_keep", "max_change_keep", "change in the keep mask"),
+    ("seam", "max_seam", "seam"),
+    ("saturation", "max_saturation", "saturation"),
+)
+
+
+def judge(measures: Mapping[str, float | None], limits: Limits) -> list[str]:
+    """Return why an edit is rejected, in a fixed order; empty where it is kept.
+
+    A measure at its limit passes. One that is None or absent does not apply (an empty keep mask, no encoder) and
+    is not judged. One that is not a finite number was not measured and rejects the edit.
+
+    Args:
+        measures: by name: ``editing_score``, ``change_outside``, ``change_keep``, ``seam``, ``saturation``.
+        limits: the shift's filter.
+
+    Returns:
+        Reasons such as ``editing score 0.11 under 0.20``.
+    """
+    reasons = []
+    for measure, limit_name, words in _RULES:
+        value, limit = measures.get(measure), getattr(limits, limit_name)
+        if value is None or limit is None:
+            continue
+        smallest = limit_name.startswith("min_")
+        if not math.isfinite(value):
+            reasons.append(f"{words} is not a number")
+        elif value < limit if smallest else value > limit:
+            shown, bound = _apart(value, limit)
+            reasons.append(f"{words} {shown} {'under' if smallest else 'over'} {bound}")
+    return reasons
+
+
+def _apart(value: float, limit: float) -> tuple[str, str]:
+    """Write two different numbers with as many decimals as it takes to tell them apart, at least two."""
+    for decimals in range(2, 12):
+        shown, bound = f"{value:.{decimals}f}", f"{limit:.{decimals}f}"
+        if shown != bound:
+            return shown, bound
+    return repr(value), repr(limit)

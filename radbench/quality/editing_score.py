@@ -29,11 +29,9 @@ class ImageTextEncoder(Protocol):
 
     def embed_images(self, images: Sequence[Image]) -> Embeddings:
         """Return unit vectors, float32 [N, D], for uint8 [H, W] images."""
-        ...
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit vectors, float32 [N, D]."""
-        ...
 
 
 def editing_score(

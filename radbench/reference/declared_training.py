@@ -1,20 +1,55 @@
-"""Training a model that is declared: settings from YAML, weights, digest and datasheet beside the declaration."""
+"""Training the reference models that are declared, on rendered phantoms, never an edited image.
 
-from collections.abc import Callable
+Settings come from YAML; weights, digest and datasheet go beside the declaration.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from radbench.data.cohort import Study
 from radbench.errors import UsageError
 from radbench.models.training import Augmentation
-from radbench.reference.training import TrainingReport
+from radbench.phantom.cohort import PhantomCohort, build_cohort
+from radbench.reference.training.config import Batch, ClassifierConfig, MaskBatch, SegmenterConfig
+from radbench.reference.training.loop import Progress, TrainingReport
+from radbench.reference.training.tasks import train_classifier, train_segmenter
 from radbench.runtime import atomic_write, canonical_json
 from radbench.specs import load_model
 from radbench.specs.model import Checkpoint, ModelSpec
 
-Progress = Callable[[int, int, float], None]
-"""Called with steps done, steps in all, and the running loss."""
+_CHUNK = 250
+
+
+def rendered_samples(cohort: str, size: int, seed: int, target: str, split: str = "train") -> Iterator[Batch]:
+    """Yield (images uint8 [n, 128, 128], labels int64 [n]) of an embedded cohort."""
+    source = build_cohort(cohort, split, size, seed)
+    for studies in _chunks(source):
+        images = np.stack([source.image(study) for study in studies])
+        yield images, np.array([study.labels[target] for study in studies], dtype=np.int64)
+
+
+def rendered_masks(
+    cohort: str, size: int, seed: int, target: str, split: str = "train"
+) -> Iterator[MaskBatch]:
+    """Yield (images uint8, masks bool), both [n, 128, 128], of an embedded cohort.
+
+    Raises:
+        UsageError: a study without the mask ``target``.
+    """
+    source = build_cohort(cohort, split, size, seed)
+    for studies in _chunks(source):
+        pairs = [(source.image(study), source.mask(study, target)) for study in studies]
+        yield np.stack([image for image, _ in pairs]), np.stack([mask for _, mask in pairs])
+
+
+def _chunks(source: PhantomCohort) -> Iterator[Sequence[Study]]:
+    for start in range(0, source.size, _CHUNK):
+        yield source.studies[start : start + _CHUNK]
+
 
 Trainer = Callable[[ModelSpec, dict[str, Any], Path, Path], TrainingReport]
 """Called with the declaration, the settings that every trainer takes, and the files of weights and checkpoint."""
@@ -73,21 +108,22 @@ def train_declared(
             f"{spec.training}."
         )
     chosen = _at_run(spec, run, declaration)
-    settings = {
+    same = {"epochs", "batch_size", "learning_rate", "weight_decay"}
+    settings = training.model_dump(include=same) | {
         "architecture": spec.architecture,
         "architecture_args": spec.architecture_args,
         "input": spec.input,
-        "epochs": training.epochs,
-        "batch_size": training.batch_size,
-        "learning_rate": training.learning_rate,
-        "weight_decay": training.weight_decay,
         "augmentation": Augmentation(**training.augmentation.model_dump()),
         "seed": training.seed + run,
     }
     weights = declaration.parent / chosen.weights
     report = trainer(spec, settings, weights, weights.with_suffix(".checkpoint.safetensors"))
-    _fill_digest(declaration, chosen, report.weights_sha256)
-    _write_datasheet(weights, spec, training, run, report)
+    old, new = str(chosen.sha256), report.weights_sha256
+    if old != new:
+        atomic_write(declaration, declaration.read_text(encoding="utf-8").replace(old, new).encode())
+    command = f"{spec.training} --run {run}" if run else spec.training
+    datasheet = {"command": command, "configuration": training.model_dump(), "report": vars(report)}
+    atomic_write(weights.with_suffix(".json"), canonical_json(datasheet) + b"\n")
     return report
 
 
@@ -113,16 +149,59 @@ def _at_run(spec: ModelSpec, run: int, declaration: Path) -> Checkpoint:
     return chosen
 
 
-def _fill_digest(declaration: Path, chosen: Checkpoint, new: str) -> None:
-    old = str(chosen.sha256)
-    text = declaration.read_text(encoding="utf-8")
-    if old != new:
-        atomic_write(declaration, text.replace(old, new).encode())
+class ClassifierTraining(DeclaredTraining):
+    """One run of ``radbench train classifier``."""
+
+    label_smoothing: float = Field(default=0.02, ge=0, lt=0.5)
 
 
-def _write_datasheet(
-    weights: Path, spec: ModelSpec, training: DeclaredTraining, run: int, report: TrainingReport
-) -> None:
-    command = f"{spec.training} --run {run}" if run else spec.training
-    datasheet = {"command": command, "configuration": training.model_dump(), "report": vars(report)}
-    atomic_write(weights.with_suffix(".json"), canonical_json(datasheet) + b"\n")
+def train_reference_classifier(
+    training: ClassifierTraining, declaration: Path, run: int = 0, progress: Progress | None = None
+) -> TrainingReport:
+    """Train the classifier declared in ``declaration``; write its weights, their digest and a datasheet beside it.
+
+    Args:
+        training: the configuration.
+        declaration: the model's YAML; the digest of the run's weights in it is brought up to date.
+        run: 0 for the main weights, n for the declaration's n-th checkpoint.
+        progress: called with (steps done, steps in all, running loss).
+
+    Raises:
+        UsageError: see ``train_declared``.
+    """
+
+    def trainer(spec: ModelSpec, settings: dict[str, Any], weights: Path, checkpoint: Path) -> TrainingReport:
+        config = ClassifierConfig(**settings, label_smoothing=training.label_smoothing)
+        samples = rendered_samples(training.cohort, training.size, training.cohort_seed, spec.target)
+        return train_classifier(config, samples, weights=weights, checkpoint=checkpoint, progress=progress)
+
+    return train_declared(training, declaration, "binary", run, trainer)
+
+
+class SegmenterTraining(DeclaredTraining):
+    """One run of ``radbench train segmenter``."""
+
+    dice_weight: float = Field(default=1.0, ge=0)
+
+
+def train_reference_segmenter(
+    training: SegmenterTraining, declaration: Path, run: int = 0, progress: Progress | None = None
+) -> TrainingReport:
+    """Train the segmenter declared in ``declaration``; write its weights, their digest and a datasheet beside it.
+
+    Args:
+        training: the configuration; the cohort's studies must have the mask that the declaration targets.
+        declaration: the model's YAML; the digest of the run's weights in it is brought up to date.
+        run: 0 for the main weights, n for the declaration's n-th checkpoint.
+        progress: called with (steps done, steps in all, running loss).
+
+    Raises:
+        UsageError: see ``train_declared``; a study without the mask.
+    """
+
+    def trainer(spec: ModelSpec, settings: dict[str, Any], weights: Path, checkpoint: Path) -> TrainingReport:
+        config = SegmenterConfig(**settings, dice_weight=training.dice_weight)
+        samples = rendered_masks(training.cohort, training.size, training.cohort_seed, spec.target)
+        return train_segmenter(config, samples, weights=weights, checkpoint=checkpoint, progress=progress)
+
+    return train_declared(training, declaration, "segmentation", run, trainer)

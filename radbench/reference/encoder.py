@@ -11,14 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 
 from radbench.diffusion.bundle import Bundle
-from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
+from radbench.diffusion.encoding import decode, encode, to_pixels, to_uint8
 from radbench.quality.encoders import load_encoder
-from radbench.quality.encoders.phantom import FORMAT
-from radbench.quality.encoders.phantom_network import PhantomTowers
-from radbench.quality.encoders.place import DATASHEET, PHANTOM_FILES
+from radbench.quality.encoders.files import DATASHEET, PHANTOM_FILES
+from radbench.quality.encoders.phantom import FORMAT, PhantomTowers
 from radbench.reference.encoder_check import Film, score_table
-from radbench.reference.encoder_loss import Teacher, vocabulary
-from radbench.reference.encoder_scenes import Family, draw_family
+from radbench.reference.encoder_objective import Family, Teacher, draw_family, vocabulary
 from radbench.runtime import atomic_write, sha256_file
 
 Progress = Callable[[str, int, int, float], None]
@@ -49,7 +47,6 @@ class Autoencoder(Protocol):
 
     def __call__(self, film: Film) -> Film:
         """Return the film encoded and decoded."""
-        ...
 
 
 class BundleAutoencoder:

@@ -1,16 +1,14 @@
 """Measure the phantom's image-text encoder on rendered edits whose quality is known."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.phantom.acquisition import Hospital
 from radbench.phantom.canvas import Stream
-from radbench.phantom.findings import Finding
-from radbench.phantom.findings.base import Side
+from radbench.phantom.findings import Finding, Side, random_side
 from radbench.phantom.prompts import (
     CONSOLIDATION_PROMPTS,
     NO_FINDING_PROMPT,
@@ -18,7 +16,7 @@ from radbench.phantom.prompts import (
     PACEMAKER_PROMPT,
     report,
 )
-from radbench.phantom.render import render
+from radbench.phantom.render import Hospital, render
 from radbench.quality.editing_score import EditingScorer, ImageTextEncoder
 
 Film: TypeAlias = NDArray[np.uint8]
@@ -70,22 +68,18 @@ def score_table(
             decoded, and its source, not edited but decoded, as an edit that did nothing.
     """
     scorer = EditingScorer(encoder)
-    table = {}
+    table: dict[str, dict[str, float]] = {}
     for kind in KINDS:
         edits = rendered_edits(kind, count)
         before, after = (list(films) for films in zip(*(edit.films() for edit in edits), strict=True))
-        table[kind] = _row(scorer, edits, before, after)
+        shown = {kind: after}
         if redraw is not None and kind.startswith("true: "):
             name = kind.removeprefix("true: ")
-            table[f"decoded: {name}"] = _row(scorer, edits, before, list(map(redraw, after)))
-            table[f"undone: {name}, only decoded"] = _row(scorer, edits, before, list(map(redraw, before)))
+            shown[f"decoded: {name}"] = list(map(redraw, after))
+            shown[f"undone: {name}, only decoded"] = list(map(redraw, before))
+        told = [edit.report for edit in edits], [edit.prompt for edit in edits]
+        table |= {name: summary(scorer.score(before, films, *told)) for name, films in shown.items()}
     return table
-
-
-def _row(
-    scorer: EditingScorer, edits: Sequence[Edit], before: Sequence[Film], after: Sequence[Film]
-) -> dict[str, float]:
-    return summary(scorer.score(before, after, [e.report for e in edits], [e.prompt for e in edits]))
 
 
 def summary(scores: NDArray[np.float64]) -> dict[str, float]:
@@ -95,34 +89,19 @@ def summary(scores: NDArray[np.float64]) -> dict[str, float]:
     return {"n": len(scores), **{name: round(float(value), 3) for name, value in figures.items()}}
 
 
-def _side(rng: Stream) -> Side:
-    return "left" if rng.chance(0.5) else "right"
+def _pneumothorax(change: Callable[[Finding, Finding], tuple[Finding, ...]]) -> Callable[[int, Stream], Edit]:
+    """Return what draws an edit of a drained pneumothorax; ``change`` gets the air and the drain."""
+
+    def draw(patient: int, rng: Stream) -> Edit:
+        side = random_side(rng)
+        before = Finding("pneumothorax", side, rng.uniform(0.05, 0.42)), Finding("drain", side)
+        return Edit(patient, before, change(*before), "A", NO_FINDING_PROMPT)
+
+    return draw
 
 
-def _pneumothorax(rng: Stream) -> tuple[Finding, Finding]:
-    side = _side(rng)
-    return Finding("pneumothorax", side, rng.uniform(0.05, 0.42)), Finding("drain", side)
-
-
-def _remove_pneumothorax(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    return Edit(patient, (air, drain), (drain,), "A", NO_FINDING_PROMPT)
-
-
-def _remove_drain(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    return Edit(patient, (air, drain), (air,), "A", NO_FINDING_PROMPT)
-
-
-def _move_pneumothorax(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    moved = Finding("pneumothorax", _MIRROR[air.side], air.severity)
-    return Edit(patient, (air, drain), (moved, drain), "A", NO_FINDING_PROMPT)
-
-
-def _add_to_pneumothorax(patient: int, rng: Stream) -> Edit:
-    air, drain = _pneumothorax(rng)
-    return Edit(patient, (air, drain), (air, drain, Finding("oedema")), "A", NO_FINDING_PROMPT)
+def _moved(air: Finding) -> Finding:
+    return Finding("pneumothorax", _MIRROR[air.side], air.severity)
 
 
 def _remove_covid(patient: int, rng: Stream) -> Edit:
@@ -147,15 +126,15 @@ _ASKED_LEFT, _ASKED_RIGHT = (CONSOLIDATION_PROMPTS[side] for side in ("left", "r
 _LEFT, _RIGHT = (Finding("consolidation", side) for side in _MIRROR)
 _OEDEMA, _PACEMAKER = Finding("oedema"), Finding("pacemaker", "left")
 _DRAWERS: dict[str, Callable[[int, Stream], Edit]] = {
-    "true: pneumothorax removed, drain kept": _remove_pneumothorax,
+    "true: pneumothorax removed, drain kept": _pneumothorax(lambda _, drain: (drain,)),
     "true: covid removed": _remove_covid,
     "true: oedema added": _adder(OEDEMA_PROMPT, _OEDEMA),
     "true: pacemaker added": _adder(PACEMAKER_PROMPT, _PACEMAKER),
     "true: consolidation left added": _adder(_ASKED_LEFT, _LEFT),
     "true: consolidation right added": _adder(_ASKED_RIGHT, _RIGHT),
-    "wrong: drain removed, pneumothorax kept": _remove_drain,
-    "wrong: pneumothorax moved to the other side": _move_pneumothorax,
-    "wrong: pneumothorax kept, oedema added": _add_to_pneumothorax,
+    "wrong: drain removed, pneumothorax kept": _pneumothorax(lambda air, _: (air,)),
+    "wrong: pneumothorax moved to the other side": _pneumothorax(lambda air, drain: (_moved(air), drain)),
+    "wrong: pneumothorax kept, oedema added": _pneumothorax(lambda air, drain: (air, drain, _OEDEMA)),
     "wrong: covid a tenth fainter": _fade_covid,
     "wrong: consolidation right, asked left": _adder(_ASKED_LEFT, _RIGHT),
     "wrong: consolidation left, asked right": _adder(_ASKED_RIGHT, _LEFT),

@@ -7,11 +7,13 @@ where the finding is absent must change little.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
+from diffusers import DDIMScheduler
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -19,16 +21,15 @@ from radbench.data.cohort import Study
 from radbench.data.images import dilate
 from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.editors import EditRequest, EditSettings, get_editor
-from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
+from radbench.diffusion.encoding import decode, encode_prompts, to_uint8
 from radbench.phantom.canvas import Stream
 from radbench.phantom.cohort import PhantomCohort
-from radbench.phantom.findings import Finding
-from radbench.phantom.findings.base import Side
+from radbench.phantom.findings import Finding, Side
 from radbench.phantom.prompts import CONSOLIDATION_PROMPTS, NO_FINDING_PROMPT, OEDEMA_PROMPT, PACEMAKER_PROMPT
 from radbench.phantom.recipes import recipe
 from radbench.phantom.render import render
+from radbench.reference.encoder import BundleAutoencoder
 from radbench.reference.judge import SIGNS, Judge
-from radbench.reference.sampling import sample
 
 PROMPTS: dict[str, str] = {
     "normal": NO_FINDING_PROMPT,
@@ -89,13 +90,13 @@ def run_gates(bundle: Bundle, judge: Judge, settings: EditSettings, say: Say = l
 
 def reconstruction_gates(bundle: Bundle, count: int) -> list[Gate]:
     """Mean absolute error of encode-decode in [0, 1], and contrast retained in drains and pleural lines."""
-    errors: list[float] = []
+    errors, redraw = [], BundleAutoencoder(bundle)
     before, after = ({"drain": 0.0, "pleural_line": 0.0} for _ in range(2))
     for index in range(count):
         side: Side = "left" if index % 2 else "right"
         severity = Stream(index, 401).uniform(0.1, 0.9)
         study = render(_PATIENTS + index, [Finding("pneumothorax", side, severity), Finding("drain", side)])
-        again = _reconstruct(bundle, study.image)
+        again = redraw(study.image)
         errors.append(_mean_error(study.image, again, np.ones_like(study.masks["drain"])))
         for name in before:
             before[name] += contrast(study.image, study.masks[name])
@@ -211,10 +212,44 @@ def _changes(bundle: Bundle, settings: EditSettings, requests: list[EditRequest]
         yield _mean_error(result.image, result.reconstruction, region)
 
 
-def _reconstruct(bundle: Bundle, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    pixels = to_pixels(image, int(bundle.vae.config.in_channels))
-    return to_uint8(decode(bundle.vae, encode(bundle.vae, pixels)))
-
-
 def _mean_error(first: NDArray[np.uint8], second: NDArray[np.uint8], region: NDArray[np.bool_]) -> float:
     return float(np.abs(first[region].astype(np.float64) - second[region]).mean() / 255)
+
+
+@torch.no_grad()
+def sample(
+    bundle: Bundle,
+    prompts: Sequence[str],
+    *,
+    seed: int = 0,
+    num_inference_steps: int = 50,
+    guidance_scale: float = 7.5,
+    batch_size: int = 8,
+) -> NDArray[np.uint8]:
+    """Draw one image for each prompt with DDIM and classifier-free guidance; uint8 [N, H, W]."""
+    images = [
+        _sample_batch(
+            bundle, prompts[start : start + batch_size], seed + start, num_inference_steps, guidance_scale
+        )
+        for start in range(0, len(prompts), batch_size)
+    ]
+    return np.concatenate(images)
+
+
+def _sample_batch(
+    bundle: Bundle, prompts: Sequence[str], seed: int, steps: int, scale: float
+) -> NDArray[np.uint8]:
+    config: Any = bundle.unet.config
+    scheduler = DDIMScheduler.from_config(bundle.scheduler.config)
+    scheduler.set_timesteps(steps)
+    generator = torch.Generator().manual_seed(seed)
+    shape = (len(prompts), config.in_channels, config.sample_size, config.sample_size)
+    latents = torch.randn(shape, generator=generator).to(bundle.device)
+    reads = bundle.tokenizer, bundle.text_encoder
+    table, row = encode_prompts(*reads, ["", *prompts], bundle.max_length, bundle.attend_to_padding)
+    states = torch.cat([table[[row[""]] * len(prompts)], table[[row[prompt] for prompt in prompts]]])
+    for timestep in scheduler.timesteps:
+        noise = bundle.unet(latents.repeat(2, 1, 1, 1), timestep, encoder_hidden_states=states).sample
+        free, guided = noise.chunk(2)
+        latents = scheduler.step(free + scale * (guided - free), timestep, latents).prev_sample
+    return np.stack([to_uint8(decode(bundle.vae, latent)) for latent in latents])

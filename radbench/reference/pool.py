@@ -14,6 +14,7 @@ from radbench.phantom.canvas import Stream
 from radbench.phantom.prompts import every_text, report
 from radbench.phantom.recipes import recipe
 from radbench.phantom.render import render
+from radbench.runtime import atomic_write
 
 RENDERINGS = 2
 """Images a patient: two independent draws of findings and hospital on one anatomy."""
@@ -60,7 +61,7 @@ def build_pool(
             done.add(start)
             images.flush()
             texts.flush()
-            _replace(done_file, json.dumps(sorted(done)))
+            atomic_write(done_file, json.dumps(sorted(done)).encode())
             progress(min(len(done) * _CHUNK, patients), patients)
     return Pool(images, texts, corpus)
 
@@ -88,9 +89,3 @@ def _array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
             return existing
         path.with_name("done.json").unlink(missing_ok=True)
     return open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -208,7 +208,7 @@ def typicality(plan: Plan, cohort: Cohort, load: Callable[[], Any], cache: Path)
     known = _read_figures(path)
     if known is not None:
         return known
-    from radbench.diffusion.typicality import distances, latent_features
+    from radbench.diffusion.bundle_card import distances, latent_features
 
     features, errors = latent_features(load(), [cohort.image(study) for study in some.values()])
     found = {

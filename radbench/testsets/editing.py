@@ -16,7 +16,7 @@ from radbench.testsets.store import EDIT_MASK, EDITED, KEEP_MASK, RECONSTRUCTION
 from radbench.testsets.task import EditInputs, EditTask, as_edit_settings, edit_inputs
 
 if TYPE_CHECKING:
-    from radbench.diffusion.editors.base import EditRequest, EditResult
+    from radbench.diffusion.editors import EditRequest, EditResult
 
 CHUNK = 4
 """Batches whose images are in memory at once."""
@@ -116,7 +116,7 @@ def _chunks(tasks: Sequence[EditTask], size: int) -> Iterator[list[EditTask]]:
 
 
 def _request(task: EditTask, inputs: EditInputs) -> "EditRequest":
-    from radbench.diffusion.editors.base import EditRequest
+    from radbench.diffusion.editors import EditRequest
 
     parts = (inputs.image, inputs.edit_mask, inputs.keep_mask)
     found = [None if part is None else array_digest(part) for part in parts]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from radbench.quality.filter import judge
+from radbench.quality.artefacts import judge
 from radbench.testsets.assessments import EDITING_SCORE
 from radbench.testsets.plan import Plan
 from radbench.testsets.store import EDIT_MASK, EDITED, KEEP_MASK, RECONSTRUCTION, Item

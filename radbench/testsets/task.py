@@ -19,7 +19,7 @@ from radbench.specs.base import first
 from radbench.specs.scenario import NO_MASK, REFERENCE_SIZE, EditorSpec, MaskRule, Scenario
 
 if TYPE_CHECKING:
-    from radbench.diffusion.editors.base import EditSettings
+    from radbench.diffusion.editors import EditSettings
 Setting = bool | int | float | str
 TaskArm: TypeAlias = Literal["stress", "sham", "placebo", "dose"]
 """What an edit is for: the stress set; the same with a prompt that keeps the findings; the same where the finding
@@ -211,7 +211,7 @@ def edit_settings(editor: EditorSpec) -> dict[str, Setting]:
 
 def as_edit_settings(task: EditTask) -> "EditSettings":
     """The editor's own settings object for a task."""
-    from radbench.diffusion.editors.base import EditSettings
+    from radbench.diffusion.editors import EditSettings
 
     values: dict[str, Any] = dict(task.settings)
     return EditSettings(**values)

@@ -9,9 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from radbench.diffusion.assembly import Assembly, ComponentRef, resolve
+from radbench.diffusion.assembly import Assembly, ComponentRef, bundle_digests, resolve
 from radbench.diffusion.bundle import _encoder_class, load_bundle
-from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.pipeline import RadEditPipeline
 from radbench.errors import UsageError
 from radbench.runtime import sha256_file

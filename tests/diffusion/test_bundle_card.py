@@ -5,8 +5,14 @@ import pytest
 
 from radbench.declared import bundle_dir
 from radbench.diffusion.bundle import load_bundle
-from radbench.diffusion.bundle_card import BundleCard, bundle_card, bundle_size
-from radbench.diffusion.typicality import distances, latent_features, make_reference
+from radbench.diffusion.bundle_card import (
+    BundleCard,
+    bundle_card,
+    bundle_size,
+    distances,
+    latent_features,
+    make_reference,
+)
 from radbench.errors import UsageError
 from radbench.phantom.cohort import build_cohort
 

@@ -44,7 +44,7 @@ def test_same_bytes_for_any_batch_size_and_company(bundle, requests):
 
 
 def test_results_and_measures(bundle, requests, edit_mask, keep_mask):
-    from radbench.diffusion.latents import decode, encode, to_pixels, to_uint8
+    from radbench.diffusion.encoding import decode, encode, to_pixels, to_uint8
 
     seen = []
     results = list(get_editor("radedit").edit(bundle, requests[:2], SETTINGS, on_item=seen.append))
@@ -106,7 +106,7 @@ def test_names():
 def test_planning_needs_no_torch(folder):
     code = (
         "import sys; from radbench.diffusion.editors import algorithm_version, EditRequest;"
-        "from radbench.diffusion.digests import bundle_digests;"
+        "from radbench.diffusion.assembly import bundle_digests;"
         f"algorithm_version('radedit'); print(sorted(bundle_digests({str(folder)!r})));"
         "print([m for m in ('torch', 'diffusers', 'transformers', 'scipy') if m in sys.modules])"
     )

@@ -7,8 +7,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from radbench.diffusion import network as network_module
-from radbench.diffusion.network import FastNetwork, _Forward, fast_network
-from radbench.diffusion.packed import packed
+from radbench.diffusion.network import FastNetwork, _Forward, fast_network, packed
 from radbench.diffusion.rows import NoisePredictor, Texts, lanes
 
 CPU = torch.device("cpu")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from radbench.api.bundles import named_bundle
+from radbench.diffusion.assembly import bundle_digests
 from radbench.diffusion.bundle import load_bundle
-from radbench.diffusion.digests import bundle_digests
 from radbench.diffusion.editors import algorithm_version
+from radbench.diffusion.encoding import attends_to_padding, longest_prompt
 from radbench.diffusion.pipeline import RadEditPipeline
-from radbench.diffusion.prompts import attends_to_padding, longest_prompt
 from radbench.phantom.cohort import PhantomCohort
 from radbench.specs.scenario import EditorSpec, MaskRule, Scenario
 from radbench.specs.shift import ControlsSpec, ShiftSpec, SourceSpec

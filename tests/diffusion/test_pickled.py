@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from radbench.diffusion import pickled
+from radbench.diffusion import bundle as bundle_module
+from radbench.diffusion.assembly import bundle_digests
 from radbench.diffusion.bundle import load_bundle
-from radbench.diffusion.digests import bundle_digests
 from radbench.errors import UsageError
 
 
@@ -50,7 +50,7 @@ def test_it_is_converted_once_and_again_where_the_copy_is_damaged(old, own_cache
     (copy,) = own_cache.glob("weights/*/model.safetensors")
     whole = copy.read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(pickled, "_as_safetensors", lambda _: pytest.fail("converted twice"))
+        patched.setattr(bundle_module, "_as_safetensors", lambda _: pytest.fail("converted twice"))
         load_bundle(old)
     copy.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     load_bundle(old)

@@ -8,11 +8,11 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from radbench.api.bundles import named_bundle
+from radbench.diffusion.assembly import bundle_digests
 from radbench.diffusion.bundle import load_bundle
-from radbench.diffusion.digests import bundle_digests
-from radbench.diffusion.packed import _LIMIT
+from radbench.diffusion.encoding import encode_prompts
+from radbench.diffusion.network import _LIMIT
 from radbench.diffusion.pipeline import RadEditPipeline
-from radbench.diffusion.prompts import encode_prompts
 
 PROMPTS = ["No acute cardiopulmonary process.", "", "Small left pneumothorax"]
 REVISIONS = {

@@ -5,7 +5,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from radbench.diffusion.radedit import edit_latents
+from radbench.diffusion.denoise import edit_latents
 from radbench.diffusion.rows import Texts
 from radbench.diffusion.schedule import make_schedule
 from radbench.diffusion.session import latent_masks, open_session

@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from released_loop import released_decode, released_edit, released_inversion
 
-from radbench.diffusion.latents import decode
+from radbench.diffusion.encoding import decode
 from radbench.diffusion.pipeline import RadEditPipeline
 from radbench.diffusion.schedule import make_schedule
 from radbench.diffusion.session import latent_masks, open_session

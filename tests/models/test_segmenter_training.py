@@ -6,8 +6,8 @@ import torch
 
 from radbench.errors import UsageError
 from radbench.models.training import Augmentation, augment, augment_pair
-from radbench.reference.training import SegmenterConfig, train_segmenter
-from radbench.reference.training.segmenter import dice_loss
+from radbench.reference.training.config import SegmenterConfig
+from radbench.reference.training.tasks import dice_loss, train_segmenter
 from radbench.specs import InputContract
 
 TINY = {

@@ -6,7 +6,8 @@ import torch
 
 from radbench.errors import UsageError
 from radbench.models.training import Augmentation, augment
-from radbench.reference.training import ClassifierConfig, train_classifier
+from radbench.reference.training.config import ClassifierConfig
+from radbench.reference.training.tasks import train_classifier
 from radbench.specs import InputContract
 
 TINY = {"in_chans": 1, "num_classes": 1, "channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}

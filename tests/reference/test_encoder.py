@@ -11,8 +11,15 @@ from radbench.phantom.prompts import every_text, report
 from radbench.phantom.recipes import RECIPES
 from radbench.quality.encoders import load_encoder
 from radbench.reference.encoder import EncoderTraining, train_encoder
-from radbench.reference.encoder_loss import disturbed, vocabulary
-from radbench.reference.encoder_scenes import SCENES, corpus, draw_family, meaning, meanings
+from radbench.reference.encoder_objective import (
+    SCENES,
+    corpus,
+    disturbed,
+    draw_family,
+    meaning,
+    meanings,
+    vocabulary,
+)
 
 TINY = EncoderTraining(patients=4, steps=2, patients_a_step=2, checked=1)
 

@@ -8,7 +8,7 @@ from radbench.phantom.canvas import Stream
 from radbench.phantom.findings import Finding
 from radbench.phantom.recipes import recipe
 from radbench.phantom.render import render
-from radbench.reference.configs import config_path
+from radbench.reference import config_path
 from radbench.reference.gates import PROMPTS, Gate, contrast, likeness_gates, prompt_gates
 from radbench.reference.judge import SIGNS, signs_of
 

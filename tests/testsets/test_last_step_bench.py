@@ -4,10 +4,9 @@ import torch
 from diffusers import DDIMScheduler
 
 from radbench.bench.last_step import NothingAddedEditor, NothingAddedTrack, _row
-from radbench.diffusion.editors import editor_names, get_editor
-from radbench.diffusion.editors.base import EditRequest, EditResult
+from radbench.diffusion.denoise import RadEditTrack
+from radbench.diffusion.editors import EditRequest, EditResult, editor_names, get_editor
 from radbench.diffusion.inversion import Inversion
-from radbench.diffusion.radedit import RadEditTrack
 from radbench.diffusion.schedule import make_schedule
 
 TRAILING = make_schedule(DDIMScheduler(timestep_spacing="trailing"), 4)

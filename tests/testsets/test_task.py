@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from testset_world import TinyCohort, plan_of, scenario, shift
 
 from radbench.data.images import dilate
-from radbench.diffusion.editors.base import EditSettings
+from radbench.diffusion.editors import EditSettings
 from radbench.specs.scenario import EditorSpec, MaskRule, PasteBack
 from radbench.testsets.task import EditTask, as_edit_settings, draw_mask, edit_inputs, edit_settings
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from radbench.data.cohort import SquareFilms, Study, unknown_mask
-from radbench.diffusion.editors.base import EditResult
+from radbench.diffusion.editors import EditResult
 from radbench.specs.scenario import EditorSpec, MaskRule, Scenario
 from radbench.specs.shift import ControlsSpec, ShiftSpec, SourceSpec
 from radbench.testsets.build import build_testset

@@ -73,7 +73,7 @@ class DenoiserConfig(_Section):
     """The U-Net and how it is trained (epsilon prediction, linear betas: Appendix A of the paper).
 
     ``attention_head_dim`` is diffusers' name; its U-Net reads it as the number of heads. ``identity_start`` lets the
-    network begin as the identity (see ``identity.py``). ``precision`` is that of the passes through the network;
+    network begin as the identity (see ``networks.py``). ``precision`` is that of the passes through the network;
     weights, averages and the loss stay in float32. ``loss_weighting`` weighs the epsilon error of a timestep with
     signal-to-noise ratio r by min(r, gamma) / r (min-SNR) or by 1 / sqrt(r) (debiased; Yu et al., CVPR 2024
     workshops, arXiv 2310.08442), which counts the noisy timesteps in which an image is laid out.

@@ -1,7 +1,7 @@
 """Image-text encoders behind one interface: BioViL-T for radiographs, a small one for the embedded phantom."""
 
 from radbench.quality.editing_score import ImageTextEncoder
-from radbench.quality.encoders.place import EMBEDDED, locate
+from radbench.quality.encoders.files import EMBEDDED, locate
 
 __all__ = ["EMBEDDED", "encoder_digest", "load_encoder"]
 

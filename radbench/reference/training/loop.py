@@ -1,23 +1,84 @@
-"""The training loop that every task shares: steps, learning rate, checkpoints, the report."""
+"""The training loop that every task shares: steps, learning rate, checkpoints, the report; and what it asks of a task.
+
+Random numbers come from the training's seed and the step, never the caller's state.
+"""
 
 import contextlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from radbench.models.preprocess import fit, standardise
 from radbench.models.training import load_checkpoint, save_checkpoint
-from radbench.reference.training.objective import Objective
-from radbench.reference.training.seeds import derived, own_random_state
+from radbench.reference.training.config import Samples, TrainingConfig
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+
+def derived(*words: int) -> int:
+    """Return a 63-bit seed that depends on every word."""
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class Objective(ABC):
+    """One task on one training set.
+
+    Args:
+        config: all settings.
+        samples: the training set.
+        device: where batches go.
+    """
+
+    where: ClassVar[str]
+    """What errors about the architecture name."""
+
+    def __init__(self, config: TrainingConfig, samples: Samples, device: torch.device | str) -> None:
+        self.config = config
+        self.samples = samples
+        self.device = device
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """Return the network with random weights."""
+
+    @abstractmethod
+    def batch(self, chosen: NDArray[np.intp], step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs float32 [N, channels, height, width] and targets of the samples at ``chosen``."""
+
+    @abstractmethod
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the loss, a scalar.
+
+        Raises:
+            UsageError: outputs of a shape that does not fit the task.
+        """
+
+    def pixels(self, chosen: NDArray[np.intp]) -> torch.Tensor:
+        """Return the images at ``chosen``, float32 [N, 1, height, width] in [0, 1], at the input's size."""
+        pixels = torch.from_numpy(self.samples.images[chosen]).to(self.device, torch.float32)[:, None] / 255.0
+        if self.config.input.photometric == "MONOCHROME1":
+            pixels = 1.0 - pixels
+        return fit(pixels, self.config.input)
+
+    def truth(self, chosen: NDArray[np.intp]) -> torch.Tensor:
+        """Return labels [N] or masks [N, H, W] at ``chosen``, float32 of 0 and 1."""
+        return torch.from_numpy(self.samples.truth[chosen]).to(self.device, torch.float32)
+
+    def inputs(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the images as the network wants them."""
+        return standardise(pixels, self.config.input).contiguous(memory_format=torch.channels_last)
+
+    def generator(self, step: int) -> torch.Generator:
+        """Return the source of a step's augmentation."""
+        return torch.Generator().manual_seed(derived(self.config.seed, 3, step))
+
 
 Progress = Callable[[int, int, float], None]
 """Called after every step with steps done, steps in all, and the running loss."""
@@ -71,16 +132,20 @@ def train(
     samples_sha256 = objective.samples.sha256
     run = _Run(objective)
     fingerprint = sha256_bytes(canonical_json([objective.config.plain(), samples_sha256]))
-    with own_random_state(objective.device):
+    where = torch.device(objective.device)
+    forked = [where] if where.type == "cuda" else []
+    with torch.random.fork_rng(devices=forked):  # the caller's random numbers stay as they were
         run.start()
         if checkpoint is not None and checkpoint.is_file():
-            run.restore(checkpoint, fingerprint)
+            state = load_checkpoint(checkpoint, run.network, run.optimizer, fingerprint)
+            run.done, run.losses = int(state["done"]), list(state["losses"])
         for step in range(run.done, run.total):
             run.step(step)
             if progress is not None:
-                progress(run.done, run.total, run.running_loss)
+                progress(run.done, run.total, float(np.mean(run.losses[-50:])))
             if checkpoint is not None and run.done % checkpoint_every == 0 and run.done < run.total:
-                save_checkpoint(checkpoint, run.network, run.optimizer, run.state(fingerprint))
+                state = {"fingerprint": fingerprint, "done": run.done, "losses": run.losses}
+                save_checkpoint(checkpoint, run.network, run.optimizer, state)
     return _finish(run, weights, checkpoint, samples_sha256)
 
 
@@ -107,8 +172,8 @@ def _finish(run: "_Run", weights: Path, checkpoint: Path | None, samples_sha256:
 class _Run:
     """The moving parts of one training."""
 
-    network: "nn.Module"
-    optimizer: "torch.optim.Optimizer"
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
@@ -121,13 +186,7 @@ class _Run:
         self._epoch = -1
         self._order: NDArray[np.intp] = np.arange(0)
 
-    @property
-    def running_loss(self) -> float:
-        return float(np.mean(self.losses[-50:]))
-
     def start(self) -> None:
-        import torch
-
         torch.manual_seed(derived(self.config.seed, 0))
         network = self.objective.build()
         # channels last: 1.6 to 2 times faster on a CPU for small convolutional networks, same mathematics
@@ -135,16 +194,7 @@ class _Run:
         groups = _decay_groups(network, self.config.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
 
-    def state(self, fingerprint: str) -> dict[str, Any]:
-        return {"fingerprint": fingerprint, "done": self.done, "losses": self.losses}
-
-    def restore(self, checkpoint: Path, fingerprint: str) -> None:
-        state = load_checkpoint(checkpoint, self.network, self.optimizer, fingerprint)
-        self.done, self.losses = int(state["done"]), list(state["losses"])
-
     def step(self, step: int) -> None:
-        import torch
-
         torch.manual_seed(derived(self.config.seed, 2, step))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(step, self.total, self.config.warmup)
@@ -172,8 +222,6 @@ def _without_onednn() -> Iterator[None]:
     Its backward pass in torch 2.15 was seen to corrupt memory on a processor with AVX2 and without AVX-512; held to
     plain AVX it does not. Training small networks without it takes no longer.
     """
-    import torch
-
     before = torch.backends.mkldnn.enabled
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment] # a property of the module
     try:
@@ -190,7 +238,7 @@ def _schedule(step: int, total: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
-def _decay_groups(network: "nn.Module", decay: float) -> list[dict[str, Any]]:
+def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return [
         {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": decay},

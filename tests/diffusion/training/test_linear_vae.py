@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from radbench.diffusion.linear_vae import PatchComponents, build_vae, fit_components, linear_encode
+from radbench.diffusion.training.linear_vae import PatchComponents, build_vae, fit_components, linear_encode
 from radbench.phantom.render import render
 
 

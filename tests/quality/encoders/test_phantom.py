@@ -11,7 +11,7 @@ from radbench.phantom.findings import Finding
 from radbench.phantom.render import render
 from radbench.quality.editing_score import EditingScorer
 from radbench.quality.encoders import encoder_digest, load_encoder
-from radbench.quality.encoders.place import locate
+from radbench.quality.encoders.files import locate
 
 PATIENTS = range(940_000_001, 940_000_007)
 OEDEMA = "Moderate pulmonary oedema. The heart size is normal."
