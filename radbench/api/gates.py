@@ -14,8 +14,8 @@ from radbench.harness.instrument import asks_for_sham
 from radbench.harness.result import PRIMARY, AuditResult, GateResult
 from radbench.harness.subgroups import values_of
 from radbench.metrics.segmentation import in_millimetres
-from radbench.reporting.junit import JUNIT, junit_xml
-from radbench.reporting.markdown import SUMMARY, summary_markdown
+from radbench.report.junit import JUNIT, junit_xml
+from radbench.report.markdown import SUMMARY, summary_markdown
 from radbench.specs import GateRule, GatesSpec, ShiftSpec, load_gates
 
 CI_FILES = (JUNIT, SUMMARY)

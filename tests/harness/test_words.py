@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from radbench.report.figures import BINS, score_figure
 
 from radbench.harness.result import Estimate, Verdict
 from radbench.harness.words import count, footnotes, grey_levels, show
-from radbench.reporting.figures import BINS, score_figure
-from radbench.reporting.flow import flow_views
-from radbench.reporting.provenance import provenance
-from radbench.reporting.view import expected_flips, headline, model_view, reference_metric
+from radbench.report.flow import flow_views
+from radbench.report.provenance import provenance
+from radbench.report.view import expected_flips, headline, model_view, reference_metric
 
 
 def test_estimates_in_words():

@@ -1,0 +1,151 @@
+"""Pixels of the report: the stamp, the mask overlay, the difference map, and PNG data URIs.
+
+Every function is pure and its bytes depend on its arguments only, so reports can be compared byte by byte.
+"""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from radbench.report.glyphs import ADVANCE, LINE, letters, wrap
+
+Gray = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+Heat = npt.NDArray[np.float32]
+
+EDIT_RGB = (230, 159, 0)
+"""Colour of the edit mask (orange of the Okabe-Ito palette, told apart by colour-blind readers too)."""
+KEEP_RGB = (86, 180, 233)
+"""Colour of the keep mask (sky blue of the same palette)."""
+DIFFERENCE_SPAN = 40
+"""Grey levels at which the difference map is fully coloured."""
+
+_SMALLEST, _LARGEST = 112, 256
+_HOT = (255, 210, 60)
+_BRIGHTER, _DARKER, _SAME = (255, 150, 40), (60, 150, 255), (16, 18, 22)
+
+
+def fit(image: Gray) -> Gray:
+    """Bring an image ``uint8 [H, W]`` to the report's size: both sides from 112 to 256 pixels.
+
+    Large images are reduced by area, small ones repeated by a whole factor, so no pixel is invented; what is
+    still too narrow is centred on black.
+    """
+    height, width = image.shape
+    longest = max(height, width)
+    if longest > _LARGEST:
+        size = (max(1, width * _LARGEST // longest), max(1, height * _LARGEST // longest))
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), dtype=np.uint8)
+    else:
+        factor = max(1, min(-(-_SMALLEST // min(height, width)), _LARGEST // longest))
+        image = image.repeat(factor, axis=0).repeat(factor, axis=1)
+    missing = [max(0, _SMALLEST - side) for side in image.shape]
+    return np.pad(image, [(lack // 2, lack - lack // 2) for lack in missing])
+
+
+def stamp(image: Gray, words: str = "SYNTHETIC") -> Gray:
+    """Burn ``words`` into a darkened band along the lower edge of an image ``uint8 [H, W]``; returns a copy.
+
+    The letters are the house's own pixels, enlarged by a whole factor: the same on every machine. Words that
+    do not fit one line are wrapped; what does not fit half the height is left out. The image must be as large
+    as ``fit`` makes it.
+    """
+    factor = max(1, min(image.shape) // 128)
+    height, width = image.shape
+    lines = wrap(words, width // (factor * ADVANCE) - 1)[: max(1, height // (2 * factor * LINE))]
+    out = image.copy()
+    band = factor * (LINE * len(lines) + 2)
+    out[-band:] = (out[-band:] * 0.3).astype(np.uint8)
+    for number, line in enumerate(lines):
+        text = letters(line).repeat(factor, axis=0).repeat(factor, axis=1)
+        top = height - band + factor * (LINE * number + 1)
+        out[top : top + text.shape[0], : text.shape[1]][text] = 245
+    return out
+
+
+def overlay(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray[np.uint8]:
+    """Colour the masks over an image; returns ``uint8 [H, W, 3]``.
+
+    The edit mask is orange, the keep mask blue and on top (it wins where both are set, as in the editor).
+    """
+    out = np.repeat(image[..., None], 3, axis=2).astype(np.float32)
+    layers: list[tuple[Mask, tuple[int, int, int], float]] = [(edit_mask, EDIT_RGB, 0.45)]
+    if keep_mask is not None:
+        layers.append((keep_mask, KEEP_RGB, 0.75))
+    for mask, colour, weight in layers:
+        out[mask] = (1 - weight) * out[mask] + weight * np.asarray(colour, np.float32)
+        out[_outline(mask)] = colour
+    return np.rint(out).astype(np.uint8)
+
+
+def outlined(image: Gray, edit_mask: Mask, keep_mask: Mask | None) -> npt.NDArray[np.uint8]:
+    """Draw a line around the masks, and nothing inside them; returns ``uint8 [H, W, 3]``."""
+    out = np.repeat(image[..., None], 3, axis=2)
+    for mask, colour in ((edit_mask, EDIT_RGB), (keep_mask, KEEP_RGB)):
+        if mask is not None:
+            out[_outline(~mask)] = colour
+    return out
+
+
+def _outline(mask: Mask) -> Mask:
+    """Return the mask's own pixels that touch a pixel outside it (4-neighbourhood)."""
+    padded = np.pad(mask, 1, mode="edge")
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    outline: Mask = mask & ~inner
+    return outline
+
+
+def difference(before: Gray, after: Gray) -> Image.Image:
+    """Draw ``after - before`` (both ``uint8 [H, W]``) as a palette image: orange is brighter, blue darker.
+
+    The colour is full at 40 grey levels, on one fixed scale for every case.
+    """
+    delta = after.astype(np.int16) - before.astype(np.int16)
+    index = np.clip(np.rint(delta * (127 / DIFFERENCE_SPAN)), -127, 127) + 127
+    paletted = Image.frombytes("P", delta.shape[::-1], index.astype(np.uint8).tobytes())
+    paletted.putpalette(_difference_palette())
+    return paletted
+
+
+def _difference_palette() -> list[int]:
+    steps = np.linspace(-1, 1, 255)[:, None]
+    ends = np.where(steps >= 0, np.asarray(_BRIGHTER), np.asarray(_DARKER))
+    weight = np.abs(steps) ** 0.8
+    colours = np.rint((1 - weight) * np.asarray(_SAME) + weight * ends).astype(int)
+    return [*colours.ravel().tolist(), *_BRIGHTER]
+
+
+def heatmap(image: Gray, heat: Gray) -> Image.Image:
+    """Lay ``heat`` (0 none, 255 most) over an image, both ``uint8 [H, W]``, as a palette image of 16 x 16 colours.
+
+    Where there is no heat the image stays grey and half as bright; the more heat, the warmer and brighter.
+    """
+    index = (heat // np.uint8(16)) * np.uint8(16) + image // np.uint8(16)
+    paletted = Image.frombytes("P", image.shape[::-1], index.tobytes())
+    paletted.putpalette(_heat_palette())
+    return paletted
+
+
+def _heat_palette() -> list[int]:
+    warm = np.linspace(0, 1, 16)[:, None, None] ** 0.8  # [16, 1, 1]
+    grey = np.linspace(0, 1, 16)[None, :, None]  # [1, 16, 1]
+    colours = (1 - warm) * 150 * grey + warm * (0.35 + 0.65 * grey) * np.asarray(_HOT)
+    palette: list[int] = np.rint(colours).astype(int).ravel().tolist()
+    return palette
+
+
+def data_uri(picture: npt.NDArray[np.uint8] | Image.Image) -> str:
+    """Return a PNG data URI of ``uint8 [H, W]``, ``uint8 [H, W, 3]`` or a Pillow image, without metadata."""
+    image: Any = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode("ascii")
+
+
+def png(image: Image.Image) -> bytes:
+    """Return a picture as PNG, without metadata."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

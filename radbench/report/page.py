@@ -1,0 +1,154 @@
+"""The page: templates of the declared ``reports/`` folder filled with the views; one HTML file."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from radbench.harness.result import AuditResult
+from radbench.harness.words import capital, count, grey_levels, plain
+from radbench.report.cases import Gallery
+from radbench.report.config import (
+    REPORTLETS,
+    SUFFIX,
+    ReportletSpec,
+    ReportSpec,
+    SectionSpec,
+    load_report_spec,
+)
+from radbench.report.context import report_context
+from radbench.report.gallery import RejectedItem
+from radbench.report.inline_svg import inline_svg
+from radbench.report.material import Material, gather
+
+MAIN_TEMPLATE = "report.html.j2"
+STYLESHEET = "style.css"
+
+
+@dataclass(frozen=True)
+class Reportlet:
+    """One drawn table or figure; ``title`` and ``body`` are markup, ``id`` is its anchor."""
+
+    id: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One drawn section; ``title`` and ``text`` are markup ("" for none)."""
+
+    id: str
+    title: str
+    text: str
+    reportlets: tuple[Reportlet, ...]
+
+
+def render_page(
+    result: AuditResult,
+    gallery: Gallery,
+    folder: Path | None = None,
+    rejected: Iterable[RejectedItem] = (),
+) -> bytes:
+    """Render ``report.html`` as UTF-8; the same arguments give the same bytes.
+
+    The page asks for nothing outside itself: its style is inline, its images are data URIs, and its Content
+    Security Policy forbids everything but the style of that very digest and data images. It has no script.
+    It names studies as the result does; ``write_outputs`` is what takes their names away.
+
+    Args:
+        result: The audit.
+        gallery: Edited images to choose from; an empty one leaves the gallery out.
+        folder: Another folder of templates, instead of the declared one.
+        rejected: Rejected images to choose from.
+
+    Raises:
+        UsageError: the report folder is incomplete or ``report.yaml`` is wrong.
+    """
+    spec, folder = load_report_spec(folder)
+    return draw_page(gather(result, gallery, rejected, spec.gallery), spec, folder)
+
+
+def draw_page(material: Material, spec: ReportSpec, folder: Path) -> bytes:
+    """Draw the page of what was gathered for it; returns UTF-8."""
+    context = report_context(material, spec.gallery)
+    environment = _environment(folder)
+    context["draw"] = environment.get_template("macros.html.j2").make_module(context)
+    sections = [_section(environment, section, context) for section in spec.sections]
+    return render(
+        folder, MAIN_TEMPLATE, **context, sections=[found for found in sections if found is not None]
+    )
+
+
+def _section(environment: Any, spec: SectionSpec, context: Mapping[str, Any]) -> Section | None:
+    """Draw a section; None if none of its reportlets has anything to show."""
+    words = partial(_words, environment, context)
+    title = words(spec.title)
+    drawn = [_reportlet(environment, spec.id, reportlet, title, context) for reportlet in spec.reportlets]
+    found = tuple(reportlet for reportlet in drawn if reportlet.body)
+    return Section(spec.id, title, words(spec.text), found) if found else None
+
+
+def _reportlet(
+    environment: Any, section: str, spec: ReportletSpec, heading: str, context: Mapping[str, Any]
+) -> Reportlet:
+    title, caption = (_words(environment, context, words) for words in (spec.title, spec.caption))
+    template = environment.get_template(f"{REPORTLETS}/{spec.name}{SUFFIX}")
+    body = template.render(
+        **context, caption=caption, label=title or caption or heading, section=section, has_title=bool(title)
+    )
+    return Reportlet(f"{section}-{spec.name}", title, _markup(body.strip("\n")))
+
+
+def _words(environment: Any, context: Mapping[str, Any], text: str) -> Any:
+    """Fill a declared title, text or caption; what the audit puts in is escaped."""
+    return _markup(environment.from_string(text).render(**context).strip())
+
+
+def render(folder: Path, template: str, **context: Any) -> bytes:
+    """Fill a template of a report folder, with the stylesheet and its digest at hand; returns UTF-8."""
+    style = (folder / STYLESHEET).read_text(encoding="utf-8")
+    page: str = (
+        _environment(folder)
+        .get_template(template)
+        .render(
+            **context,
+            style=_trusted(style),
+            style_digest=base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii"),
+        )
+    )
+    return page.encode("utf-8")
+
+
+def _environment(folder: Path) -> Any:
+    """Return the Jinja environment: everything escaped, an unknown name is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(plain=plain, grey=grey_levels, capital=capital)
+    environment.globals.update(count=count, svg=inline_svg)
+    return environment
+
+
+def _trusted(style: str) -> Any:
+    """Mark the house's own stylesheet as markup; what could end the style element is refused."""
+    if "<" in style:
+        raise ValueError("style.css may not hold '<'")
+    return _markup(style)
+
+
+def _markup(text: str) -> Any:
+    """Mark text as markup: our own stylesheet, or what a template with escaping made."""
+    import markupsafe
+
+    return markupsafe.Markup(text)  # noqa: S704 - see above, never a string from outside
