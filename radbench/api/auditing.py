@@ -160,7 +160,7 @@ class Audit:
         return f"Audit(shift={self.result.shift.name!r}, verdict={self.verdict.value}, models=[{models}])"
 
     def _repr_html_(self) -> str:
-        from radbench.report.notebook import summary_html
+        from radbench.report.summary import summary_html
 
         return summary_html(self.result)
 

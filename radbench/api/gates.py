@@ -15,7 +15,7 @@ from radbench.harness.result import PRIMARY, AuditResult, GateResult
 from radbench.harness.subgroups import values_of
 from radbench.metrics.segmentation import in_millimetres
 from radbench.report.junit import JUNIT, junit_xml
-from radbench.report.markdown import SUMMARY, summary_markdown
+from radbench.report.summary import SUMMARY, summary_markdown
 from radbench.specs import GateRule, GatesSpec, ShiftSpec, load_gates
 
 CI_FILES = (JUNIT, SUMMARY)

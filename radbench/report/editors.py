@@ -1,20 +1,20 @@
 """The page that shows editors side by side: one table, and the same studies edited by each."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace as Row
 from typing import Final
 
 from radbench.declared import reports_dir
 from radbench.harness.editors import RETAINED, EditorComparison, EditorRow
 from radbench.harness.result import Estimate
-from radbench.harness.words import Shown, Unit, capital, metric_name, metric_unit, number, show
+from radbench.harness.words import Unit, capital, metric_name, metric_unit, number, show
 from radbench.report.gallery import case_name
 from radbench.report.images import Gray, data_uri, fit, stamp
 from radbench.report.outputs import write_files
 from radbench.report.page import render
+from radbench.report.tables import table
 
 EDITORS_JSON, EDITORS_TABLE, EDITORS_PAGE = "editors.json", "editors.csv", "editors.html"
 TEMPLATE = "editors.html.j2"
@@ -60,14 +60,12 @@ def write_comparison(comparison: EditorComparison, studies: Sequence[EditedStudy
 
 def editors_csv(comparison: EditorComparison) -> bytes:
     """Return one figure a row: editor, metric, n, value, low, high (empty where undefined)."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("editor", "metric", "n", "value", "low", "high"))
+    rows: list[tuple[object, ...]] = []
     for row in comparison.rows:
         for name, found in _figures(row, comparison.primary).items():
-            writer.writerow((row.editor, name, found.n, found.value, found.low, found.high))
-        writer.writerow((row.editor, "seconds_per_image", row.n, row.seconds, None, None))
-    return text.getvalue().encode()
+            rows.append((row.editor, name, found.n, found.value, found.low, found.high))
+        rows.append((row.editor, "seconds_per_image", row.n, row.seconds, None, None))
+    return table(("editor", "metric", "n", "value", "low", "high"), rows)
 
 
 def _figures(row: EditorRow, primary: str) -> dict[str, Estimate]:
@@ -96,45 +94,29 @@ def render_comparison(
     )
 
 
-@dataclass(frozen=True)
-class _Row:
-    editor: str
-    n: int
-    failed: int
-    figures: list[Shown]
-    models: list[Shown]
-    truth: list[Shown]
-    source_error: Shown
-    seconds: str
-
-
-def _row(row: EditorRow, primary: str, models: Sequence[str]) -> _Row:
+def _row(row: EditorRow, primary: str, models: Sequence[str]) -> Row:
     unit = metric_unit(primary)
-    return _Row(
-        row.editor,
-        row.n,
-        row.failed,
-        [show(getattr(row, name), unit_of) for name, _, unit_of in FIGURES],
-        [show(row.models.get(model), unit) for model in models],
-        [show(row.truth.get(model), unit) for model in models],
-        show(row.source_error, "share"),
-        "not measured" if row.seconds is None else f"{number(row.seconds)} s",
+    return Row(
+        editor=row.editor,
+        n=row.n,
+        failed=row.failed,
+        figures=[show(getattr(row, name), unit_of) for name, _, unit_of in FIGURES],
+        models=[show(row.models.get(model), unit) for model in models],
+        truth=[show(row.truth.get(model), unit) for model in models],
+        source_error=show(row.source_error, "share"),
+        seconds="not measured" if row.seconds is None else f"{number(row.seconds)} s",
     )
 
 
-@dataclass(frozen=True)
-class _Picture:
-    title: str
-    alt: str
-    uri: str
-
-
-def _study(study: EditedStudy) -> tuple[str, list[_Picture]]:
-    pictures = [_Picture("original", f"original of {study.study_id}", data_uri(fit(study.original)))]
+def _study(study: EditedStudy) -> tuple[str, list[Row]]:
+    """Return what the page calls a study and its pictures."""
+    name = study.study_id
+    pictures = [Row(title="original", alt=f"original of {name}", uri=data_uri(fit(study.original)))]
     if study.truth is not None:
         truth = data_uri(stamp(fit(study.truth), "RENDERED"))
-        pictures.append(_Picture("true counterfactual", f"true counterfactual of {study.study_id}", truth))
-    for editor, image in study.edited.items():
-        alt = f"{study.study_id} edited by {editor}, synthetic"
-        pictures.append(_Picture(editor, alt, data_uri(stamp(fit(image)))))
-    return capital(case_name(study.study_id)), pictures
+        pictures.append(Row(title="true counterfactual", alt=f"true counterfactual of {name}", uri=truth))
+    pictures += [
+        Row(title=editor, alt=f"{name} edited by {editor}, synthetic", uri=data_uri(stamp(fit(image))))
+        for editor, image in study.edited.items()
+    ]
+    return capital(case_name(name)), pictures

@@ -1,8 +1,8 @@
 """Several audits on one page: ``index.json`` and ``index.html``, beside the folder of each shift's report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace as Row
 from typing import Final, Literal
 
 from pydantic import Field
@@ -20,11 +20,11 @@ from radbench.harness.result import (
     Task,
     Verdict,
 )
-from radbench.harness.words import Shown, count, fall, fall_unit, metric_name, metric_unit, show
-from radbench.report.gates import gate_row
+from radbench.harness.words import count, fall, fall_unit, metric_name, metric_unit, show
+from radbench.report.checks import gate_row
 from radbench.report.outputs import REPORT, RESULT, write_files
 from radbench.report.page import render
-from radbench.report.view import Badge, badge
+from radbench.report.view import badge
 
 INDEX_JSON, INDEX_PAGE = "index.json", "index.html"
 TEMPLATE = "index.html.j2"
@@ -171,13 +171,12 @@ def render_index(index: Index, folder: Path | None = None) -> bytes:
         verdict=badge(index.verdict),
         headline=_headline(index),
         shifts=[_view(shift) for shift in index.shifts],
-        gates=[(rule.shift, gate_row(rule)) for rule in _gates(index)],
+        gates=[
+            (rule.shift, gate_row(rule))
+            for rule in (*(rule for shift in index.shifts for rule in shift.gates), *index.unmet)
+        ],
         limits=_limits(index),
     )
-
-
-def _gates(index: Index) -> list[GateResult]:
-    return [*(rule for shift in index.shifts for rule in shift.gates), *index.unmet]
 
 
 def _limits(index: Index) -> str:
@@ -207,44 +206,29 @@ def _model(model: ModelResult, primary: str) -> IndexModel:
     )
 
 
-@dataclass(frozen=True)
-class _ModelView:
-    name: str
-    is_control: bool
-    badge: Badge
-    reason: str
-    real: Shown
-    stress: Shown
-    drop: Shown
-    shift_effect: Shown
-
-
-@dataclass(frozen=True)
-class _ShiftView:
-    shift: IndexShift
-    badge: Badge
-    instrument: Badge | None
-    metric: str
-    models: tuple[_ModelView, ...]
-
-
-def _view(shift: IndexShift) -> _ShiftView:
+def _view(shift: IndexShift) -> Row:
     primary = shift.primary or "accuracy"
-    models = tuple(
-        _ModelView(
-            model.name,
-            model.role == "control",
-            badge(model.verdict),
-            model.reason,
-            show(model.real, metric_unit(primary)),
-            show(model.stress, metric_unit(primary)),
-            show(model.drop, fall_unit(primary)),
-            show(model.shift_effect, fall_unit(primary), "no sham edits"),
+    unit, fall = metric_unit(primary), fall_unit(primary)
+    models = [
+        Row(
+            name=model.name,
+            is_control=model.role == "control",
+            badge=badge(model.verdict),
+            reason=model.reason,
+            real=show(model.real, unit),
+            stress=show(model.stress, unit),
+            drop=show(model.drop, fall),
+            shift_effect=show(model.shift_effect, fall, "no sham edits"),
         )
         for model in shift.models
+    ]
+    return Row(
+        shift=shift,
+        badge=badge(shift.verdict),
+        instrument=None if shift.instrument is None else badge(shift.instrument.verdict),
+        metric=metric_name(primary),
+        models=models,
     )
-    instrument = None if shift.instrument is None else badge(shift.instrument.verdict)
-    return _ShiftView(shift, badge(shift.verdict), instrument, metric_name(primary), models)
 
 
 def _headline(index: Index) -> str:

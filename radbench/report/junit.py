@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from radbench.harness.beside import beside_model, beside_shift
 from radbench.harness.result import AuditResult, GateResult, Verdict
-from radbench.report.plain import plain
+from radbench.report.summary import plain
 
 JUNIT: Final = "junit.xml"
 _OUTCOMES: Final = {

@@ -1,18 +1,34 @@
-"""Writing an audit's files so that a reader never meets a half-written or mixed set of them."""
+"""Writing an audit's files so that a reader never meets a half-written or mixed set of them.
 
+Beside them may stand the sidecar folder ``cases/``: every edited image that is judged, at full size, with a table of
+digests. Its file names are running numbers and never come from a study's name, and its images are written one by one.
+"""
+
+import csv
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from PIL import Image
 
 from radbench.errors import UsageError
 from radbench.harness.result import AuditResult
-from radbench.report.cases import Gallery
-from radbench.report.gallery import RejectedItem
+from radbench.report.cases import Gallery, gather
+from radbench.report.config import load_report_spec
+from radbench.report.gallery import GalleryItem, LazyGallery, RejectedItem
 from radbench.report.identity import Identities
+from radbench.report.images import fit, overlay, png, stamp
+from radbench.report.tables import TABLES, safe_cell, tables
 
+FOLDER, INDEX = "cases", "index.csv"
+COLUMNS = ("file", "case", "scenario", "kind", "sha256", "bytes")
+_LEAST = 112  # the smallest side that a stamp fits on
 RESULT, METRICS, REPORT = "result.json", "metrics.csv", "report.html"
 _ROOM = 24 << 20  # bytes that the outputs of an ordinary audit need at most, with a margin
 
@@ -74,11 +90,7 @@ def write_outputs(
     Raises:
         UsageError: ``out_dir`` cannot be written (a file in its place, no permission, full disk).
     """
-    from radbench.report.config import load_report_spec
-    from radbench.report.material import gather
-    from radbench.report.page import draw_page
-    from radbench.report.sidecar import FOLDER, Sidecar
-    from radbench.report.tables import TABLES, tables
+    from radbench.report.page import draw_page  # which draws charts
 
     folder, (spec, templates) = Path(out_dir), load_report_spec()
     identities = None if identifiers else Identities(result)
@@ -96,6 +108,71 @@ def write_outputs(
     for name in set(TABLES) - set(files):
         (folder / name).unlink(missing_ok=True)
     return folder / REPORT
+
+
+class Sidecar:
+    """Writes items into a new folder; a context manager.
+
+    Args:
+        folder: The folder, which must not exist.
+        identities: What stands for the studies' names; None to name them.
+    """
+
+    def __init__(self, folder: Path, identities: Identities | None) -> None:
+        self._folder, self._identities = folder, identities
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        """Make the folder and its table."""
+        try:
+            self._folder.mkdir()
+            self._file = (self._folder / INDEX).open("x", encoding="utf-8", newline="")
+        except OSError as error:
+            raise UsageError(f"Cannot write into {self._folder}: {error.strerror or error}.") from error
+        self._table = csv.writer(self._file, lineterminator="\n")
+        self._table.writerow(COLUMNS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the table."""
+        self._file.close()
+
+    def tee(self, gallery: Gallery) -> Gallery:
+        """Return a gallery of the same items: a lazy one after all were written, another writes as it is read.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        if not isinstance(gallery, LazyGallery):
+            return self._written(gallery)
+        for key in gallery.keys:
+            self.write((gallery.bare or gallery.load)(key))
+        return gallery
+
+    def _written(self, items: Iterable[GalleryItem]) -> Iterator[GalleryItem]:
+        for item in items:
+            self.write(item)
+            yield item
+
+    def write(self, item: GalleryItem) -> None:
+        """Write one item: original, edited (stamped) and masks."""
+        self._count += 1
+        edited = item.edited if min(item.edited.shape) >= _LEAST else fit(item.edited)
+        pictures = {
+            "original": Image.fromarray(item.original),
+            "edited": Image.fromarray(stamp(edited)),
+            "masks": Image.fromarray(overlay(item.original, item.edit_mask, item.keep_mask)),
+        }
+        study = item.study_id if self._identities is None else self._identities.study(item.study_id)
+        for kind, picture in pictures.items():
+            name, data = f"{self._count:06d}-{kind}.png", png(picture)
+            (self._folder / name).write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+            self._table.writerow(
+                [safe_cell(cell) for cell in (name, study, item.scenario, kind, digest, len(data))]
+            )
 
 
 @contextmanager

@@ -8,21 +8,37 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from radbench.harness.beside import beside_shift
 from radbench.harness.result import AuditResult
-from radbench.harness.words import capital, count, grey_levels, plain
-from radbench.report.cases import Gallery
+from radbench.harness.words import capital, count, fall, footnotes, grey_levels, metric_name, plain
+from radbench.report.cases import Answered, Gallery, Material, draw_gallery, first_cases, gather
+from radbench.report.checks import claim_rows, gates_view, model_rows, preflight_views
 from radbench.report.config import (
     REPORTLETS,
     SUFFIX,
+    GallerySettings,
     ReportletSpec,
     ReportSpec,
     SectionSpec,
     load_report_spec,
 )
-from radbench.report.context import report_context
-from radbench.report.gallery import RejectedItem
+from radbench.report.controls import controls_view, flow_views, quality_rows, unanswered
+from radbench.report.effects import dose_panels, effects_view, subgroups_view
+from radbench.report.gallery import RejectedItem, rejected_panel
+from radbench.report.images import DIFFERENCE_SPAN
 from radbench.report.inline_svg import inline_svg
-from radbench.report.material import Material, gather
+from radbench.report.methods import methods_text, provenance
+from radbench.report.performance import calibration_views, runs_views, segmentation_view
+from radbench.report.view import (
+    badge,
+    expected_flips,
+    headline,
+    model_view,
+    power_lines,
+    ranking_view,
+    reference_metric,
+    summary_rows,
+)
 
 MAIN_TEMPLATE = "report.html.j2"
 STYLESHEET = "style.css"
@@ -106,6 +122,69 @@ def _reportlet(
 def _words(environment: Any, context: Mapping[str, Any], text: str) -> Any:
     """Fill a declared title, text or caption; what the audit puts in is escaped."""
     return _markup(environment.from_string(text).render(**context).strip())
+
+
+def report_context(material: Material, settings: GallerySettings) -> dict[str, Any]:
+    """Return everything that a template may name; nothing in it is computed from pixels but the gallery."""
+    result = material.result
+    gallery = draw_gallery(Answered(result), material.chosen, material.size, settings)
+    return {
+        **_basics(result),
+        **_evidence(result),
+        "gallery": gallery,
+        "first_cases": first_cases(gallery.cases),
+        "rejected": [(item, rejected_panel(item)) for item in material.rejected],
+        "rejected_size": material.rejected_size,
+        "difference_span": DIFFERENCE_SPAN,
+    }
+
+
+def _basics(result: AuditResult) -> dict[str, Any]:
+    models = [model_view(result, model, index) for index, model in enumerate(result.models)]
+    return {
+        "result": result,
+        "shift": result.shift,
+        "target": plain(result.shift.target),
+        "primary": metric_name(result.primary),
+        "testset": result.testset,
+        "verdict": badge(result.verdict),
+        "headline": headline(result),
+        "beside": beside_shift(result),
+        "models": models,
+        "judged": [model for model in models if not model.is_control],
+        "control_models": [model for model in models if model.is_control],
+        "primary_notes": footnotes((row.title, row.primary) for model in models for row in model.rows),
+        "reference_metric": reference_metric(result),
+        "expected_flips": expected_flips(result),
+        "limit": fall(result.max_drop, result.primary),
+        "confidence": f"{100 * result.intervals.confidence:g}",
+        "phantom": result.cohort.name.startswith("phantom"),
+    }
+
+
+def _evidence(result: AuditResult) -> dict[str, Any]:
+    return {
+        "summary": summary_rows(result),
+        "power": power_lines(result),
+        "corrected": any(test.p_holm is not None for model in result.models for test in model.tests),
+        "gates": gates_view(result),
+        "asked": model_rows(result),
+        "claims": claim_rows(result),
+        "preflight": preflight_views(result),
+        "effects": effects_view(result),
+        "controls": controls_view(result),
+        "segmentation": segmentation_view(result),
+        "calibration": calibration_views(result),
+        "doses": dose_panels(result),
+        "ranking": ranking_view(result),
+        "subgroups": subgroups_view(result),
+        "runs": runs_views(result),
+        "flows": flow_views(result),
+        "unanswered": unanswered(result),
+        "quality": quality_rows(result),
+        "methods": methods_text(result),
+        "facts": provenance(result),
+    }
 
 
 def render(folder: Path, template: str, **context: Any) -> bytes:

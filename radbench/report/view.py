@@ -1,25 +1,26 @@
-"""AuditResult to what the page shows: every number already in words, every word already chosen.
+"""The models in words: verdict and headline, one line a model, each model's figures, the rank and the pairs.
 
-Templates decide where things stand; nothing is computed there.
+Every number is already in words and every word already chosen. Templates decide where things stand; nothing is
+computed there. What a template reads by name is a ``Row``.
 """
 
 from dataclasses import dataclass
+from types import SimpleNamespace as Row
 
 from radbench.harness.beside import beside_model
-from radbench.harness.result import Arm, AuditResult, Estimate, ModelResult, Verdict
+from radbench.harness.result import Arm, AuditResult, Estimate, ModelResult, TestResult, Verdict
 from radbench.harness.words import (
     Shown,
-    Unit,
     capital,
     fall_unit,
     metric_name,
     metric_unit,
+    p_value,
     plain,
     show,
     spread,
 )
 from radbench.plots.scores import scores as draw_scores
-from radbench.plots.style import Drawing
 
 _SIGNS = {
     Verdict.PASS: ("pass", "✓"),
@@ -49,71 +50,9 @@ class Badge:
     sign: str
 
 
-@dataclass(frozen=True)
-class ArmRow:
-    """One line of the table of the primary metric; ``spread`` is its mean ± SD over several runs, or ""."""
-
-    arm: Arm
-    title: str
-    explained: str
-    primary: Shown
-    spread: str
-
-
-@dataclass(frozen=True)
-class MetricLine:
-    """One line of the table of all figures."""
-
-    arm: str
-    metric: str
-    shown: Shown
-
-
-@dataclass(frozen=True)
-class ScenarioRow:
-    """One scenario of several: primary metric and flip rate on its edited images."""
-
-    scenario: str
-    primary: Shown
-    flip_rate: Shown
-
-
-@dataclass(frozen=True)
-class ModelView:
-    """One model as the page shows it; ``series`` is the number of its colour in the charts.
-
-    ``beside`` is what its verdict leaves out.
-    """
-
-    name: str
-    title: str
-    series: int
-    is_control: bool
-    badge: Badge
-    reason: str
-    beside: str
-    error: str
-    operating_point: str
-    rows: tuple[ArmRow, ...]
-    runs: int
-    real: Shown
-    stress: Shown
-    reference: Shown
-    drop: Shown
-    reference_drop: Shown
-    flip_rate: Shown
-    score_change: Shown
-    beyond_reconstruction: Shown
-    truth_gap: Shown
-    metrics: tuple[MetricLine, ...]
-    scenarios: tuple[ScenarioRow, ...]
-    figure: Drawing | None
-
-
 def badge(verdict: Verdict) -> Badge:
     """Return a verdict's word, tone and sign."""
-    tone, sign = _SIGNS[verdict]
-    return Badge(plain(verdict.value), tone, sign)
+    return Badge(plain(verdict.value), *_SIGNS[verdict])
 
 
 def headline(result: AuditResult) -> str:
@@ -160,42 +99,6 @@ def expected_flips(result: AuditResult) -> float | None:
     return sum(changes) / len(changes) if changes else None
 
 
-def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> ModelView:
-    """Put one model's figures into words."""
-    paired = model.paired.get("stress")
-    reference = reference_metric(result)
-    missing = _NOT_RUN if not model.arms else "the test set has no edited image"
-    against = "both classes were edited, so the whole test set is the reference"
-    found: dict[str, Estimate | None] = {} if paired is None else dict(paired)
-    reference_drop = found.get("specificity_drop") if reference == "specificity" else None
-    unit, fall = metric_unit(result.primary), fall_unit(result.primary)
-    return ModelView(
-        name=model.name,
-        title=model.title or model.name,
-        series=series % 6,
-        is_control=model.role == "control",
-        badge=badge(model.verdict),
-        reason=model.reason,
-        beside=" ".join(beside_model(result, model)),
-        error=model.error or "",
-        operating_point=f"{model.operating_point:g} ({model.operating_point_source})",
-        rows=_arm_rows(result, model, unit),
-        runs=0 if model.checkpoints is None else model.checkpoints.n,
-        real=show(model.metric("real", result.primary), unit, missing),
-        stress=show(model.metric("stress", result.primary), unit, missing),
-        reference=show(model.metric("real", reference) if reference else None, missing=against),
-        drop=show(found.get("drop"), fall, missing),
-        reference_drop=show(reference_drop, "points", against),
-        flip_rate=show(found.get("flip_rate"), missing=missing),
-        score_change=show(found.get("score_change"), "score", missing),
-        beyond_reconstruction=show(found.get("beyond_reconstruction"), fall, missing),
-        truth_gap=show(model.truth_gap, fall, "the true counterfactuals are not known"),
-        metrics=_metric_lines(model),
-        scenarios=_scenario_rows(result, model),
-        figure=_figure(result, model),
-    )
-
-
 def present_arms(result: AuditResult) -> list[tuple[Arm, str, str]]:
     """Return the arms that the audit has: no truth where none is known, no sham or geometry where none was made."""
     absent: set[str] = set() if result.cohort.truth_known else {"truth"}
@@ -210,36 +113,151 @@ def run_spread(model: ModelResult, arm: Arm, metric: str) -> str:
     return "" if found is None else spread(found.mean, found.sd, metric_unit(metric))
 
 
-def _arm_rows(result: AuditResult, model: ModelResult, unit: Unit) -> tuple[ArmRow, ...]:
-    reason = _NOT_RUN if not model.arms else "no such image"
-    name = result.primary
-    return tuple(
-        ArmRow(
-            arm, title, explained, show(model.metric(arm, name), unit, reason), run_spread(model, arm, name)
-        )
-        for arm, title, explained in present_arms(result)
+def main_figures(result: AuditResult, model: ModelResult, missing: str = "not measured") -> dict[str, Shown]:
+    """Return the primary metric on ``real`` and ``stress`` images and the ``drop`` that is judged."""
+    unit, paired = metric_unit(result.primary), model.paired.get("stress")
+    return {
+        "real": show(model.metric("real", result.primary), unit, missing),
+        "stress": show(model.metric("stress", result.primary), unit, missing),
+        "drop": show(None if paired is None else paired.drop, fall_unit(result.primary), missing),
+    }
+
+
+def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> Row:
+    """Put one model's figures into words; ``series`` is the number of its colour in the charts.
+
+    ``beside`` is what its verdict leaves out; ``rows`` are the arms of the primary metric, each with its mean ± SD over
+    several runs (``spread``, or ""); ``metrics`` all figures; ``scenarios`` each of several scenarios by itself.
+    """
+    paired = model.paired.get("stress")
+    reference = reference_metric(result)
+    missing = _NOT_RUN if not model.arms else "the test set has no edited image"
+    against = "both classes were edited, so the whole test set is the reference"
+    found: dict[str, Estimate | None] = {} if paired is None else dict(paired)
+    reference_drop = found.get("specificity_drop") if reference == "specificity" else None
+    unit, fall = metric_unit(result.primary), fall_unit(result.primary)
+    scored = any(case.model == model.name and case.score is not None for case in result.cases)
+    no_arm = _NOT_RUN if not model.arms else "no such image"
+    return Row(
+        name=model.name,
+        title=model.title or model.name,
+        series=series % 6,
+        is_control=model.role == "control",
+        badge=badge(model.verdict),
+        reason=model.reason,
+        beside=" ".join(beside_model(result, model)),
+        error=model.error or "",
+        rows=[
+            Row(
+                arm=arm,
+                title=title,
+                explained=explained,
+                primary=show(model.metric(arm, result.primary), unit, no_arm),
+                spread=run_spread(model, arm, result.primary),
+            )
+            for arm, title, explained in present_arms(result)
+        ],
+        **main_figures(result, model, missing),
+        reference=show(model.metric("real", reference) if reference else None, missing=against),
+        reference_drop=show(reference_drop, "points", against),
+        flip_rate=show(found.get("flip_rate"), missing=missing),
+        score_change=show(found.get("score_change"), "score", missing),
+        beyond_reconstruction=show(found.get("beyond_reconstruction"), fall, missing),
+        truth_gap=show(model.truth_gap, fall, "the true counterfactuals are not known"),
+        metrics=[
+            Row(arm=title, metric=metric_name(name), shown=show(figure, metric_unit(name)))
+            for arm, title, _ in ARM_WORDS
+            if arm in model.arms
+            for name, figure in model.arms[arm].metrics.items()
+        ],
+        scenarios=_scenario_rows(result, model),
+        figure=draw_scores(result, [model.name]) if scored else None,
     )
 
 
-def _metric_lines(model: ModelResult) -> tuple[MetricLine, ...]:
-    return tuple(
-        MetricLine(title, metric_name(name), show(found, metric_unit(name)))
-        for arm, title, _ in ARM_WORDS
-        if arm in model.arms
-        for name, found in model.arms[arm].metrics.items()
-    )
-
-
-def _scenario_rows(result: AuditResult, model: ModelResult) -> tuple[ScenarioRow, ...]:
+def _scenario_rows(result: AuditResult, model: ModelResult) -> list[Row]:
     rows = []
     for name, found in model.scenarios.items():
         arm, pair = found.arms.get("stress"), found.paired.get("stress")
-        primary = None if arm is None else arm.metrics.get(result.primary)
-        flips = None if pair is None else pair.flip_rate
-        rows.append(ScenarioRow(plain(name), show(primary, metric_unit(result.primary)), show(flips)))
-    return tuple(rows)
+        primary = show(None if arm is None else arm.metrics.get(result.primary), metric_unit(result.primary))
+        flips = show(None if pair is None else pair.flip_rate)
+        rows.append(Row(scenario=plain(name), primary=primary, flip_rate=flips))
+    return rows
 
 
-def _figure(result: AuditResult, model: ModelResult) -> Drawing | None:
-    scored = any(case.model == model.name and case.score is not None for case in result.cases)
-    return draw_scores(result, [model.name]) if scored else None
+def summary_rows(result: AuditResult) -> list[Row]:
+    """Return one row a model, judged ones first: its main figures, its p value and what it did not answer."""
+    rows = [_summary_row(result, model, index) for index, model in enumerate(result.models)]
+    return sorted(rows, key=lambda row: bool(row.is_control))
+
+
+def _summary_row(result: AuditResult, model: ModelResult, index: int) -> Row:
+    test, stress = main_test(model), model.arms.get("stress")
+    silent = 0 if stress is None else stress.indeterminate
+    return Row(
+        name=model.name,
+        series=index % 6,
+        is_control=model.role == "control",
+        badge=badge(model.verdict),
+        **main_figures(result, model, _NOT_RUN if not model.arms else "no edited image"),
+        p="–" if test is None else p_value(corrected(test.p, test.p_holm)),
+        unanswered=f"{silent} of {stress.n}" if silent and stress is not None else "",
+        error=model.error or "",
+    )
+
+
+def main_test(model: ModelResult) -> TestResult | None:
+    """Return the test of the primary metric over everyone and all scenarios; None where none was made."""
+    found = [test for test in model.tests if not test.subgroup and test.test == "paired bootstrap"]
+    pooled = [test for test in found if test.scenario == "all"]
+    return next(iter([*pooled, *(found if len(found) == 1 else [])]), None)
+
+
+def corrected(p: float | None, p_holm: float | None) -> float | None:
+    """Return the corrected p value, or the plain one where it was not corrected."""
+    return p if p_holm is None else p_holm
+
+
+def power_lines(result: AuditResult) -> list[tuple[str, str]]:
+    """Return what the test set can show, model by model; once where all say the same."""
+    lines = [(model.name, model.power.line) for model in result.models if model.power is not None]
+    return [("", lines[0][1])] if lines and len({line for _, line in lines}) == 1 else lines
+
+
+def ranking_view(result: AuditResult) -> Row:
+    """Rank the models by the primary metric on the stress set, and compare them in pairs on the same images.
+
+    ``ranks`` is empty where fewer than two models were measured; equal figures share a place. ``apart`` says of a pair
+    whether the interval of its difference leaves out 0.
+    """
+    measured = [
+        (figure, model) for model in result.models if (figure := model.metric("stress", result.primary))
+    ]
+    found = sorted(
+        [(figure.value, model) for figure, model in measured if figure.value is not None],
+        key=lambda pair: -pair[0],
+    )
+    levels = [value for value, _ in found]
+    ranks = [
+        Row(
+            place=1 + levels.index(value),
+            name=model.name,
+            is_control=model.role == "control",
+            badge=badge(model.verdict),
+            **main_figures(result, model),
+        )
+        for value, model in found
+    ]
+    fall = fall_unit(result.primary)
+    pairs = [
+        Row(
+            first=one.first,
+            second=one.second,
+            difference=show(one.difference, fall),
+            drop_difference=show(one.drop_difference, fall),
+            p=p_value(corrected(one.p, one.p_holm)),
+            apart=one.difference.low is not None and one.difference.low > 0,
+        )
+        for one in result.comparisons
+    ]
+    return Row(ranks=tuple(ranks) if len(ranks) > 1 else (), pairs=pairs)

@@ -8,8 +8,8 @@ from radbench.report.figures import BINS, score_figure
 
 from radbench.harness.result import Estimate, Verdict
 from radbench.harness.words import count, footnotes, grey_levels, show
-from radbench.report.flow import flow_views
-from radbench.report.provenance import provenance
+from radbench.report.controls import flow_views
+from radbench.report.methods import provenance
 from radbench.report.view import expected_flips, headline, model_view, reference_metric
 
 

@@ -7,11 +7,10 @@ from html_page import HOSTILE, Page
 
 from radbench.harness.result import Verdict
 from radbench.harness.words import listed, number, p_value
-from radbench.report.flow import unanswered
+from radbench.report.controls import unanswered
 from radbench.report.methods import methods_text
 from radbench.report.page import render_page
-from radbench.report.ranking import ranking_view
-from radbench.report.summary import power_lines, summary_rows
+from radbench.report.view import power_lines, ranking_view, summary_rows
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from radbench.errors import RadbenchError
-from radbench.report.choice import BEST, RANDOM, WORST, Candidate, badness, choose
+from radbench.report.cases import BEST, RANDOM, WORST, Candidate, badness, choose, choose_rejected
 from radbench.report.gallery import GalleryItem, RejectedItem, panels
 from radbench.report.images import difference, fit, heatmap, overlay, stamp
-from radbench.report.material import choose_rejected
 
 
 def item(index, after, label=0):

@@ -11,7 +11,7 @@ from radbench.harness.gates import gated, unmet
 from radbench.harness.result import GateResult, Verdict
 from radbench.models.finding import Finding
 from radbench.report.junit import junit_xml
-from radbench.report.plain import plain
+from radbench.report.summary import plain
 from radbench.specs import GateRule, GatesSpec
 
 HOSTILE = '<script>alert("1")</script>]]>&\x00\x1b[31m\ud800\u202egnp.exe\n\ufffe'

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from radbench.harness.baseline import Earlier
 from radbench.harness.gates import gated, unmet
 from radbench.harness.result import GateResult, Verdict
-from radbench.report.markdown import ROWS, code, summary_markdown, text
+from radbench.report.summary import ROWS, code, summary_markdown, text
 from radbench.specs import GateRule, GatesSpec
 
 PARSER = MarkdownIt("commonmark").enable("table").enable("strikethrough")
