@@ -3,7 +3,7 @@
 from types import SimpleNamespace as Row
 
 from radbench.harness.result import AttritionRow, AuditResult, Estimate, Instrument, ModelResult, Verdict
-from radbench.harness.words import Shown, fall, fall_unit, footnotes, grey_levels, number, plain, show
+from radbench.harness.words import Shown, fall, fall_unit, grey_levels, number, plain, show
 from radbench.plots.effects import parts
 from radbench.plots.flow import Step, flow
 from radbench.report.inline_svg import WIDTH
@@ -39,10 +39,7 @@ _MEASURES = (
 
 
 def controls_view(result: AuditResult) -> Row:
-    """Put reconstruction, sham, placebo and control models into words and charts; all plots share one axis.
-
-    ``notes`` qualify the effects.
-    """
+    """Put reconstruction, sham, placebo and control models into words and charts; all plots share one axis."""
     effects = {model.name: _parts(result, model) for model in result.models}
     checked = [one for one in (result.instrument, *(model.instrument for model in result.models)) if one]
     return Row(
@@ -74,7 +71,6 @@ def controls_view(result: AuditResult) -> Row:
             )
             for row in result.placebo
         ],
-        notes=footnotes((label, shown) for found in effects.values() for _, label, shown in found),
     )
 
 

@@ -8,7 +8,6 @@ from radbench.harness.words import (
     Shown,
     capital,
     fall_unit,
-    footnotes,
     grey_levels,
     metric_name,
     metric_unit,
@@ -28,7 +27,7 @@ _TESTS = {"mcnemar": "McNemar, exact", "paired bootstrap": "paired bootstrap"}
 def effects_view(result: AuditResult) -> Row:
     """Put the paired effects and their tests into charts, on one axis, and words.
 
-    ``families`` says how many tests were corrected together.
+    ``families`` says how many tests were corrected together, ``qualified`` are the effects that a note speaks of.
     """
     effects = {model.name: _effects(result, model) for model in result.models}
     tests = [
@@ -59,7 +58,12 @@ def effects_view(result: AuditResult) -> Row:
         ],
         tests=tests,
         families=" or ".join(map(str, sorted({row.family for row in tests if row.family > 1}))),
-        notes=footnotes((label, shown) for found in effects.values() for label, shown in found),
+        qualified=[
+            (f"{name}, {label.lower()}", shown)
+            for name, found in effects.items()
+            for label, shown in found
+            if shown.defined and shown.note
+        ],
     )
 
 
@@ -136,11 +140,6 @@ def _panel(result: AuditResult, scenario: str, factor: str) -> Row:
         chart=draw_doses(result, (scenario, factor)) if measured else None,
         caption=capital(metric_name(result.primary)),
         has_scores=any(row.score_change is not None for row in rows),
-        notes=footnotes(
-            (f"{plain(factor)} {line.value}", shown)
-            for line in lines
-            for shown in (*line.primary, *line.score_change)
-        ),
     )
 
 

@@ -1,4 +1,7 @@
-"""An audit as JUnit XML, which every CI system shows: one suite a shift, one test case a rule (or model)."""
+"""An audit as JUnit XML, which every CI system shows: one suite a shift, one test case a rule (or model).
+
+It is written by hand, because what junitparser writes depends on whether lxml is installed and holds times.
+"""
 
 import re
 from collections.abc import Sequence

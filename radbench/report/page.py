@@ -10,7 +10,7 @@ from typing import Any
 
 from radbench.harness.beside import beside_shift
 from radbench.harness.result import AuditResult
-from radbench.harness.words import capital, count, fall, footnotes, grey_levels, metric_name, plain
+from radbench.harness.words import Shown, capital, count, fall, grey_levels, metric_name, plain
 from radbench.report.cases import Answered, Gallery, Material, draw_gallery, first_cases, gather
 from radbench.report.checks import claim_rows, gates_view, model_rows, preflight_views
 from radbench.report.config import (
@@ -31,6 +31,7 @@ from radbench.report.methods import methods_text, provenance
 from radbench.report.performance import calibration_views, runs_views, segmentation_view
 from radbench.report.view import (
     badge,
+    beside_every_model,
     expected_flips,
     headline,
     model_view,
@@ -42,6 +43,25 @@ from radbench.report.view import (
 
 MAIN_TEMPLATE = "report.html.j2"
 STYLESHEET = "style.css"
+
+
+class Notes:
+    """What qualifies the figures of one page: each sentence once, under a number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._told = 0
+
+    def of(self, shown: Shown) -> list[int]:
+        """Return the numbers of what qualifies a figure, or of why it is undefined."""
+        words = filter(None, shown.note.split("; "))
+        return [self._numbers.setdefault(one, len(self._numbers) + 1) for one in words]
+
+    def new(self) -> list[tuple[int, str]]:
+        """Return the notes, by number, that no earlier call has returned."""
+        found = [(number, words) for words, number in self._numbers.items() if number > self._told]
+        self._told = len(self._numbers)
+        return found
 
 
 @dataclass(frozen=True)
@@ -90,7 +110,7 @@ def render_page(
 
 def draw_page(material: Material, spec: ReportSpec, folder: Path) -> bytes:
     """Draw the page of what was gathered for it; returns UTF-8."""
-    context = report_context(material, spec.gallery)
+    context = report_context(material, spec.gallery) | {"notes": Notes()}
     environment = _environment(folder)
     context["draw"] = environment.get_template("macros.html.j2").make_module(context)
     sections = [_section(environment, section, context) for section in spec.sections]
@@ -116,7 +136,8 @@ def _reportlet(
     body = template.render(
         **context, caption=caption, label=title or caption or heading, section=section, has_title=bool(title)
     )
-    return Reportlet(f"{section}-{spec.name}", title, _markup(body.strip("\n")))
+    markup = _markup(body.strip("\n"))
+    return Reportlet(f"{section}-{spec.name}", title, markup and markup + context["draw"].below())
 
 
 def _words(environment: Any, context: Mapping[str, Any], text: str) -> Any:
@@ -140,6 +161,7 @@ def report_context(material: Material, settings: GallerySettings) -> dict[str, A
 
 
 def _basics(result: AuditResult) -> dict[str, Any]:
+    alike = beside_every_model(result)
     models = [model_view(result, model, index) for index, model in enumerate(result.models)]
     return {
         "result": result,
@@ -149,11 +171,10 @@ def _basics(result: AuditResult) -> dict[str, Any]:
         "testset": result.testset,
         "verdict": badge(result.verdict),
         "headline": headline(result),
-        "beside": beside_shift(result),
+        "beside": [*beside_shift(result), *(["Of every model:", *alike] if alike else [])],
         "models": models,
         "judged": [model for model in models if not model.is_control],
         "control_models": [model for model in models if model.is_control],
-        "primary_notes": footnotes((row.title, row.primary) for model in models for row in model.rows),
         "reference_metric": reference_metric(result),
         "expected_flips": expected_flips(result),
         "limit": fall(result.max_drop, result.primary),
@@ -194,7 +215,7 @@ def render(folder: Path, template: str, **context: Any) -> bytes:
         _environment(folder)
         .get_template(template)
         .render(
-            **context,
+            **{"notes": Notes(), **context},
             style=_trusted(style),
             style_digest=base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii"),
         )

@@ -6,7 +6,6 @@ from radbench.harness.result import Arm, ArmResult, AuditResult, ModelResult
 from radbench.harness.words import (
     capital,
     fall_unit,
-    footnotes,
     metric_name,
     metric_unit,
     number,
@@ -47,12 +46,6 @@ def segmentation_view(result: AuditResult) -> Row | None:
         charts=[(capital(metric_name(name)), boxes(result, name)) for name in charted],
         has_missed=any(row.missed for model in models for row in model.rows),
         has_runs=any(row.spread for model in models for row in model.rows),
-        notes=footnotes(
-            (f"{model.name}, {row.title}, {metric_name(name)}", shown)
-            for model in models
-            for row in model.rows
-            for name, shown in zip(names, row.figures, strict=True)
-        ),
     )
 
 

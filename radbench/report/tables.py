@@ -4,8 +4,6 @@ UTF-8, comma, ``\n``; an undefined figure is an empty cell, and numbers are writ
 gives the very floats of ``result.json``. A text that a spreadsheet would run as a formula is quoted by an apostrophe.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,11 +81,16 @@ def frame(result: AuditResult, name: str) -> "pd.DataFrame":
 
 def table(header: Row, rows: Iterable[Row]) -> bytes:
     """Return one table as the bytes of a CSV file."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
-    return buffer.getvalue().encode("utf-8")
+    import pandas as pd
+
+    cells = [
+        [safe_cell(cell) for cell in row] for row in rows
+    ]  # objects: a count beside an empty cell stays whole
+    return (
+        pd.DataFrame(cells, columns=list(header), dtype=object)
+        .to_csv(index=False, lineterminator="\n")
+        .encode()
+    )
 
 
 def safe_cell(cell: Any) -> Any:

@@ -113,6 +113,12 @@ def run_spread(model: ModelResult, arm: Arm, metric: str) -> str:
     return "" if found is None else spread(found.mean, found.sd, metric_unit(metric))
 
 
+def beside_every_model(result: AuditResult) -> list[str]:
+    """Return what the verdicts of all of several models leave out alike."""
+    first, *others = [beside_model(result, model) for model in result.models] or [[]]
+    return [words for words in first if others and all(words in other for other in others)]
+
+
 def main_figures(result: AuditResult, model: ModelResult, missing: str = "not measured") -> dict[str, Shown]:
     """Return the primary metric on ``real`` and ``stress`` images and the ``drop`` that is judged."""
     unit, paired = metric_unit(result.primary), model.paired.get("stress")
@@ -126,10 +132,11 @@ def main_figures(result: AuditResult, model: ModelResult, missing: str = "not me
 def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> Row:
     """Put one model's figures into words; ``series`` is the number of its colour in the charts.
 
-    ``beside`` is what its verdict leaves out; ``rows`` are the arms of the primary metric, each with its mean ± SD over
-    several runs (``spread``, or ""); ``metrics`` all figures; ``scenarios`` each of several scenarios by itself.
+    ``beside`` is what its verdict leaves out and not every model's; ``rows`` are the arms of the primary metric, each
+    with its mean ± SD over several runs (``spread``, or ""); ``metrics`` all figures; ``scenarios`` each of several
+    scenarios by itself.
     """
-    paired = model.paired.get("stress")
+    paired, everyones = model.paired.get("stress"), beside_every_model(result)
     reference = reference_metric(result)
     missing = _NOT_RUN if not model.arms else "the test set has no edited image"
     against = "both classes were edited, so the whole test set is the reference"
@@ -145,7 +152,7 @@ def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> Row:
         is_control=model.role == "control",
         badge=badge(model.verdict),
         reason=model.reason,
-        beside=" ".join(beside_model(result, model)),
+        beside=" ".join(words for words in beside_model(result, model) if words not in everyones),
         error=model.error or "",
         rows=[
             Row(

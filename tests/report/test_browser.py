@@ -153,6 +153,28 @@ def test_words_stand_out_from_their_ground(tab, scheme):
     tab.call("Emulation.setEmulatedMedia", features=[])
 
 
+def test_the_first_sheet_stands_by_itself_and_is_signed(tab, report):
+    signature = "getComputedStyle(document.querySelector('.signature')).display"
+    assert tab.evaluate(signature) == "none"
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    tab.resize(710)  # pixels between the margins of A4
+    try:
+        assert tab.evaluate(signature) == "block"
+        order = ["#verdict", ".first-cases", "#summary", ".signature", ".cards"]
+        tops = [
+            tab.evaluate(f"document.querySelector('{one}').getBoundingClientRect().top + scrollY")
+            for one in order
+        ]
+        assert tops == sorted(tops)
+        end = tab.evaluate("document.querySelector('.signature').getBoundingClientRect().bottom + scrollY")
+        assert end < 1010
+        rule = "getComputedStyle(document.querySelector('.signature')).breakAfter"
+        assert tab.evaluate(rule) == "page"
+    finally:
+        tab.call("Emulation.setEmulatedMedia", media="")
+        tab.resize(1280)
+
+
 def test_it_prints(tab):
     data = base64.b64decode(tab.call("Page.printToPDF", printBackground=True)["data"])
     assert data.startswith(b"%PDF-")

@@ -80,8 +80,35 @@ def test_hostile_names_stay_text(make_result, make_gallery):
 
 def test_undefined_metrics_say_why(page):
     words = " ".join(" ".join(page.words).split())
-    assert "undefined all images of this arm are negatives" in words
+    assert re.search(r"undefined \d", words)
+    assert "All images of this arm are negatives." in words
     assert "nan" not in words.lower().split()
+
+
+@pytest.mark.parametrize("name", ["everything", "drawn"])
+def test_what_qualifies_figures_stands_once_under_a_number(request, name):
+    text = request.getfixturevalue(name)
+    told = re.findall(r'<li id="note-(\d+)" value="\1">(.+)</li>', text)
+    assert [int(number) for number, _ in told] == list(range(1, len(told) + 1))
+    assert len({words for _, words in told}) == len(told)
+    referred = re.findall(r'href="#note-(\d+)">\1</a>', text)
+    assert set(referred) == {number for number, _ in told}
+    for number, _ in told:
+        assert text.index(f'href="#note-{number}"') < text.index(f'id="note-{number}"')
+
+
+def test_what_all_verdicts_leave_out_is_said_once(result):
+    alike = [model.model_copy(update={"subgroups": _small()}) for model in result.models]
+    words = words_of(render_page(result.model_copy(update={"models": alike}), []).decode())
+    assert words.count("Subgroups too small for a verdict") == 1
+    one = result.model_copy(update={"models": [alike[0], *result.models[1:]]})
+    assert "Of every model:" not in words_of(render_page(one, []).decode())
+
+
+def _small():
+    import evidence
+
+    return [group for group in evidence._subgroups(0) if group.small]
 
 
 def test_the_table_holds_each_model_on_each_set(page):
