@@ -152,14 +152,10 @@ def _fit_mask(mask: Mask) -> Mask:
 
 def _difference(item: GalleryItem, case: str) -> Panel:
     before, after = fit(item.original), fit(item.edited)
-    inside = _mean_change(item, item.edit_mask)
+    change = np.abs(item.edited.astype(np.int16) - item.original.astype(np.int16))[item.edit_mask]
+    inside = float(change.mean()) if change.size else 0.0
     alt = f"Edited minus original of {case}: mean change {inside:.1f} grey levels inside the edit mask"
     return Panel("difference", "Difference", alt, data_uri(difference(before, after)), *before.shape[::-1])
-
-
-def _mean_change(item: GalleryItem, where: Mask) -> float:
-    change = np.abs(item.edited.astype(np.int16) - item.original.astype(np.int16))
-    return float(change[where].mean()) if where.any() else 0.0
 
 
 @dataclass(frozen=True)

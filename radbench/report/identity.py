@@ -6,10 +6,13 @@ can find its case. Two results of one test set therefore pair by their numbers, 
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from radbench.harness.result import AuditResult
 
+_Of = TypeVar("_Of", bound=BaseModel)
 _TOKEN = re.compile(r"[\w./\\+@-]*\w")
 _NAMED = re.compile(
     r"\b(study|patient)([\s'(]{1,2})(?!case-\d|patient-\d)((?=[\w./\\+@-]*\d)[\w./\\+@-]*\w)", re.IGNORECASE
@@ -70,43 +73,29 @@ class Identities:
 
     def hide(self, result: AuditResult) -> AuditResult:
         """Return the result with numbers for its studies and patients, in its sentences too."""
-        cases = [
-            case.model_copy(
-                update={"study_id": self.study(case.study_id), "patient_id": self.patient(case.patient_id)}
-            )
-            for case in result.cases
-        ]
-        models = [
-            model.model_copy(
-                update={
-                    "reason": self.words(model.reason),
-                    "error": None if model.error is None else self.words(model.error),
-                    "preflight": [
-                        type(finding).model_validate(self._walk(finding.model_dump()))
-                        for finding in model.preflight
-                    ],
-                }
-            )
-            for model in result.models
-        ]
-        cohort = result.cohort.model_copy(
-            update={"warnings": [self._anyone(words) for words in result.cohort.warnings]}
+        return result.model_copy(
+            update={
+                "cases": [
+                    case.model_copy(
+                        update={
+                            "study_id": self.study(case.study_id),
+                            "patient_id": self.patient(case.patient_id),
+                        }
+                    )
+                    for case in result.cases
+                ],
+                "models": [self._hidden(model, "reason", "error", "preflight") for model in result.models],
+                "attrition": [self._hidden(row, "rejected") for row in result.attrition],
+                "testset": self._hidden(result.testset, "attrition"),
+                "cohort": result.cohort.model_copy(
+                    update={"warnings": [self._anyone(words) for words in result.cohort.warnings]}
+                ),
+                "gates": [self._hidden(gate, "reason", "left_out") for gate in result.gates],
+            }
         )
-        gates = [
-            gate.model_copy(update={"reason": self.words(gate.reason), "left_out": self._walk(gate.left_out)})
-            for gate in result.gates
-        ]
-        losses = [row.model_copy(update={"rejected": self._walk(row.rejected)}) for row in result.attrition]
-        testset = result.testset.model_copy(update={"attrition": self._walk(result.testset.attrition)})
-        update = {
-            "cases": cases,
-            "models": models,
-            "attrition": losses,
-            "testset": testset,
-            "cohort": cohort,
-            "gates": gates,
-        }
-        return result.model_copy(update=update)
+
+    def _hidden(self, of: _Of, *fields: str) -> _Of:
+        return of.model_copy(update={name: self._walk(getattr(of, name)) for name in fields})
 
     def _anyone(self, text: str) -> str:
         """Return a sentence about films, without the names of studies and patients that stand in no arm either."""
@@ -121,6 +110,8 @@ class Identities:
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.words(value)
+        if isinstance(value, BaseModel):
+            return type(value).model_validate(self._walk(value.model_dump()))
         if isinstance(value, dict):
             return {self._walk(key): self._walk(part) for key, part in value.items()}
         return [self._walk(part) for part in value] if isinstance(value, list) else value

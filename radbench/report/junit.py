@@ -5,7 +5,7 @@ It is written by hand, because what junitparser writes depends on whether lxml i
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
@@ -35,14 +35,6 @@ class _Case:
     beside: str = ""
 
 
-@dataclass(frozen=True)
-class _Suite:
-    name: str
-    cases: list[_Case]
-    beside: str = ""
-    properties: dict[str, str] = field(default_factory=dict)
-
-
 def junit_xml(results: Sequence[AuditResult], unmet: Sequence[GateResult] = ()) -> bytes:
     """Return the results as one JUnit document, in UTF-8 and with the same bytes for the same results.
 
@@ -55,17 +47,18 @@ def junit_xml(results: Sequence[AuditResult], unmet: Sequence[GateResult] = ()) 
         results: One suite each.
         unmet: Rules that nothing was run for (``audit.gates.unmet``), in a suite "not run".
     """
-    suites = [_suite(result) for result in results]
+    suites = [(_cases(result), _suite(result)) for result in results]
     if unmet:
-        suites.append(_Suite("not run", [_of_gate(gate, gated=True) for gate in unmet]))
-    everything = [case for suite in suites for case in suite.cases]
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="radbench" {_counts(everything)}>']
-    lines += [line for suite in suites for line in _lines(suite)]
+        cases = [_of_gate(gate, gated=True) for gate in unmet]
+        suites.append((cases, _lines("not run", cases)))
+    everything = _counts([case for cases, _ in suites for case in cases])
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="radbench" {everything}>']
+    lines += [line for _, suite in suites for line in suite]
     return ("\n".join([*lines, "</testsuites>"]) + "\n").encode()
 
 
-def _suite(result: AuditResult) -> _Suite:
-    cases = [_of_gate(gate, gated=result.gate) for gate in result.gates] or [
+def _cases(result: AuditResult) -> list[_Case]:
+    return [_of_gate(gate, gated=result.gate) for gate in result.gates] or [
         _Case(
             result.shift.name,
             model.name,
@@ -78,6 +71,9 @@ def _suite(result: AuditResult) -> _Suite:
         for model in result.models
         if model.role == "model"
     ]
+
+
+def _suite(result: AuditResult) -> list[str]:
     properties = {
         "verdict": result.verdict.value,
         "instrument": "" if result.instrument is None else result.instrument.verdict.value,
@@ -87,8 +83,13 @@ def _suite(result: AuditResult) -> _Suite:
         "test set": result.testset.key,
         "baseline": "" if result.baseline is None else result.baseline.sha256,
     }
-    told = {name: value for name, value in properties.items() if value}
-    return _Suite(result.shift.name, cases, " ".join(beside_shift(result)), told)
+    named = [
+        f"      <property name={_attribute(name)} value={_attribute(value)}/>"
+        for name, value in properties.items()
+        if value
+    ]
+    head = ["    <properties>", *named, "    </properties>"]
+    return _lines(result.shift.name, _cases(result), head, " ".join(beside_shift(result)))
 
 
 def _of_gate(gate: GateResult, *, gated: bool) -> _Case:
@@ -114,16 +115,11 @@ def _counts(cases: Sequence[_Case]) -> str:
     return " ".join(f'{name}="{count}"' for name, count in found.items())
 
 
-def _lines(suite: _Suite) -> list[str]:
-    lines = [f"  <testsuite name={_attribute(suite.name)} {_counts(suite.cases)}>"]
-    if suite.properties:
-        named = [
-            f"      <property name={_attribute(name)} value={_attribute(value)}/>"
-            for name, value in suite.properties.items()
-        ]
-        lines += ["    <properties>", *named, "    </properties>"]
-    lines += [line for case in suite.cases for line in _testcase(case)]
-    return [*lines, *_told(suite.beside, "    "), "  </testsuite>"]
+def _lines(name: str, cases: Sequence[_Case], head: Sequence[str] = (), beside: str = "") -> list[str]:
+    """Return a suite; ``head`` are its properties and ``beside`` what all its verdicts leave out."""
+    inner = [line for case in cases for line in _testcase(case)]
+    start = f"  <testsuite name={_attribute(name)} {_counts(cases)}>"
+    return [start, *head, *inner, *_told(beside, "    "), "  </testsuite>"]
 
 
 def _testcase(case: _Case) -> list[str]:

@@ -3,9 +3,9 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace as Row
 from typing import Any
 
 from radbench.harness.beside import beside_shift
@@ -64,25 +64,6 @@ class Notes:
         return found
 
 
-@dataclass(frozen=True)
-class Reportlet:
-    """One drawn table or figure; ``title`` and ``body`` are markup, ``id`` is its anchor."""
-
-    id: str
-    title: str
-    body: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """One drawn section; ``title`` and ``text`` are markup ("" for none)."""
-
-    id: str
-    title: str
-    text: str
-    reportlets: tuple[Reportlet, ...]
-
-
 def render_page(
     result: AuditResult,
     gallery: Gallery,
@@ -119,25 +100,27 @@ def draw_page(material: Material, spec: ReportSpec, folder: Path) -> bytes:
     )
 
 
-def _section(environment: Any, spec: SectionSpec, context: Mapping[str, Any]) -> Section | None:
-    """Draw a section; None if none of its reportlets has anything to show."""
+def _section(environment: Any, spec: SectionSpec, context: Mapping[str, Any]) -> Row | None:
+    """Draw a section; None if none of its reportlets has anything to show; its title and text are markup."""
     words = partial(_words, environment, context)
     title = words(spec.title)
     drawn = [_reportlet(environment, spec.id, reportlet, title, context) for reportlet in spec.reportlets]
-    found = tuple(reportlet for reportlet in drawn if reportlet.body)
-    return Section(spec.id, title, words(spec.text), found) if found else None
+    found = [reportlet for reportlet in drawn if reportlet.body]
+    return Row(id=spec.id, title=title, text=words(spec.text), reportlets=found) if found else None
 
 
 def _reportlet(
     environment: Any, section: str, spec: ReportletSpec, heading: str, context: Mapping[str, Any]
-) -> Reportlet:
+) -> Row:
+    """Draw a table or figure, with the notes that it is the first to refer to."""
     title, caption = (_words(environment, context, words) for words in (spec.title, spec.caption))
     template = environment.get_template(f"{REPORTLETS}/{spec.name}{SUFFIX}")
     body = template.render(
         **context, caption=caption, label=title or caption or heading, section=section, has_title=bool(title)
     )
     markup = _markup(body.strip("\n"))
-    return Reportlet(f"{section}-{spec.name}", title, markup and markup + context["draw"].below())
+    shown = markup and markup + context["draw"].below()
+    return Row(id=f"{section}-{spec.name}", title=title, body=shown)
 
 
 def _words(environment: Any, context: Mapping[str, Any], text: str) -> Any:
@@ -151,7 +134,7 @@ def report_context(material: Material, settings: GallerySettings) -> dict[str, A
     gallery = draw_gallery(Answered(result), material.chosen, material.size, settings)
     return {
         **_basics(result),
-        **_evidence(result),
+        **_views(result),
         "gallery": gallery,
         "first_cases": first_cases(gallery.cases),
         "rejected": [(item, rejected_panel(item)) for item in material.rejected],
@@ -183,7 +166,7 @@ def _basics(result: AuditResult) -> dict[str, Any]:
     }
 
 
-def _evidence(result: AuditResult) -> dict[str, Any]:
+def _views(result: AuditResult) -> dict[str, Any]:
     return {
         "summary": summary_rows(result),
         "power": power_lines(result),

@@ -109,44 +109,37 @@ def _three(estimate: Estimate | None) -> tuple[float | None, float | None, float
     return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
 
 
+def _cells(of: Any, names: str) -> Iterator[Any]:
+    """Return the attributes that are named; of one with a star, an estimate, its three figures."""
+    for name in names.split():
+        found = getattr(of, name.removesuffix("*"))
+        yield from _three(found) if name.endswith("*") else (found,)
+
+
+def _of_models(field: str, names: str) -> Callable[[AuditResult], Iterator[Row]]:
+    """Return what makes a row of each entry of a model's list: model, shift and the attributes that are named."""
+    return lambda result: (
+        (model.name, result.shift.name, *_cells(one, names))
+        for model in result.models
+        for one in getattr(model, field)
+    )
+
+
 def _figures(result: AuditResult) -> list[str]:
     return list(dict.fromkeys(name for case in result.cases for name in case.figures))
 
 
 def _cases(result: AuditResult) -> Iterator[Row]:
+    names = "study_id patient_id model scenario arm label score decision value"
     figures = _figures(result)
-    for case in result.cases:
-        place = (case.study_id, case.patient_id, case.model, case.scenario, case.arm)
-        own = (case.label, case.score, case.decision, case.value)
-        yield (*place, *own, *(case.figures.get(name) for name in figures))
-
-
-def _tests(result: AuditResult) -> Iterator[Row]:
-    for model in result.models:
-        for one in model.tests:
-            place = (model.name, result.shift.name, one.scenario, one.subgroup, one.test)
-            yield (*place, one.n, one.p, one.p_holm, one.family, one.note)
-
-
-def _subgroups(result: AuditResult) -> Iterator[Row]:
-    for model in result.models:
-        for one in model.subgroups:
-            place = (model.name, result.shift.name, one.column, one.value, one.n, one.patients, one.small)
-            yield (*place, *_three(one.real), *_three(one.stress), *_three(one.drop), one.p, one.p_holm)
+    return ((*_cells(case, names), *map(case.figures.get, figures)) for case in result.cases)
 
 
 def _gates(result: AuditResult) -> Iterator[Row]:
     for one in result.gates:
         n = None if one.estimate is None else one.estimate.n
-        head = (one.shift, one.model, one.rule, one.sense, one.limit, one.verdict.value)
-        yield (*head, n, *_three(one.estimate), one.reason, one.why)
-
-
-def _doses(result: AuditResult) -> Iterator[Row]:
-    for model in result.models:
-        for one in model.dose:
-            place = (model.name, result.shift.name, one.scenario, one.factor, one.value, one.main, one.n)
-            yield (*place, *_three(one.primary), *_three(one.score_change), one.change_edit)
+        head = _cells(one, "shift model rule sense limit")
+        yield (*head, one.verdict.value, n, *_cells(one, "estimate* reason why"))
 
 
 def _attrition(result: AuditResult) -> Iterator[Row]:
@@ -162,42 +155,35 @@ def _attrition(result: AuditResult) -> Iterator[Row]:
         yield shift, row.scenario, "kept", "", row.kept
 
 
-def _calibration(result: AuditResult) -> Iterator[Row]:
-    for model in result.models:
-        for one in model.calibration:
-            yield (model.name, result.shift.name, one.arm, one.low, one.high, one.n, one.score, one.positive)
-
-
 def _claims(result: AuditResult) -> Iterator[Row]:
     for model in result.models:
         for one in model.claims:
             n = None if one.measured is None else one.measured.n
-            claimed = (one.claimed, one.claimed_low, one.claimed_high, one.population)
-            yield (model.name, one.metric, *claimed, n, *_three(one.measured), one.verdict, one.reason)
+            head = _cells(one, "metric claimed claimed_low claimed_high population")
+            yield (model.name, *head, n, *_cells(one, "measured* verdict reason"))
 
 
 def _comparisons(result: AuditResult) -> Iterator[Row]:
     for one in result.comparisons:
         place = (result.shift.name, one.first, one.second, one.difference.n)
-        yield (*place, *_three(one.difference), *_three(one.drop_difference), one.p, one.p_holm)
+        yield (*place, *_cells(one, "difference* drop_difference* p p_holm"))
 
 
 def _preflight(result: AuditResult) -> Iterator[Row]:
     for model in result.models:
         for one in model.preflight:
-            words = (one.declared, one.observed, one.meaning)
-            yield (model.name, one.check, one.level, *words, model.forced)
+            yield (model.name, *_cells(one, "check level declared observed meaning"), model.forced)
 
 
 _ROWS: Final[Mapping[str, Callable[[AuditResult], Iterable[Row]]]] = {
     "metrics": metric_rows,
     "cases": _cases,
-    "tests": _tests,
-    "subgroups": _subgroups,
+    "tests": _of_models("tests", "scenario subgroup test n p p_holm family note"),
+    "subgroups": _of_models("subgroups", "column value n patients small real* stress* drop* p p_holm"),
     "gates": _gates,
-    "doses": _doses,
+    "doses": _of_models("dose", "scenario factor value main n primary* score_change* change_edit"),
     "attrition": _attrition,
-    "calibration": _calibration,
+    "calibration": _of_models("calibration", "arm low high n score positive"),
     "claims": _claims,
     "comparisons": _comparisons,
     "preflight": _preflight,
