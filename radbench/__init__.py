@@ -22,7 +22,7 @@ The data go one way::
                                                                                              |
     models_under_test/*.yaml -> specs -> models ---------------> harness <-------------------+
                                                                      |  metrics
-                                    AuditResult -> gates -> plots -> reporting (HTML, CSV, JUnit, ...), exit code
+                                    AuditResult -> gates -> plots -> report (HTML, CSV, JUnit, ...), exit code
 
 A room imports only rooms on floors below its own (held by import-linter, see ``pyproject.toml``):
 
@@ -33,7 +33,7 @@ floor  room           owns
 9      ``cli``        options, words and exit codes, one file a command
 9      ``bench``      benchmarks, used by ``radbench bench`` alone
 8      ``api``        what a person can do, one function each; the only place that puts rooms together
-7      ``reporting``  AuditResult to HTML, JSON, CSV, JUnit and Markdown
+7      ``report``     AuditResult to HTML, JSON, CSV, JUnit and Markdown
 6      ``plots``      AuditResult to matplotlib figures, for notebook, paper and report
 5      ``harness``    the audit itself, the typed and versioned AuditResult, evidence, gates, verdicts
 4      ``testsets``   plan, content-addressed edit tasks, the store, the build

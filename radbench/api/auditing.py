@@ -96,7 +96,7 @@ class Audit:
         Raises:
             UsageError: There is no such table.
         """
-        from radbench.reporting.tables import frame
+        from radbench.report.tables import frame
 
         return frame(self.result, name)
 
@@ -160,7 +160,7 @@ class Audit:
         return f"Audit(shift={self.result.shift.name!r}, verdict={self.verdict.value}, models=[{models}])"
 
     def _repr_html_(self) -> str:
-        from radbench.reporting.notebook import summary_html
+        from radbench.report.summary import summary_html
 
         return summary_html(self.result)
 

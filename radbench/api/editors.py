@@ -12,7 +12,7 @@ from radbench.api.job import OUT, Opened, RunOptions, ShiftName
 from radbench.api.progress import Callback, Progress, progress_of
 from radbench.diffusion.editors import algorithm_version, editor_names, get_editor
 from radbench.harness.evidence.edits import EditorComparison, EditorRow, editor_row
-from radbench.reporting.editors import EditedStudy, editors_csv, write_comparison
+from radbench.report.editors import EditedStudy, editors_csv, write_comparison
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import ShiftSpec
 from radbench.specs.shift import FilterSpec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radbench.data.cohort import GrayImage, Pixels
-from radbench.reporting.gallery import GalleryItem, LazyGallery, RejectedItem
+from radbench.report.gallery import GalleryItem, LazyGallery, RejectedItem
 from radbench.testsets.composite import put_back
 
 if TYPE_CHECKING:

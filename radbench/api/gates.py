@@ -13,8 +13,8 @@ from radbench.harness.gates.baseline import Earlier, read_baseline
 from radbench.harness.gates.rules import belongs
 from radbench.harness.result import PRIMARY, AuditResult, GateResult
 from radbench.metrics.segmentation import in_millimetres
-from radbench.reporting.junit import JUNIT, junit_xml
-from radbench.reporting.markdown import SUMMARY, summary_markdown
+from radbench.report.junit import JUNIT, junit_xml
+from radbench.report.summary import SUMMARY, summary_markdown
 from radbench.specs import GateRule, GatesSpec, ShiftSpec, load_gates
 
 CI_FILES = (JUNIT, SUMMARY)

@@ -24,7 +24,7 @@ from radbench.harness.ready import check_masks, check_ready
 from radbench.harness.run import run_audit
 from radbench.models.isolation import open_model
 from radbench.quality.encoders import EMBEDDED
-from radbench.reporting.outputs import check_writable
+from radbench.report.outputs import check_writable
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import GatesSpec, ModelSpec, ShiftSpec, load_shift
 from radbench.testsets.build import build_testset

@@ -16,8 +16,8 @@ from radbench.harness.evidence.significance import correct_family
 from radbench.harness.gates.verdict import DEFAULT_MAX_DROP
 from radbench.harness.result import AuditResult, GateResult, Verdict
 from radbench.harness.summary import tool_versions
-from radbench.reporting.identity import deidentified
-from radbench.reporting.index import (
+from radbench.report.identity import deidentified
+from radbench.report.index import (
     INDEX_JSON,
     INDEX_PAGE,
     Index,
@@ -26,7 +26,7 @@ from radbench.reporting.index import (
     summarise,
     write_index,
 )
-from radbench.reporting.outputs import check_writable, write_files
+from radbench.report.outputs import check_writable, write_files
 from radbench.specs import ShiftSpec
 
 ALL: Final = "all"

@@ -12,7 +12,7 @@ from radbench.api.progress import Callback, Progress, progress_of
 from radbench.api.series import ALL_SHIFTS
 from radbench.errors import UsageError
 from radbench.harness.evidence.agreement import Agreement, AgreementRow, agreement
-from radbench.reporting.outputs import write_files
+from radbench.report.outputs import write_files
 from radbench.runtime import DeviceName
 
 if TYPE_CHECKING:

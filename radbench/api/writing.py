@@ -7,8 +7,8 @@ from radbench.api.gates import ci_files
 from radbench.api.job import Audited
 from radbench.api.saliency import SaliencyMaps
 from radbench.plots import Plots
-from radbench.reporting.identity import deidentified
-from radbench.reporting.outputs import write_outputs
+from radbench.report.identity import deidentified
+from radbench.report.outputs import write_outputs
 
 
 def write(

@@ -31,8 +31,8 @@ from radbench.harness.result import (
     TestSetSummary,
     Verdict,
 )
-from radbench.reporting.gallery import GalleryItem, LazyGallery
-from radbench.reporting.outputs import REPORT, write_outputs
+from radbench.report.gallery import GalleryItem, LazyGallery
+from radbench.report.outputs import REPORT, write_outputs
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from radbench.api.job import RunOptions
-    from radbench.reporting.index import Index
+    from radbench.report.index import Index
 
 
 def run(  # noqa: PLR0913 - each is an option of the command

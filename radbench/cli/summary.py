@@ -9,7 +9,7 @@ from rich.text import Text
 
 from radbench.harness.gates.verdict import beside_model, beside_shift, together
 from radbench.harness.result import Arm, AuditResult, Estimate, GateResult, ModelResult, Verdict
-from radbench.reporting.plain import plain
+from radbench.report.summary import plain
 
 STYLES = {
     Verdict.PASS: "bold green",

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_FOLDER = Path(__file__).parents[1] / "reporting"
+_FOLDER = Path(__file__).parents[1] / "report"
 sys.path.insert(0, str(_FOLDER))
 _SPEC = importlib.util.spec_from_file_location("report_world", _FOLDER / "conftest.py")
 _WORLD = importlib.util.module_from_spec(_SPEC)
