@@ -109,7 +109,7 @@ class Assembly:
         scheduler: a saved scheduler, or its settings as diffusers names them (``_class_name`` defaults to
             ``DDIMScheduler``).
         max_length: longest prompt in tokens, to which prompts are padded; None for the tokenizer's own.
-        attend_to_padding: whether words attend to the padding; None for what diffusers does (``prompts``).
+        attend_to_padding: whether words attend to the padding; None for what diffusers does (``encoding``).
         domain: what the parts were made for, such as ``chest radiograph``; None where that is not declared.
         root: the bundle's folder where all parts share one; its ``datasheet.json`` is then verified.
     """
