@@ -59,10 +59,12 @@ def _editors() -> list[tuple[str, str]]:
 
 
 def _cohorts() -> list[tuple[str, str]]:
+    from radbench.api.cohorts import source_names
     from radbench.phantom.recipes import RECIPES
 
     found = [(f"phantom/{name}", "embedded, rendered; its truth is known") for name in RECIPES]
-    return [*found, ("folder:PATH", "a folder with manifest.csv, or a table of films")]
+    others = [(f"{name}:PATH", "of another package") for name in source_names() if name != "folder"]
+    return [*found, ("folder:PATH", "a folder with manifest.csv, or a table of films"), *others]
 
 
 def _formats() -> list[tuple[str, str]]:

@@ -1,10 +1,11 @@
 """One scenario inside a shift: its prompts, its masks, its editor and its controls."""
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from string import Formatter
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Final, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from radbench.errors import UsageError, did_you_mean
 from radbench.specs.base import Base, Name, OneOrList, Text, as_list, repeated
@@ -15,9 +16,34 @@ NO_MASK = "none"
 """The mask source that means nowhere (and, with ``complement``, everywhere)."""
 REFERENCE_SIZE = 512
 """Short side of the paper's images, in pixels, at which distances are given."""
-EditorName: TypeAlias = Literal["radedit", "diffedit", "lance", "sdedit", "inpaint"]
+EDITORS: Final = ("radedit", "diffedit", "lance", "sdedit", "inpaint")
+"""The editors that radbench brings."""
+EDITOR_GROUP: Final = "radbench.editors"
+"""Entry points of other packages' editors."""
 _DOSED = ("guidance_scale", "skip_ratio", "mask_growth")
 Binary = Annotated[int, Field(ge=0, le=1)]
+
+
+def known_editor(name: str) -> str:
+    """Return the name of an editor that radbench brings, or that another package registers.
+
+    Raises:
+        ValueError: there is none of that name; the sentence gives the nearest one.
+    """
+    if name in EDITORS:
+        return name
+    known = [*EDITORS, *(point.name for point in entry_points(group=EDITOR_GROUP))]
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise ValueError(f"there is no editor '{name}', expected one of {', '.join(known)}.{hint}")
+    return name
+
+
+EditorName: TypeAlias = Annotated[
+    str,
+    AfterValidator(known_editor),
+    WithJsonSchema({"anyOf": [{"enum": list(EDITORS)}, {"type": "string"}]}),
+]
 
 
 def template_fields(template: str) -> list[str]:

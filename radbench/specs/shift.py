@@ -94,7 +94,8 @@ class SourceSpec(Base):
     """The cohort whose images are edited and whose test split is the real set.
 
     Attributes:
-        cohort: ``phantom/<name>`` for an embedded cohort, or ``folder:<path>`` for a folder with a
+        cohort: ``phantom/<name>`` for an embedded cohort, ``<source>:<path>`` for a source that another package
+            registers (``radbench.sources``), or ``folder:<path>`` for a folder with a
             manifest (relative to the YAML file).
         split: The split that is drawn.
         size: Number of studies.
@@ -108,7 +109,7 @@ class SourceSpec(Base):
             attribute.
     """
 
-    cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|folder:.+)$")]
+    cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|[a-z][a-z0-9_-]*:.+)$")]
     split: Name = "test"
     size: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**31)

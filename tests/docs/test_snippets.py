@@ -79,8 +79,71 @@ def test_every_python_example_runs(as_documented, world, monkeypatch, text):
 
         audit = radbench.audit("manifestation", limit=2, device="cpu", progress=False)
         assert names["flips"](audit.result).axes[0].patches
+    if "Blackout" in names:
+        _edits(names["Blackout"], as_documented, monkeypatch)
+    if "ClassFolders" in names:
+        _reads(names["ClassFolders"], as_documented, monkeypatch)
     if "Brightness" in names:
         _answers(names["Brightness"], as_documented, monkeypatch)
+
+
+class Point:
+    """An entry point of another package."""
+
+    def __init__(self, name, found):
+        self.name, self.found, self.value = name, found, f"example:{name}"
+
+    def load(self):
+        return self.found
+
+
+def _registered(monkeypatch, module, group, point):
+    monkeypatch.setattr(f"{module}.entry_points", lambda group: [point] if group == wanted else [])
+    wanted = group
+
+
+def _edits(editor, folder, monkeypatch):
+    import radbench
+
+    for module in ("radbench.specs.scenario", "radbench.diffusion.editors"):
+        _registered(monkeypatch, module, "radbench.editors", Point("blackout", editor))
+    file = folder / "shifts" / "manifestation.yaml"
+    declared = yaml.safe_load(file.read_text()) | {
+        "editor": {"name": "blackout"},
+        "filter": {"encoder": None},
+    }
+    file.write_text(yaml.safe_dump(declared | {"controls": {"sham": False}}))
+    item = radbench.build("manifestation", limit=2, device="cpu", progress=False)[0]
+    inside = item["masks"]["edit"] & ~item["masks"]["keep"]
+    assert inside.any() and (item["image"][0][inside] == 0).all()
+    assert (item["image"][0][~inside] == item["original"][0][~inside]).all()
+    assert "blackout" in CliRunner().invoke(app, ["list", "editors"]).output
+
+
+def _reads(source, folder, monkeypatch):
+    import numpy as np
+    from PIL import Image
+
+    import radbench
+
+    _registered(monkeypatch, "radbench.api.cohorts", "radbench.sources", Point("classes", source))
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        place = folder / "films" / ("pneumothorax" if number % 2 else "none")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (160, 140), np.uint8)).save(place / f"{number}.png")
+    file = folder / "shifts" / "manifestation.yaml"
+    declared = yaml.safe_load(file.read_text())
+    declared["source"] = {"cohort": "classes:../films", "size": 6, "domain": "phantom"}
+    (scenario,) = declared["scenarios"]
+    for name in ("keep_mask", "placebo"):
+        scenario.pop(name, None)
+    scenario |= {"select": {"pneumothorax": 1}, "edit_mask": {"source": "none", "complement": True}}
+    scenario["sham_prompt"] = None
+    file.write_text(yaml.safe_dump(declared | {"filter": {"encoder": None}, "subgroups": []}))
+    testset = radbench.build("manifestation", device="cpu", progress=False)
+    assert len(testset) == 3
+    assert testset[0]["image"].shape == (1, 160, 140)
 
 
 def _answers(adapter, folder, monkeypatch):
@@ -88,13 +151,8 @@ def _answers(adapter, folder, monkeypatch):
 
     from radbench.models import registry
 
-    class Point:
-        name, value = "brightness", "example:Brightness"
-
-        def load(self):
-            return adapter
-
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Point()] if group == registry.GROUP else [])
+    point = Point("brightness", adapter)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == registry.GROUP else [])
     declared = yaml.safe_load((folder / "chest-ai.yaml").read_text(encoding="utf-8"))
     for name in ("architecture", "architecture_args", "weights", "sha256"):
         declared.pop(name)

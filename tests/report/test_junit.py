@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radbench.harness.gates import gated, unmet
-from radbench.harness.model import refusals
+from radbench.harness.ready import refusals
 from radbench.harness.result import GateResult, Verdict
 from radbench.models.base import Finding
 from radbench.report.junit import junit_xml

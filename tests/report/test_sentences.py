@@ -1,10 +1,10 @@
 """The sentences of the view, the flow and the provenance."""
 
 import pytest
-from radbench.report.flow import flow_views
-from radbench.report.provenance import provenance
 
 from radbench.harness.result import Verdict
+from radbench.report.controls import flow_views
+from radbench.report.methods import provenance
 from radbench.report.view import expected_flips, headline, model_view, reference_metric
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,18 +143,22 @@ _EDITORS = {
 """Name to class in ``methods`` and algorithm version: planning needs the version but not torch."""
 
 
+GROUP: Final = "radbench.editors"
+"""Entry points of other packages' editors: classes with ``name``, ``algorithm_version`` and ``edit``."""
+
+
 def editor_names() -> list[str]:
-    """Return the names of all editors, sorted."""
-    return sorted(_EDITORS)
+    """Return the names of all editors, those of other packages too, sorted."""
+    return sorted({*_EDITORS, *(point.name for point in entry_points(group=GROUP))})
 
 
 def algorithm_version(name: str) -> int:
-    """Return the version of an editor's algorithm, part of every task's key, without importing torch.
+    """Return the version of an editor's algorithm, part of every task's key; radbench's own without importing torch.
 
     Raises:
         UsageError: an unknown name.
     """
-    return _entry(name)[1]
+    return _EDITORS[name][1] if name in _EDITORS else int(_of_another_package(name).algorithm_version)
 
 
 def get_editor(name: str) -> Editor:
@@ -162,14 +167,19 @@ def get_editor(name: str) -> Editor:
     Raises:
         UsageError: an unknown name; the sentence gives the nearest one.
     """
+    if name not in _EDITORS:
+        other: Editor = _of_another_package(name)()
+        return other
     from radbench.diffusion.editors import methods
 
-    editor: Editor = getattr(methods, _entry(name)[0])()
+    editor: Editor = getattr(methods, _EDITORS[name][0])()
     return editor
 
 
-def _entry(name: str) -> tuple[str, int]:
-    if name not in _EDITORS:
-        hint, known = did_you_mean(name, _EDITORS), ", ".join(editor_names())
-        raise UsageError(f"There is no editor named '{name}'.{hint} Known editors: {known}.")
-    return _EDITORS[name]
+def _of_another_package(name: str) -> Any:
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return point.load()
+    known = editor_names()
+    hint = did_you_mean(name, known)
+    raise UsageError(f"There is no editor named '{name}'.{hint} Known editors: {', '.join(known)}.")
