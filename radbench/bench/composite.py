@@ -4,6 +4,7 @@ The phantom is rendered at four times the bundle's size, edited at the bundle's,
 counterfactual is rendered at the film's size too.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,9 @@ from radbench.testsets.selection import in_order, select
 from radbench.testsets.task import draw_mask, edit_settings
 
 if TYPE_CHECKING:
+    import torch
+    from rich.console import Console
+
     from radbench.diffusion.bundle import Bundle
 
 TIMES: Final = 4
@@ -183,3 +187,23 @@ def _asked(shift: ShiftSpec) -> Callable[[Sequence[GrayImage]], list[Plane]]:
         ]
 
     return ask
+
+
+def print_composites(console: "Console", device: "torch.device") -> None:
+    """Measure the ways of the three shifts of the paper on the embedded bundle, and print a table of each."""
+    from rich.table import Table
+
+    from radbench.api.series import ALL_SHIFTS
+    from radbench.diffusion.bundle import load_bundle
+
+    bundle = load_bundle("phantom", device)
+    for name in ALL_SHIFTS:
+        with console.status(f"Measuring: {name}"):
+            rows = measure_composites(name, bundle)
+        table = Table(title=f"Composite, {name}", title_justify="left")
+        for header in ("Way", "Error inside", "Around", "Inside, as square", "Models' answers"):
+            table.add_column(header, justify="left" if header == "Way" else "right")
+        for row in rows:
+            figures = (row.inside, row.around, row.square, row.answers)
+            table.add_row(row.way, *("" if math.isnan(value) else f"{value:.4f}" for value in figures))
+        console.print(table)

@@ -30,6 +30,8 @@ from radbench.testsets.selection import in_order, select
 from radbench.testsets.task import edit_inputs, edit_settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from radbench.diffusion.bundle import Bundle
 
 
@@ -180,3 +182,27 @@ def _errors(requests: list[EditRequest], results: list[EditResult], truths: list
 
 def _mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
+
+
+def print_last_step(console: "Console", device: "torch.device") -> None:
+    """Measure every scenario of the three shifts of the paper on the embedded bundle, and print a table of each."""
+    from rich.table import Table
+
+    from radbench.api.series import ALL_SHIFTS
+    from radbench.diffusion.bundle import load_bundle
+
+    bundle = load_bundle("phantom", device)
+    headers = ("Steps", "Inside the edit mask", "Error", "Better by", "Edits", "Left", "Keep", "Retained")
+    for name in ALL_SHIFTS:
+        for scenario, rows in measure_last_step(name, bundle):
+            table = Table(title=f"Last step, {name}: {scenario}", title_justify="left")
+            for header in headers:
+                table.add_column(header, justify="left" if header in headers[:2] else "right")
+            for row in rows:
+                is_first = row.way == FIRST
+                gain = "" if is_first else f"{row.better_by:+.5f} ± {row.standard_error:.5f}"
+                wins = f"{row.edits}" if is_first else f"{row.wins} of {row.edits}"
+                figures = (f"{value:.3f}" for value in (row.left, row.keep * 255, row.retained))
+                cells = ("" if text == "nan" else text for text in figures)
+                table.add_row(row.steps, row.way, f"{row.error:.5f}", gain, wins, *cells)
+            console.print(table)

@@ -1,7 +1,8 @@
 """The commands and their options; each imports what it needs when it is called."""
 
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final
 
 import typer
 
@@ -28,18 +29,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app, name="train")
-for _command in (
-    run,
-    start,
-    check,
-    export_testset,
-    import_predictions,
-    compare_editors,
-    validate,
-    gates,
-    bench,
-):
-    _command.register(app)
+_COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "run": run.run,
+    "init": start.init,
+    "list": start.list_declared,
+    "schema": start.schema,
+    "check": check.check,
+    "export-testset": export_testset.export_testset,
+    "import-predictions": import_predictions.import_predictions,
+    "compare-editors": compare_editors.compare_editors,
+    "validate": validate.validate,
+    "gates": gates.gates,
+    "bench": bench.bench,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
 
 
 def main() -> None:

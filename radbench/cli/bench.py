@@ -1,8 +1,6 @@
 """``radbench bench``: times against a naive reference, errors against the truth, coverage of intervals."""
 
-import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +11,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from radbench.runtime import DeviceName
+
+
+_PARTS: Final = {
+    "harness": ("harness", "print_harness", False),
+    "composite": ("composite", "print_composites", True),
+    "last-step": ("last_step", "print_last_step", True),
+    "bootstrap": ("bootstrap", "print_bootstrap", False),
+    "coverage": ("coverage", "print_coverage", False),
+    "report": ("report", "print_report", False),
+}
+"""Module of ``radbench.bench``, function, and whether it edits images on the device."""
 
 
 def bench(
@@ -49,13 +58,25 @@ def run_bench(what: str, bundle: str, *, steps: int, device: "DeviceName") -> No
     Raises:
         UsageError: The bundle does not exist.
     """
+    from importlib import import_module
+
     from rich.console import Console
 
     from radbench.api.environment import prepare_environment
+    from radbench.runtime import resolve_device
 
     console = Console()
     prepare_environment()
-    _PARTS[what](console, bundle, steps, device)
+    if what == "inversion":
+        _inversion(console, bundle, steps, device)
+        return
+    module, function, edits = _PARTS[what]
+    measure = getattr(import_module(f"radbench.bench.{module}"), function)
+    if edits:
+        measure(console, resolve_device(device))
+    else:
+        with console.status("Measuring"):
+            measure(console)
 
 
 def _inversion(console: "Console", bundle: str, steps: int, device: "DeviceName") -> None:
@@ -68,92 +89,3 @@ def _inversion(console: "Console", bundle: str, steps: int, device: "DeviceName"
     with console.status("Timing"):
         result = measure(load_bundle(named_bundle(bundle), resolve_device(device)), steps=steps)
     print_bench(result, console)
-
-
-def _harness(console: "Console", *_: object) -> None:
-    from radbench.bench.harness import print_harness
-
-    print_harness(console)
-
-
-def _composite(console: "Console", bundle: str, steps: int, device: "DeviceName") -> None:
-    from rich.table import Table
-
-    from radbench.api.series import ALL_SHIFTS
-    from radbench.bench.composite import measure_composites
-    from radbench.diffusion.bundle import load_bundle
-    from radbench.runtime import resolve_device
-
-    del bundle, steps
-    loaded = load_bundle("phantom", resolve_device(device))
-    for name in ALL_SHIFTS:
-        with console.status(f"Measuring: {name}"):
-            rows = measure_composites(name, loaded)
-        table = Table(title=f"Composite, {name}", title_justify="left")
-        for header in ("Way", "Error inside", "Around", "Inside, as square", "Models' answers"):
-            table.add_column(header, justify="left" if header == "Way" else "right")
-        for row in rows:
-            figures = (row.inside, row.around, row.square, row.answers)
-            table.add_row(row.way, *("" if math.isnan(value) else f"{value:.4f}" for value in figures))
-        console.print(table)
-
-
-def _last_step(console: "Console", bundle: str, steps: int, device: "DeviceName") -> None:
-    from rich.table import Table
-
-    from radbench.api.series import ALL_SHIFTS
-    from radbench.bench.last_step import FIRST, measure_last_step
-    from radbench.diffusion.bundle import load_bundle
-    from radbench.runtime import resolve_device
-
-    del bundle, steps
-    loaded = load_bundle("phantom", resolve_device(device))
-    headers = ("Steps", "Inside the edit mask", "Error", "Better by", "Edits", "Left", "Keep", "Retained")
-    for name in ALL_SHIFTS:
-        for scenario, rows in measure_last_step(name, loaded):
-            table = Table(title=f"Last step, {name}: {scenario}", title_justify="left")
-            for header in headers:
-                table.add_column(header, justify="left" if header in headers[:2] else "right")
-            for row in rows:
-                is_first = row.way == FIRST
-                gain = "" if is_first else f"{row.better_by:+.5f} ± {row.standard_error:.5f}"
-                wins = f"{row.edits}" if is_first else f"{row.wins} of {row.edits}"
-                figures = (f"{value:.3f}" for value in (row.left, row.keep * 255, row.retained))
-                cells = ("" if text == "nan" else text for text in figures)
-                table.add_row(row.steps, row.way, f"{row.error:.5f}", gain, wins, *cells)
-            console.print(table)
-
-
-def _bootstrap(console: "Console", *_: object) -> None:
-    from radbench.bench.bootstrap import print_bootstrap
-
-    print_bootstrap(console)
-
-
-def _coverage(console: "Console", *_: object) -> None:
-    from radbench.bench.coverage import print_coverage
-
-    with console.status("Drawing samples"):
-        print_coverage(console)
-
-
-def _report(console: "Console", *_: object) -> None:
-    from radbench.bench.report import print_report
-
-    print_report(console)
-
-
-_PARTS: "dict[str, Callable[[Console, str, int, DeviceName], None]]" = {
-    "inversion": _inversion,
-    "harness": _harness,
-    "composite": _composite,
-    "last-step": _last_step,
-    "bootstrap": _bootstrap,
-    "coverage": _coverage,
-    "report": _report,
-}
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("bench")(bench)

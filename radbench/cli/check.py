@@ -121,8 +121,3 @@ def _say(console: "Console", line: str) -> None:
 def _plain(words: str) -> str:
     """Return words without what moves a terminal's cursor or colours it."""
     return "".join(letter if letter.isprintable() else " " for letter in words)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("check")(check)

@@ -96,8 +96,3 @@ def print_comparison(console: "Console", comparison: "EditorComparison") -> None
 
 def _cell(found: "Estimate", digits: int) -> str:
     return "undefined" if found.value is None else f"{found.value:.{digits}f}"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("compare-editors")(compare_editors)

@@ -57,8 +57,3 @@ def print_exported(console: "Console", found: "Exported") -> None:
 
     say(console, f"For the vendor: {found.folder} ({found.images} images, {MANIFEST}, {README})")
     say(console, f"Stays here: {found.key}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("export-testset")(export_testset)

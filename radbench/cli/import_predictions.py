@@ -113,8 +113,3 @@ def print_imported(console: "Console", shift: str, found: "Imported") -> None:
             words += [f"--{option}", str(found.key[option])]
     say(console, f"Model: {found.model}")
     say(console, f"Audit: {shlex.join(words)}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("import-predictions")(import_predictions)

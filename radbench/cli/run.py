@@ -183,8 +183,3 @@ def _print(console: "Console", index: "Index") -> None:
         table.add_section()
     console.print(table)
     console.print(Text.assemble("Overall ", (index.verdict.value, STYLES[index.verdict])))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("run")(run)

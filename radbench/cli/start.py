@@ -74,10 +74,3 @@ def schema(
         from radbench.api.schemas import schema_text
 
         sys.stdout.write(schema_text(kind))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command("init")(init)
-    app.command("list")(list_declared)
-    app.command("schema")(schema)

@@ -82,8 +82,3 @@ def print_agreement(console: "Console", found: "Agreement") -> None:
             f"{part.group} (n = {part.n}): mean absolute error {error}, rank correlation {rank}, "
             f"coverage of the 95 % interval {coverage}",
         )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("validate")(validate)

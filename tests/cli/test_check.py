@@ -95,7 +95,7 @@ def checked(monkeypatch, tmp_path):
         monkeypatch.setattr("radbench.models.isolation.model.open_model", lambda *_, **__: model)
         (tmp_path / "fake.yaml").touch()
         app = typer.Typer()
-        command.register(app)
+        app.command("check")(command.check)
         result = CliRunner().invoke(app, [str(tmp_path / "fake.yaml"), *options], env={"COLUMNS": "160"})
         return result, model
 

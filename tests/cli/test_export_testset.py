@@ -121,7 +121,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
 def test_the_command(tmp_path):
     app = Typer()
     app.callback()(lambda: None)
-    export_testset.register(app)
+    app.command("export-testset")(export_testset.export_testset)
     wrong = CliRunner().invoke(app, ["export-testset", "--shift", "tinny"], obj=False)
     assert wrong.exit_code == 2
     assert "Did you mean 'tiny'" in wrong.output

@@ -267,7 +267,7 @@ def test_answers_given_elsewhere_are_audited_like_the_model_itself(tmp_path):
 def test_the_command(tmp_path, testset):
     app = Typer()
     app.callback()(lambda: None)
-    import_predictions.register(app)
+    app.command("import-predictions")(import_predictions.import_predictions)
     words = [
         "import-predictions",
         str(scored(tmp_path)),

@@ -110,7 +110,7 @@ def power_of(seen: Mapping[Shown, Seen], measure: Measure) -> Power | None:
         line += " it cannot be said how small a drop would be seen."
     else:
         odds = f"{POWER:.0%} power, two-sided {LEVEL:.0%} level".replace("%", " %")
-        line += f" a drop under {detectable:.2f} cannot be seen ({odds})."
+        line += f" a drop under {detectable:.{3 if detectable < 0.01 else 2}f} cannot be seen ({odds})."
     return Power(n=n, patients=patients, detectable=detectable, line=line)
 
 
