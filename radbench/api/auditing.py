@@ -107,7 +107,7 @@ class Audit:
 
         pictures = None
         if self._found is not None:
-            from radbench.api.galleries import gallery
+            from radbench.api.report_files import gallery
 
             opened = self._found.opened
             native = opened.job.shift.composite == "native"
@@ -140,7 +140,7 @@ class Audit:
         Raises:
             UsageError: The folder cannot be written, or the audit was loaded and has no pictures.
         """
-        from radbench.api.writing import write
+        from radbench.api.report_files import write
 
         found = replace(self._needed("pictures"), result=self.result)
         return write(

@@ -10,7 +10,7 @@ from radbench.api.choices import ModelName, fits, load_declared
 from radbench.api.gates import Gate, ci_files, exit_code, open_gate
 from radbench.api.job import OUT, Audited, Job, Opened, RunOptions
 from radbench.api.progress import Progress
-from radbench.api.writing import write
+from radbench.api.report_files import write
 from radbench.errors import UsageError
 from radbench.harness.evidence.significance import correct_family
 from radbench.harness.gates.verdict import DEFAULT_MAX_DROP

@@ -2,7 +2,7 @@
 
 ``session`` holds the images and asks the model; ``output`` and ``behaviour`` check its contract; ``alternatives`` asks
 again as if the declaration were another (range, intensity, polarity, channels, resize rule, class), ``judge`` says
-whether one of them is clearly better and ``telling`` says it in words; ``run`` is the way through, and remembers.
+whether one of them is clearly better and ``findings`` says it in words; ``run`` is the way through, and remembers.
 """
 
 from radbench.models.preflight.behaviour import time_per_image

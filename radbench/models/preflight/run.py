@@ -15,9 +15,9 @@ from radbench.models.cache import Remembered, asked_anew
 from radbench.models.preflight import behaviour, output
 from radbench.models.preflight.alternatives import alternatives
 from radbench.models.preflight.behaviour import nan_input
+from radbench.models.preflight.findings import told
 from radbench.models.preflight.judge import judged
 from radbench.models.preflight.session import Probe, ProbePlan, Session, decoded, outputs_of, rows_of
-from radbench.models.preflight.telling import told
 from radbench.runtime import canonical_json, sha256_bytes
 
 LOADS: Final = "loads"

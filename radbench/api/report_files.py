@@ -1,17 +1,23 @@
-"""The material of the report's galleries: edited images with masks, truth and scores; rejected ones with reasons."""
+"""An audit's files and the pictures in them: edited images with masks, truth and scores; rejected ones with reasons."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radbench.api.gates import ci_files
+from radbench.api.job import Audited
 from radbench.data.cohort import GrayImage, Pixels
+from radbench.models.saliency_maps import SaliencyMaps
+from radbench.plots import Plots
 from radbench.report.gallery import GalleryItem, LazyGallery, RejectedItem
+from radbench.report.identity import deidentified
+from radbench.report.outputs import write_outputs
 from radbench.testsets.composite import put_back
 
 if TYPE_CHECKING:
-    from radbench.api.saliency import SaliencyMaps
     from radbench.data.cohort import Cohort, Study
     from radbench.harness.result import AuditResult
     from radbench.testsets.records import Record
@@ -107,3 +113,42 @@ def _scores(result: "AuditResult") -> Scores:
             scenario = "" if case.arm == "real" else case.scenario
             scores.setdefault((case.arm, case.study_id, scenario), {})[case.model] = case.score
     return scores
+
+
+def write(
+    found: Audited,
+    folder: Path,
+    cache: Path,
+    *,
+    identifiers: bool = False,
+    sidecar: bool = False,
+    figures: bool = False,
+) -> Path:
+    """Write an audit's files, all or none; return the report's path.
+
+    Args:
+        found: The audit.
+        folder: Where to; made if missing.
+        cache: The cache's root, where the maps of what models looked at are kept.
+        identifiers: Name studies and patients; otherwise running numbers stand for them in every file.
+        sidecar: Also write every edited image.
+        figures: Also write the figures as SVG and PNG, for papers, into ``figures/``.
+
+    Raises:
+        UsageError: The folder cannot be written.
+    """
+    opened, result = found.opened, found.result
+    maps = SaliencyMaps(opened.everyone, cache)
+    shown = gallery(result, opened.cohort, found.testset, maps, native=opened.job.shift.composite == "native")
+    report = write_outputs(
+        result,
+        shown,
+        folder,
+        rejected_gallery(opened.cohort, found.testset),
+        identifiers=identifiers,
+        sidecar=sidecar,
+        beside=ci_files([result if identifiers else deidentified(result)]),
+    )
+    if figures:
+        Plots(result).save(folder / "figures")
+    return report
