@@ -1,6 +1,6 @@
 """ROC and precision-recall curves with the operating point, and dose-response curves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,28 @@ _ARMS = ("real", "stress", "truth")
 
 
 @drawn
-def roc(result: AuditResult) -> Drawing:
+def roc(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
     """ROC curves of every model on each arm that has both classes; the dot is the locked operating point.
 
     Ties are one step (Fawcett 2006, doi:10.1016/j.patrec.2005.10.010). Images without an answer are left out here and
     counted in the figures. An arm of one class has no curve.
+
+    Args:
+        result: The audit.
+        models: Names of those that are drawn; None for all.
     """
-    return _curves(result, _roc, ("1 - specificity", "sensitivity"), "auroc", ((0, 1), (0, 1)))
+    return _curves(result, models, _roc, ("1 - specificity", "sensitivity"), "auroc", ((0, 1), (0, 1)))
 
 
 @drawn
-def precision_recall(result: AuditResult) -> Drawing:
-    """Precision-recall curves of every model on each arm that has both classes; the dot is the operating point."""
-    return _curves(result, _precision_recall, ("sensitivity (recall)", "precision"), "auprc", None)
+def precision_recall(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
+    """Precision-recall curves of every model on each arm that has both classes; the dot is the operating point.
+
+    Args:
+        result: The audit.
+        models: Names of those that are drawn; None for all.
+    """
+    return _curves(result, models, _precision_recall, ("sensitivity (recall)", "precision"), "auprc", None)
 
 
 @drawn
@@ -79,22 +88,29 @@ def doses(result: AuditResult, panel: tuple[str, str] | None = None) -> Drawing:
 
 def _curves(
     result: AuditResult,
+    models: Sequence[str] | None,
     curve: Callable[[Floats, NDArray[np.int64]], tuple[Floats, Floats]],
     labels: tuple[str, str],
     metric: str,
     diagonal: tuple[Point, Point] | None,
 ) -> Drawing:
-    shown = [(model, arms) for model in result.models if (arms := _two_classes(result, model))]
+    shown = [
+        (model, arms)
+        for model in result.models
+        if (models is None or model.name in models) and (arms := _two_classes(result, model))
+    ]
     if not shown:
         figure = drawing(height=1.2)
         nothing(figure, "No arm has scores of both classes, so there is no curve.")
         return figure
     figure = drawing(3.2 * len(shown) + 0.4, 3.7)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    told = []
     for axes, (model, arms) in zip(panels, shown, strict=True):
         if diagonal is not None:
             axes.plot(*diagonal, color=LINE, linewidth=1, zorder=1)
         for arm, (scores, truth) in arms.items():
+            told.append(f"{model.name}, {arm}: {len(scores)} images, {int(truth.sum())} with the target")
             found = model.metric(arm, metric)  # type: ignore[arg-type]
             value = "" if found is None or found.value is None else f", {metric.upper()} {found.value:.3f}"
             across, up = curve(scores, truth)
@@ -105,6 +121,7 @@ def _curves(
         axes.set(title=shortened(model.name), xlabel=labels[0], ylabel=labels[1], aspect="equal")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axes.legend(loc="lower right" if metric == "auroc" else "lower left")
+    figure.description = "; ".join(told) + "."
     return figure
 
 

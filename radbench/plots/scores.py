@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from radbench.harness.result import AuditResult, CaseRow, ModelResult
 from radbench.harness.result.words import plain
 from radbench.plots.style import COLOURS, LINE, MUTED, Drawing, drawing, drawn, nothing, rule, shortened
 
+_MOST_DOTS = 1000
 BINS = 25
 """Bins of width 0.04 over scores in [0, 1]."""
 _GROUPS = (
@@ -70,21 +73,31 @@ def scores(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
 
 
 @drawn
-def before_after(result: AuditResult) -> Drawing:
+def before_after(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
     """Score of every study before (across) and after the edit (up): on the diagonal nothing changed.
 
     A segmentation shows the Dice of every image instead. Dashed: the operating point.
+
+    Args:
+        result: The audit.
+        models: Names of those that are drawn; None for all.
     """
-    pairs = {model.name: _pairs(result, model) for model in result.models}
-    shown = [model for model in result.models if pairs[model.name]]
+    pairs = {
+        model.name: _pairs(result, model) for model in result.models if models is None or model.name in models
+    }
+    shown = [model for model in result.models if pairs.get(model.name)]
     if not shown:
         return _no_scores()
     figure = drawing(3.0 * len(shown) + 0.4, 3.4)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    told = []
     for axes, model in zip(panels, shown, strict=True):
         before, after = np.array(pairs[model.name]).T
+        told.append(
+            f"{model.name}: {len(before)} images, median {np.median(before):.3g} to {np.median(after):.3g}"
+        )
         axes.plot((0, 1), (0, 1), color=LINE, linewidth=1, zorder=1)
-        axes.scatter(before, after, s=14, color=COLOURS["stress"], alpha=0.6, linewidth=0)
+        _scatter(axes, before, after)
         if result.task == "classification":
             rule(axes, x=model.operating_point)
             rule(axes, y=model.operating_point)
@@ -97,28 +110,37 @@ def before_after(result: AuditResult) -> Drawing:
         axes.set(title=f"{shortened(model.name)} (n = {len(before)})", xlim=ends, ylim=ends, aspect="equal")
         what = "Dice" if result.task == "segmentation" else "score"
         axes.set(xlabel=f"{what} on the real image", ylabel=f"{what} on the edited image")
+    figure.description = "; ".join(told) + "."
     return figure
 
 
 @drawn
-def bland_altman(result: AuditResult) -> Drawing:
+def bland_altman(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
     """Change of every image's score (or Dice) by the edit against the mean of both, with limits of agreement.
 
     Bland and Altman (1986, doi:10.1016/S0140-6736(86)90837-8): mean change, and mean plus and minus 1.96 standard
     deviations of the changes.
+
+    Args:
+        result: The audit.
+        models: Names of those that are drawn; None for all.
     """
-    pairs = {model.name: _pairs(result, model) for model in result.models}
-    shown = [model for model in result.models if len(pairs[model.name]) > 1]
+    pairs = {
+        model.name: _pairs(result, model) for model in result.models if models is None or model.name in models
+    }
+    shown = [model for model in result.models if len(pairs.get(model.name, ())) > 1]
     if not shown:
         return _no_scores()
     what = "Dice" if result.task == "segmentation" else "score"
     figure = drawing(3.2 * len(shown) + 0.4, 3.0)
     panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    told = []
     for axes, model in zip(panels, shown, strict=True):
         before, after = np.array(pairs[model.name]).T
         change = after - before
         centre, spread = float(change.mean()), 1.96 * float(change.std(ddof=1))
-        axes.scatter((before + after) / 2, change, s=14, color=COLOURS["stress"], alpha=0.6, linewidth=0)
+        told.append(f"{model.name}: mean change {centre:+.3f}, limits of agreement ± {spread:.3f}")
+        _scatter(axes, (before + after) / 2, change)
         axes.axhline(0.0, color=LINE, linewidth=1, zorder=1)
         axes.axhline(centre, color=MUTED, linewidth=1.2)
         for limit in (centre - spread, centre + spread):
@@ -126,6 +148,7 @@ def bland_altman(result: AuditResult) -> Drawing:
         axes.set(title=shortened(model.name), xlabel=f"mean {what}; change {centre:+.3f} ± {spread:.3f}")
         axes.locator_params(axis="x", nbins=4)
     panels[0].set_ylabel(f"{what}, edited minus real")
+    figure.description = "; ".join(told) + "."
     return figure
 
 
@@ -183,6 +206,12 @@ def _of(result: AuditResult, model: ModelResult, arm: str, label: int | None) ->
         and case.score is not None
         and (label is None or case.label == label)
     ]
+
+
+def _scatter(axes: Axes, across: NDArray[np.float64], up: NDArray[np.float64]) -> None:
+    """Draw one dot an image; beyond a thousand of them as pixels, so that a page stays small."""
+    many = len(across) > _MOST_DOTS
+    axes.scatter(across, up, s=14, color=COLOURS["stress"], alpha=0.6, linewidth=0, rasterized=many)
 
 
 def _pairs(result: AuditResult, model: ModelResult) -> list[tuple[float, float]]:

@@ -28,7 +28,13 @@ from radbench.report.gallery import RejectedItem, rejected_panel
 from radbench.report.images import DIFFERENCE_SPAN
 from radbench.report.inline_svg import inline_svg
 from radbench.report.methods import methods_text, provenance
-from radbench.report.performance import calibration_views, runs_views, segmentation_view
+from radbench.report.performance import (
+    calibration_views,
+    curve_figures,
+    patient_figures,
+    runs_views,
+    segmentation_view,
+)
 from radbench.report.view import (
     badge,
     beside_every_model,
@@ -178,6 +184,8 @@ def _views(result: AuditResult) -> dict[str, Any]:
         "effects": effects_view(result),
         "controls": controls_view(result),
         "segmentation": segmentation_view(result),
+        "patients": patient_figures(result),
+        "curves": curve_figures(result),
         "calibration": calibration_views(result),
         "doses": dose_panels(result),
         "ranking": ranking_view(result),

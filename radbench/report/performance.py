@@ -13,8 +13,11 @@ from radbench.harness.result.words import (
     show,
     spread,
 )
+from radbench.plots.curves import precision_recall, roc
 from radbench.plots.pictures import boxes
+from radbench.plots.scores import before_after, bland_altman
 from radbench.plots.scores import calibration as draw_calibration
+from radbench.plots.style import Drawing
 from radbench.report.view import ARM_WORDS, present_arms, run_spread
 
 _TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
@@ -130,3 +133,25 @@ def runs_views(result: AuditResult) -> list[Row]:
             )
         )
     return views
+
+
+def patient_figures(result: AuditResult) -> list[tuple[str, str, Drawing]]:
+    """Return (model, what, figure): every image before and after its edit, and of a segmentation how far they agree."""
+    found = []
+    edited = [case for case in result.cases if case.arm == "stress"]
+    known = {case.model for case in edited if case.score is not None or result.task == "segmentation"}
+    for model in result.models:
+        if model.name in known:
+            found.append((model.name, "before and after", before_after(result, [model.name])))
+            if result.task == "segmentation":
+                found.append((model.name, "agreement", bland_altman(result, [model.name])))
+    return found
+
+
+def curve_figures(result: AuditResult) -> list[tuple[str, str, Drawing]]:
+    """Return (model, what, figure): ROC and precision-recall curves, where some arm has scores of both classes."""
+    scored = {case.model for case in result.cases if case.score is not None}
+    both = len({case.label for case in result.cases if case.arm == "real"}) > 1
+    models = [model.name for model in result.models if both and model.name in scored]
+    kinds = (("ROC", roc), ("precision and recall", precision_recall))
+    return [(name, what, draw(result, [name])) for name in models for what, draw in kinds]
