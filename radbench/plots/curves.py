@@ -103,7 +103,7 @@ def _curves(
         figure = drawing(height=1.2)
         nothing(figure, "No arm has scores of both classes, so there is no curve.")
         return figure
-    figure = drawing(3.2 * len(shown) + 0.4, 3.7)
+    figure = drawing(3.2 * len(shown) + (0.4 if len(shown) > 1 else 1.4), 3.7)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     told = []
     for axes, (model, arms) in zip(panels, shown, strict=True):

@@ -88,7 +88,7 @@ def before_after(result: AuditResult, models: Sequence[str] | None = None) -> Dr
     shown = [model for model in result.models if pairs.get(model.name)]
     if not shown:
         return _no_scores()
-    figure = drawing(3.0 * len(shown) + 0.4, 3.4)
+    figure = drawing(3.0 * len(shown) + (0.4 if len(shown) > 1 else 1.6), 3.4)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     told = []
     for axes, model in zip(panels, shown, strict=True):
@@ -96,7 +96,6 @@ def before_after(result: AuditResult, models: Sequence[str] | None = None) -> Dr
         told.append(
             f"{model.name}: {len(before)} images, median {np.median(before):.3g} to {np.median(after):.3g}"
         )
-        axes.plot((0, 1), (0, 1), color=LINE, linewidth=1, zorder=1)
         _scatter(axes, before, after)
         if result.task == "classification":
             rule(axes, x=model.operating_point)
@@ -106,6 +105,7 @@ def before_after(result: AuditResult, models: Sequence[str] | None = None) -> Dr
             if result.task == "classification"
             else float(np.floor(10 * min(before.min(), after.min())) / 10)
         )
+        axes.plot((low, 1), (low, 1), color=LINE, linewidth=1, zorder=1)
         ends = (low - 0.03 * (1 - low), 1 + 0.03 * (1 - low))
         axes.set(title=f"{shortened(model.name)} (n = {len(before)})", xlim=ends, ylim=ends, aspect="equal")
         what = "Dice" if result.task == "segmentation" else "score"
@@ -132,7 +132,7 @@ def bland_altman(result: AuditResult, models: Sequence[str] | None = None) -> Dr
     if not shown:
         return _no_scores()
     what = "Dice" if result.task == "segmentation" else "score"
-    figure = drawing(3.2 * len(shown) + 0.4, 3.0)
+    figure = drawing(3.2 * len(shown) + (0.4 if len(shown) > 1 else 1.4), 3.0)
     panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     told = []
     for axes, model in zip(panels, shown, strict=True):
