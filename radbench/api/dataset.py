@@ -34,16 +34,19 @@ class EditedImages(Dataset[dict[str, Any]]):
     def __init__(self, shift: ShiftSpec, cohort: Cohort, testset: TestSet) -> None:
         self.shift, self.cohort, self.stored = shift, cohort, testset
         scene = Scene(shift, cohort, testset)
-        self._images = scene.arms()["stress"]
+        self._images = scene.arms().get("stress")
         self._cases = scene.cases
         self._native = shift.composite == "native"
 
     def __len__(self) -> int:
-        return len(self._images)
+        return 0 if self._images is None else len(self._images)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"{index} is no item of {len(self)} edited images")
+        images = self._images
+        if images is None:  # no edit is usable, which the line above has said
+            raise IndexError(index)
         place = range(len(self))[index]
         case = self._cases[place]
         film = self.cohort.film(case.study) if self._native else self.cohort.image(case.study)
@@ -51,13 +54,13 @@ class EditedImages(Dataset[dict[str, Any]]):
             "edit": self._mask(case.study, self.stored.edit_mask(case.record)),
             "keep": self._mask(case.study, self.stored.keep_mask(case.record)),
         }
-        label: Any = self._images.labels
+        label: Any = images.labels
         if label is not None:
             label = int(label[place])
-        elif self._images.mask is not None:
-            label = torch.from_numpy(np.array(self._images.mask(place)))
+        elif images.mask is not None:
+            label = torch.from_numpy(np.array(images.mask(place)))
         return {
-            "image": _tensor(self._images.load(place)),
+            "image": _tensor(images.load(place)),
             "original": _tensor(film),
             "label": label,
             "masks": {name: torch.from_numpy(np.array(mask)) for name, mask in masks.items()},

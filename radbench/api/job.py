@@ -69,6 +69,10 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.device not in {"auto", "cpu", "cuda"}:
             raise UsageError(f"device is '{self.device}', expected auto, cpu or cuda.")
+        for name, least in (("limit", 1), ("seed", 0), ("batch_size", 1)):
+            found = getattr(self, name)
+            if found is not None and (not isinstance(found, int) or found < least):
+                raise UsageError(f"{name} is {found!r}, expected a whole number from {least} on.")
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,13 @@ def read_shift(shift: ShiftName) -> ShiftSpec:
     Raises:
         UsageError: There is none of that name, or its file is not as shifts are declared.
     """
-    return shift if isinstance(shift, ShiftSpec) else load_shift(shift_path(shift))
+    if isinstance(shift, ShiftSpec):
+        return shift
+    if not isinstance(shift, (str, Path)):
+        raise UsageError(
+            f"The shift is a {type(shift).__name__}, expected a name, a YAML file or a ShiftSpec."
+        )
+    return load_shift(shift_path(shift))
 
 
 def declare(options: RunOptions, *, fitting: bool = False) -> Job:

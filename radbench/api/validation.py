@@ -97,6 +97,10 @@ def validate(
     """
     if shifts is None or isinstance(shifts, (str, Path)) or not isinstance(shifts, Sequence):
         shifts = list(ALL_SHIFTS) if shifts is None else [shifts]
+    if not shifts or seeds < 1:
+        raise UsageError(
+            f"There is nothing to validate: {len(shifts)} shifts at {seeds} seeds, expected one of each."
+        )
     options = RunOptions(
         shift=shifts[0],
         models=tuple(models),

@@ -1,5 +1,7 @@
 """A built test set as a torch Dataset."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -39,3 +41,14 @@ def test_a_loader_batches_it(testset):
     assert batch["masks"]["keep"].shape == (2, 128, 128)
     assert "eligible" in testset.attrition
     assert "tiny" in repr(testset)
+
+
+def test_a_set_without_a_usable_edit_is_empty(in_world, edits):
+    from radbench.api.dataset import EditedImages
+
+    found = radbench.build("tiny", limit=2, device="cpu", cache=edits, progress=False)
+    nothing = replace(found.stored, records=[replace(one, status="rejected") for one in found.stored.records])
+    empty = EditedImages(found.shift, found.cohort, nothing)
+    assert len(empty) == 0
+    with pytest.raises(IndexError, match="no item of 0"):
+        empty[0]

@@ -33,3 +33,20 @@ def test_importing_it_loads_nothing_heavy():
     code = f"import sys, radbench; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: radbench.audit("manifestation", limit=0), "limit is 0"),
+        (lambda: radbench.audit("manifestation", seed=-1), "seed is -1"),
+        (lambda: radbench.build("manifestation", batch_size=1.5), "batch_size is 1.5"),
+        (lambda: radbench.audit("manifestation", device="gpu"), "device is 'gpu'"),
+        (lambda: radbench.audit(3), "The shift is a int"),
+        (lambda: radbench.validate([]), "nothing to validate"),
+        (lambda: radbench.validate(seeds=0), "nothing to validate"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(call, words):
+    with pytest.raises(radbench.UsageError, match=words):
+        call()
