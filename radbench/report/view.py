@@ -64,15 +64,16 @@ def headline(result: AuditResult) -> str:
     unsure = f"Too few images to decide for {of_all}"
     if result.instrument is not None and result.instrument.verdict is Verdict.INCONCLUSIVE:
         unsure = "The controls do not let the editor's part be told from the shift's"
-    if result.out_of_domain and result.verdict is Verdict.INCONCLUSIVE:
-        unsure = result.out_of_domain.removesuffix(".")
+    not_run = "Not everything was run, so nothing is concluded"
+    if result.out_of_domain:  # whatever else is amiss, this comes first
+        unsure = not_run = result.out_of_domain.removesuffix(".")
     return {
         Verdict.PASS: "The model holds under this shift"
         if total == 1
         else f"All {total} models hold under this shift",
         Verdict.FAIL: capital(f"{of_all} {'fails' if found == 1 else 'fail'} under this shift"),
         Verdict.INCONCLUSIVE: unsure,
-        Verdict.NOT_RUN: "Not everything was run, so nothing is concluded",
+        Verdict.NOT_RUN: not_run,
         Verdict.ERROR: capital(f"{of_all} could not be run"),
     }[result.verdict]
 

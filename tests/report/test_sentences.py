@@ -53,3 +53,11 @@ def test_provenance_holds_every_digest(result):
     digests = {result.cohort.digest, result.testset.key, "01" * 32, "23" * 32, result.models[0].digest}
     assert digests <= facts
     assert "No acute cardiopulmonary process" in facts
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INCONCLUSIVE, Verdict.NOT_RUN])
+def test_films_that_the_bundle_never_saw_come_first(result, verdict):
+    reason = "The bundle never saw such films."
+    models = [model.model_copy(update={"verdict": verdict}) for model in result.models]
+    told = result.model_copy(update={"verdict": verdict, "models": models, "out_of_domain": reason})
+    assert headline(told) == reason.removesuffix(".")
