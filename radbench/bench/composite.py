@@ -124,7 +124,7 @@ def _examples(shift: ShiftSpec, bundle: "Bundle", edits: int, size: int) -> list
     scenario, source = shift.scenarios[0], shift.source
     editor = shift.editor_of(scenario)
     cohort = PhantomCohort(
-        source.cohort.removeprefix("phantom/"), source.split, source.size, source.seed, size * TIMES
+        source.cohort.removeprefix("phantom/"), source.split, source.size or 1, source.seed, size * TIMES
     )
     framing = Framing(Geometry(size * TIMES, size * TIMES, size), 0.0, 255.0)
     studies = in_order(select(scenario, cohort)[0], 0)[:edits]

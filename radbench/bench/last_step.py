@@ -103,7 +103,7 @@ def measure_last_step(
     """
     shift = load_shift(shift_path(name))
     source = shift.source
-    cohort = build_cohort(source.cohort, split or source.split, source.size, source.seed)
+    cohort = build_cohort(source.cohort, split or source.split, source.size or 1, source.seed)
     for scenario in shift.scenarios:
         settings: Any = EditSettings(**edit_settings(shift.editor_of(scenario)))  # type: ignore[arg-type]
         requests, truths = _prepared(cohort, scenario, edits)

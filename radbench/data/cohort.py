@@ -1,6 +1,7 @@
 """What a cohort is: studies, their pixels and masks, and the true counterfactuals where they are known."""
 
 import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 UNKNOWN: Final = "unknown"
 """What stands for a blank, a missing or a not-a-number value."""
 
+_LIMIT: Final = re.compile(r"(>=|<=|>|<)\s*([+-]?\d+(?:\.\d+)?)")
+_COMPARED: Final = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
 
 
@@ -58,6 +61,24 @@ def value_text(value: object) -> str:
             text = text.rstrip("0").removesuffix(".")
         return "0" if text == "-0" else text
     return UNKNOWN if not text or text.lower() == UNKNOWN else text
+
+
+def has_value(study: Study, name: str, wanted: str | float) -> bool:
+    """Whether a label or attribute of a study is as wanted.
+
+    1, 1.0 and "1" are one value, and what is not known is none. ``">=65"``, ``">65"``, ``"<=0.7"`` and ``"<0.7"`` are
+    limits for numbers.
+    """
+    found = value_text(study.labels[name] if name in study.labels else study.attributes.get(name))
+    if found == UNKNOWN:
+        return False
+    limit = _LIMIT.fullmatch(str(wanted).strip())
+    if limit is None:
+        return found == value_text(wanted)
+    try:
+        return bool(_COMPARED[limit[1]](float(found), float(limit[2])))
+    except ValueError:
+        return False
 
 
 class Cohort(Protocol):

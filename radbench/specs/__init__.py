@@ -9,12 +9,14 @@ from radbench.specs.input_contract import InputContract
 from radbench.specs.loading import load_yaml
 from radbench.specs.model import Claim, ModelSpec
 from radbench.specs.scenario import EditorSpec, MaskRule, PasteBack, Placebo, Scenario
-from radbench.specs.shift import ControlsSpec, FilterSpec, LabelsSpec, ShiftSpec, SourceSpec
+from radbench.specs.shift import ControlsSpec, FilterSpec, ShiftSpec
+from radbench.specs.source import CohortSpec, LabelsSpec, SourceSpec
 
 __all__ = [
     "Base",
     "BundleSpec",
     "Claim",
+    "CohortSpec",
     "ComponentRef",
     "ControlsSpec",
     "EditorSpec",

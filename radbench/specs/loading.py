@@ -34,7 +34,9 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9._-]*$": "a name of lower-case letters, digits, '.', '-' and '_'",
     r"^[0-9a-f]{64}$": "a SHA-256 digest of 64 hexadecimal digits in quotes",
     r"\.safetensors$": "a file name that ends in .safetensors",
-    r"^(phantom/[a-z0-9_-]+|[a-z][a-z0-9_-]*:.+)$": "'phantom/<name>', 'folder:<path>' or '<source>:<path>'",
+    r"^(phantom/[a-z0-9_-]+|[a-z][a-z0-9_-]*:.+|[a-z][a-z0-9_-]*)$": (
+        "'phantom/<name>', a dataset's name, 'folder:<path>' or '<source>:<path>'"
+    ),
 }
 _LARGEST_BYTES = 1 << 20
 

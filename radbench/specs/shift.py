@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from radbench.specs.base import Base, Name, Text, repeated
 from radbench.specs.scenario import EditorSpec, Scenario, checked_template
+from radbench.specs.source import SourceSpec
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Task: TypeAlias = Literal["classification", "segmentation"]
@@ -34,19 +35,6 @@ METRICS_OF: dict[str, tuple[str, ...]] = {
     "segmentation": get_args(SegmentationMetric),
 }
 """The metrics of each task."""
-
-
-class LabelsSpec(Base):
-    """What a label that is neither 0, 1 nor blank means. Without this, such a label is refused.
-
-    Attributes:
-        uncertain: ``ignore``: the label of that study is unknown, as with a blank cell; ``positive``: 1;
-            ``negative``: 0.
-        codes: The cells that are uncertain. -1 is CheXpert's and MIMIC's; -1.0 is the same.
-    """
-
-    uncertain: Literal["ignore", "positive", "negative"]
-    codes: list[int | Text] = Field(default=[-1], min_length=1)
 
 
 class FilterSpec(Base):
@@ -88,50 +76,6 @@ class ControlsSpec(Base):
     sham: bool = True
     sham_tolerance: Share = 0.05
     placebo_limit: Annotated[float, Field(ge=0.0)] = 0.25
-
-
-class SourceSpec(Base):
-    """The cohort whose images are edited and whose test split is the real set.
-
-    Attributes:
-        cohort: ``phantom/<name>`` for an embedded cohort, ``<source>:<path>`` for a source that another package
-            registers (``radbench.sources``), or ``folder:<path>`` for a folder with a
-            manifest (relative to the YAML file).
-        split: The split that is drawn.
-        size: Number of studies.
-        seed: Seed of the draw.
-        domain: What the films show; a bundle that was made for another domain gives no verdict. None: ``phantom`` for
-            an embedded cohort, ``chest radiograph`` for a folder.
-        image_size: Side of the squares that are edited, in pixels; None for the size that the bundle was made for.
-        labels: What a folder's uncertain labels, such as -1, mean; without it they are refused.
-        columns: Our names of a folder's columns (``study_id``, ``patient_id``, ``image``, ``label_<finding>``,
-            ``mask_<name>``, any attribute) to those of its own table. Where given, no unnamed column becomes an
-            attribute.
-    """
-
-    cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|[a-z][a-z0-9_-]*:.+)$")]
-    split: Name = "test"
-    size: int = Field(ge=1, le=10_000_000)
-    seed: int = Field(default=0, ge=0, lt=2**31)
-    domain: Text | None = None
-    image_size: Annotated[int, Field(ge=32, le=4096)] | None = None
-    labels: LabelsSpec | None = None
-    columns: dict[Text, Text] = Field(default_factory=dict)
-
-    @property
-    def shows(self) -> str:
-        """The domain of the films."""
-        return self.domain or ("phantom" if self.cohort.startswith("phantom/") else "chest radiograph")
-
-    @model_validator(mode="after")
-    def _tables_are_of_folders(self) -> Self:
-        given = [name for name in ("labels", "columns") if getattr(self, name)]
-        if given and not self.cohort.startswith("folder:"):
-            raise ValueError(
-                f"source has '{given[0]}', which says how a table is read, and the cohort '{self.cohort}' has none, "
-                "expected it beside 'cohort: folder:<path>' only"
-            )
-        return self
 
 
 class ShiftSpec(Base):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from radbench.data.cohort import UNKNOWN, Cohort, Study, value_text
+from radbench.data.cohort import Cohort, Study, has_value
 from radbench.errors import UsageError, did_you_mean
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.scenario import Placebo, Scenario
@@ -108,7 +108,7 @@ def _matching(
     removed: dict[str, int] = {}
     for name, wanted in clauses.items():
         _check_known(cohort, name, who)
-        kept = [study for study in left if _has(study, name, wanted)]
+        kept = [study for study in left if has_value(study, name, wanted)]
         removed[f"{name} = {wanted}"] = len(left) - len(kept)
         left = kept
     return left, removed
@@ -121,9 +121,3 @@ def _check_known(cohort: Cohort, name: str, who: str) -> None:
             f"{who} selects on {name!r}, which no study of cohort {cohort.name!r} has; "
             f"it has {', '.join(sorted(known)) or 'nothing'}.{did_you_mean(name, known)}"
         )
-
-
-def _has(study: Study, name: str, wanted: int | str) -> bool:
-    """Whether the value is the wanted one; 1, 1.0 and "1" are the same, what is not known is nothing."""
-    found = value_text(study.labels[name] if name in study.labels else study.attributes.get(name))
-    return found != UNKNOWN and found == value_text(wanted)

@@ -57,7 +57,7 @@ def line_of(text, piece):
         ("enabled: true", "enabled: 1", ["editor.paste_back.enabled", "true or false"]),
         ("      pneumothorax: 0", "      pneumothorax: no", ["labels_after.pneumothorax", "false"]),
         ("      pneumothorax: 0", "      drain: 0", ["lacks the target 'pneumothorax'"]),
-        ("cohort: phantom/manifestation", "cohort: manifestation", ["source.cohort", "'phantom/<name>'"]),
+        ("cohort: phantom/manifestation", "cohort: Manifestation", ["source.cohort", "'phantom/<name>'"]),
         ("target: pneumothorax\n", "", ["the key 'target' is missing"]),
         (
             "target: pneumothorax\n",

@@ -234,7 +234,7 @@ def test_a_folders_table_is_declared_in_the_source(tmp_path):
     [
         (
             "{cohort: phantom/manifestation, size: 4, columns: {age: Age}}",
-            "source has 'columns'.*folder:<path>",
+            "source has 'columns', which says how a table is read.*phantom",
         ),
         ("{cohort: phantom/manifestation, size: 4, labels: {uncertain: ignore}}", "source has 'labels'"),
         (

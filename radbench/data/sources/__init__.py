@@ -1,0 +1,1 @@
+"""Public datasets as they are downloaded, one file each."""
