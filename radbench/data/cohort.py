@@ -63,13 +63,13 @@ def value_text(value: object) -> str:
     return UNKNOWN if not text or text.lower() == UNKNOWN else text
 
 
-def has_value(study: Study, name: str, wanted: str | float) -> bool:
-    """Whether a label or attribute of a study is as wanted.
+def value_is(value: object, wanted: str | float) -> bool:
+    """Whether a value is as wanted.
 
     1, 1.0 and "1" are one value, and what is not known is none. ``">=65"``, ``">65"``, ``"<=0.7"`` and ``"<0.7"`` are
     limits for numbers.
     """
-    found = value_text(study.labels[name] if name in study.labels else study.attributes.get(name))
+    found = value_text(value)
     if found == UNKNOWN:
         return False
     limit = _LIMIT.fullmatch(str(wanted).strip())
@@ -79,6 +79,11 @@ def has_value(study: Study, name: str, wanted: str | float) -> bool:
         return bool(_COMPARED[limit[1]](float(found), float(limit[2])))
     except ValueError:
         return False
+
+
+def has_value(study: Study, name: str, wanted: str | float) -> bool:
+    """Whether a label or attribute of a study is as wanted; see ``value_is``."""
+    return value_is(study.labels[name] if name in study.labels else study.attributes.get(name), wanted)
 
 
 class Cohort(Protocol):

@@ -1,7 +1,7 @@
 """A cohort from a folder of image files and a ``manifest.csv``."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
@@ -25,6 +25,9 @@ class FolderCohort:
     A square is made as in the paper: short side to ``image_size``, centre crop, the crop's own range to 0 to 255.
     Films and masks of a study go through the same geometry; ``framing`` gives it, to undo it. ``notes`` say what was
     assumed or left out when the manifest was read, sentences for a report.
+
+    A dataset's films come this way too: with its own ``name``, a ``read`` and ``shape`` for films that need more than
+    their header, and a ``file_digest`` that does not read terabytes.
     """
 
     truth_known = False
@@ -38,8 +41,12 @@ class FolderCohort:
         declared: Mapping[str, object] | None = None,
         notes: Sequence[str] = (),
         elsewhere: Sequence[Entry] = (),
+        name: str = "",
+        read: Callable[[Path], Film] = read_film,
+        shape: Callable[[Path], tuple[int, int]] = film_shape,
+        file_digest: Callable[[Path], str] = sha256_file,
     ) -> None:
-        self.name = f"{PREFIX}{manifest.parent.name}"
+        self.name = name or f"{PREFIX}{manifest.parent.name}"
         self.image_size = image_size
         self.manifest = manifest
         self.notes = tuple(notes)
@@ -48,7 +55,8 @@ class FolderCohort:
         self._declared = dict(declared or {})
         self._entries = {entry.study.study_id: entry for entry in entries}
         self._studies = tuple(entry.study for entry in entries)
-        self._film = lru_cache(maxsize=4)(lambda study_id: read_film(self._entries[study_id].image))
+        self._film = lru_cache(maxsize=4)(lambda study_id: read(self._entries[study_id].image))
+        self._shape, self._file_digest = shape, file_digest
 
     @property
     def studies(self) -> Sequence[Study]:
@@ -58,7 +66,7 @@ class FolderCohort:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the size, what was declared of the table, every row and every file's bytes."""
-        of = cache(sha256_file)
+        of = cache(self._file_digest)
         rows = [
             {
                 "study_id": entry.study.study_id,
@@ -129,7 +137,7 @@ class FolderCohort:
             raise unknown_mask(self.name, study.study_id, name, sorted(entry.masks))
         return read_mask(
             entry.masks[name],
-            film_shape(entry.image),
+            self._shape(entry.image),
             film=entry.image,
             study_id=study.study_id,
             where=f"{self.manifest}, row {entry.row}",

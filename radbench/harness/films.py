@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from numpy.typing import NDArray
 
 from radbench.data.cohort import Cohort, Study
 from radbench.data.folder import FolderCohort
 from radbench.data.images import array_digest
+from radbench.data.joined import JoinedCohort, StudiesOf
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
 
 _VERSION: Final = 1
@@ -52,8 +53,15 @@ def film_notes(cohort: Cohort, cache: Path) -> FilmNotes:
         cohort: the cohort.
         cache: root of the cache; the notes lie in ``films/`` under it.
     """
-    if not isinstance(cohort, FolderCohort):
-        return FilmNotes()
+    if isinstance(cohort, JoinedCohort):
+        told = [film_notes(part, cache) for part in cohort.parts.values()]
+        return FilmNotes([d for one in told for d in one.done], [w for one in told for w in one.warnings])
+    if isinstance(cohort, StudiesOf) and isinstance(cohort.whole, FolderCohort):
+        return _known_or_read(cast("FolderCohort", cohort), cache)
+    return _known_or_read(cohort, cache) if isinstance(cohort, FolderCohort) else FilmNotes()
+
+
+def _known_or_read(cohort: FolderCohort, cache: Path) -> FilmNotes:
     key = sha256_bytes(canonical_json([_VERSION, cohort.digest, cohort.elsewhere_digest]))
     path = cache / "films" / f"{key}.json"
     known = _read(path)

@@ -11,8 +11,9 @@ The words of the selection, none of which can be seen from the numbers (a wrong 
 ``key``     in a table: the key column; left out, the first.
 ``column``  in a table: the column of the numbers; may be left out where there are two columns.
 
-An empty cell and ``-1`` are the empty mask. A run that ends outside the picture, a length below 1, runs of the
-absolute kind that overlap or run backwards, and an odd count of numbers are refused: so is a wrong declaration found.
+Several lists in one cell have ``;`` between them and are united. An empty cell and ``-1`` are the empty mask. A run
+that ends outside the picture, a length below 1, runs of the absolute kind that overlap or run backwards, and an odd
+count of numbers are refused: so is a wrong declaration found.
 """
 
 from functools import lru_cache
@@ -138,7 +139,7 @@ def _size(reference: MaskReference, shape: tuple[int, int]) -> tuple[int, int]:
 
 def _texts(reference: MaskReference, study_id: str) -> list[str]:
     if reference.path is None:
-        return [reference.inline]
+        return reference.inline.split(";")
     if reference.path.suffix.lower() not in TABLES:
         try:
             return [reference.path.read_text(encoding="utf-8-sig")]
