@@ -1,4 +1,4 @@
-"""What there is by name: shifts, models, bundles, editors, cohorts, model formats and figures."""
+"""What there is by name: shifts, models, bundles, editors, cohorts, datasets, model formats and figures."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,6 +67,12 @@ def _cohorts() -> list[tuple[str, str]]:
     return [*found, ("folder:PATH", "a folder with manifest.csv, or a table of films"), *others]
 
 
+def _datasets() -> list[tuple[str, str]]:
+    from radbench.api.datasets import datasets
+
+    return [(one.name, f"{one.title}; {one.root or 'not on this machine'}") for one in datasets()]
+
+
 def _formats() -> list[tuple[str, str]]:
     from radbench.models.registry import formats
 
@@ -85,6 +91,7 @@ _SOURCES: Final[dict[str, Callable[[], list[tuple[str, str]]]]] = {
     "bundles": _bundles,
     "editors": _editors,
     "cohorts": _cohorts,
+    "datasets": _datasets,
     "formats": _formats,
     "figures": _figures,
 }

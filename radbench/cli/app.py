@@ -17,6 +17,7 @@ from radbench.cli import (
     start,
     validate,
 )
+from radbench.cli.data import data_app
 from radbench.cli.guard import INTERRUPTED, say
 from radbench.cli.train import train_app
 from radbench.version import __version__
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app, name="train")
+app.add_typer(data_app, name="data")
 _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "run": run.run,
     "init": start.init,

@@ -40,7 +40,9 @@ def list_declared(
     context: typer.Context,
     kind: Annotated[
         str | None,
-        typer.Argument(help="shifts, models, bundles, editors, cohorts, formats or figures. Default: all."),
+        typer.Argument(
+            help="shifts, models, bundles, editors, cohorts, datasets, formats or figures. Default: all."
+        ),
     ] = None,
 ) -> None:
     """Show what there is by name."""

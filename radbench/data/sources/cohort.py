@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FIXED: Final = ("study_id", "patient_id", "image", "view", "split", "report")
+_MASK: Final = "mask_"
 _MEANT: Final = {"ignore": None, "positive": 1, "negative": 0}
 
 
@@ -69,6 +70,9 @@ def open_dataset(
     for name in part.masks_from:
         frame = _with_companion(frame, source, name, stores, notes)
     frame = _renamed(frame, part.columns, source.name)
+    for ours, theirs in part.columns.items():
+        if theirs.startswith(_MASK):
+            stores[ours.removeprefix(_MASK)] = stores[theirs.removeprefix(_MASK)]
     frame = _chosen(frame, part, source, [part.split, *further], notes)
     _decide(frame, part, notes)
     entries = [_entry(row, root, stores, number) for number, row in enumerate(_rows(frame), start=2)]

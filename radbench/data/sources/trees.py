@@ -10,7 +10,7 @@ from radbench.data.sources.source import NO_FILE, FilmRow, Problems
 from radbench.data.sources.tables import age_of, sex_of
 
 _BROKEN: Final = "films whose DICOM header cannot be read, left out"
-_TAGS: Final = ("PatientSex", "PatientAge", "ViewPosition")
+_TAGS: Final = ("PatientSex", "PatientAge", "ViewPosition", "Rows", "Columns")
 _VIEWS: Final = {
     "PA": "PA",
     "AP": "AP",
@@ -62,7 +62,7 @@ def with_header(root: Path, row: FilmRow, problems: Problems) -> FilmRow | None:
         if file.read(132)[128:] != b"DICM":
             return row
     header = _header(path)
-    if header is None:
+    if header is None or not header.get("Rows"):
         problems.add(_BROKEN, row.image)
         return None
     told = {
