@@ -4,7 +4,7 @@ A source is an entry point of the group ``radbench.sources``: a function of a pa
 ``size`` and ``seed`` that returns a ``radbench.data.cohort.Cohort``; a shift names it as ``cohort: NAME:PATH``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,7 +14,6 @@ from radbench.data.cohort import Cohort, Study, has_value
 from radbench.data.joined import JoinedCohort, StudiesOf
 from radbench.errors import UsageError, did_you_mean
 from radbench.specs import CohortSpec, LabelsSpec, ShiftSpec
-from radbench.specs.base import repeated
 from radbench.specs.scenario import REFERENCE_SIZE
 
 if TYPE_CHECKING:
@@ -41,31 +40,33 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
         from radbench.diffusion.bundle_card import bundle_size
 
         size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
-    cohorts = [load_part(part, shift.resolve, size) for part in source.parts]
-    if len(cohorts) == 1:
-        return cohorts[0]
-    names = [
-        part.cohort.partition(":")[0] if part.is_dataset else cohort.name
-        for part, cohort in zip(source.parts, cohorts, strict=True)
-    ]
-    twice = repeated(names)
-    if twice is not None:
-        names = [f"{name}-{number}" for number, name in enumerate(names, 1)]
-    return JoinedCohort(dict(zip(names, cohorts, strict=True)))
+    further = () if source.edit_split is None else (source.edit_split,)
+    first = load_part(source, shift.resolve, size, further=further)
+    if not source.also:
+        return first
+    others = (load_part(part, shift.resolve, size) for part in source.also)
+    return JoinedCohort(dict(zip(source.names, (first, *others), strict=True)))
 
 
-def load_part(part: CohortSpec, resolve: Callable[[str], Path], image_size: int | None = None) -> Cohort:
+def load_part(
+    part: CohortSpec,
+    resolve: Callable[[str], Path],
+    image_size: int | None = None,
+    *,
+    further: Sequence[str] = (),
+) -> Cohort:
     """Return one declared cohort.
 
     Args:
         part: What is declared of it.
         resolve: Where a relative path leads.
         image_size: Side of the squares in pixels; None for an embedded cohort's own, or 512.
+        further: Of a dataset: splits that are taken beside the declared one.
 
     Raises:
         UsageError: There is no such cohort, its folder cannot be read, or the embedded cohort has another size.
     """
-    whole = _whole(part, resolve, image_size)
+    whole = _whole(part, resolve, image_size, further)
     if not part.set_labels and (not part.select or part.is_dataset):
         return whole
     clauses = {} if part.is_dataset else part.select
@@ -95,7 +96,9 @@ def _check_known(cohort: Cohort, clauses: Mapping[str, object]) -> None:
             )
 
 
-def _whole(part: CohortSpec, resolve: Callable[[str], Path], image_size: int | None) -> Cohort:
+def _whole(
+    part: CohortSpec, resolve: Callable[[str], Path], image_size: int | None, further: Sequence[str]
+) -> Cohort:
     kind, colon, path = part.cohort.partition(":")
     if part.is_phantom:
         from radbench.phantom.cohort import build_cohort
@@ -111,7 +114,7 @@ def _whole(part: CohortSpec, resolve: Callable[[str], Path], image_size: int | N
     if not colon:
         from radbench.data.sources.cohort import open_dataset
 
-        return open_dataset(part, resolve, side)
+        return open_dataset(part, resolve, side, further=further)
     drawn = {"image_size": side, "split": part.split, "size": part.size, "seed": part.seed}
     if kind != _FOLDER:
         found: Cohort = _source(kind)(resolve(path), **drawn)

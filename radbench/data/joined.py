@@ -9,6 +9,8 @@ from radbench.runtime import canonical_json, sha256_bytes
 
 DATASET: Final = "dataset"
 """The attribute that says which of several cohorts a study is from."""
+SPLIT: Final = "split"
+"""The attribute that says which split of a dataset a study is from."""
 
 
 class StudiesOf:

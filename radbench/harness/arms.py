@@ -17,14 +17,15 @@ from radbench.errors import UsageError
 from radbench.harness.films import Clusters, Spacing, all_known, find_clusters, spacing_of
 from radbench.harness.result import ALL_SCENARIOS, Arm
 from radbench.specs import Scenario, ShiftSpec
-from radbench.testsets.selection import measured_studies
+from radbench.testsets.selection import is_real, measured_studies
 
 if TYPE_CHECKING:
     from radbench.testsets.records import Record
     from radbench.testsets.testset import TestSet
 
-Shown: TypeAlias = Arm | Literal["dose"]
-"""What a model is shown: the arms of the result, and the other strengths of the editor."""
+Shown: TypeAlias = Arm | Literal["dose", "original"]
+"""What a model is shown: the arms of the result, other strengths of the editor, and, where another split than the real
+set is edited, the originals of the edited films."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Scene:
 
     Attributes:
         studies: the studies whose truth is known, by their id; the others are in no arm.
+        real_studies: those of them that are the real set; the others are there to be edited.
         unlabelled: how many have no label (of a segmentation, no mask) of the target.
         clusters: who counts as one patient; ``patient_ids`` of every arm are of these.
         cases: the usable stress edits.
@@ -118,6 +120,7 @@ class Scene:
         self.scenarios: Mapping[str, Scenario] = {scenario.name: scenario for scenario in shift.scenarios}
         known = measured_studies(shift, cohort)
         self.studies: Mapping[str, Study] = {study.study_id: study for study in known}
+        self.real_studies = [study for study in known if is_real(shift, study)]
         self.unlabelled = len(cohort.studies) - len(known)
         self.native = shift.composite == "native"
         kept = 512 if not self._is_framed() else 4  # squares are small, films may have ten million pixels
@@ -172,7 +175,8 @@ class Scene:
         framed = [case for case in cases if self.native and self.cohort.framing(case.study) is not None]
         known = [(case, case.truth) for case in cases if case.truth is not None]
         found = [
-            self._real(),
+            self._films("real", self.real_studies),
+            self._films("original", self._originals()),
             self._edited("geometry", framed, lambda index: self.resized(framed[index].study)),
             self._edited("reconstruction", cases, lambda index: rebuilt(cases[index].record)),
             self._edited("sham", shams, lambda index: edited(shams[index].record)),
@@ -182,12 +186,19 @@ class Scene:
         ]
         return {images.arm: images for images in found if images.arm == "real" or len(images)}
 
-    def _real(self) -> ArmImages:
-        studies = list(self.studies.values())
+    def _originals(self) -> list[Study]:
+        """Return the edited studies that are not of the real set, each once."""
+        real = {study.study_id for study in self.real_studies}
+        edited = [*self.cases, *self.shams, *self.doses]
+        return list(
+            {case.study.study_id: case.study for case in edited if case.study.study_id not in real}.values()
+        )
+
+    def _films(self, arm: Shown, studies: Sequence[Study]) -> ArmImages:
         n = len(studies)
         labels = (self.label(study) for study in studies)
         return self._arm(
-            "real",
+            arm,
             studies,
             (ALL_SCENARIOS,) * n,
             ("",) * n,

@@ -116,8 +116,9 @@ def of_scenario(seen: Seen, scenario: str) -> Seen:
 
 def partner_of(real: Seen, seen: Seen) -> Seen:
     """Return the real images of the same studies, one for each image of ``seen`` and in its order."""
-    numbers: Mapping[str, int] = {study: number for number, study in enumerate(real.images.study_ids)}
-    return real.take(np.array([numbers[study] for study in seen.images.study_ids], np.int64))
+    whole = real if real.originals is None else real.originals
+    numbers: Mapping[str, int] = {study: number for number, study in enumerate(whole.images.study_ids)}
+    return whole.take(np.array([numbers[study] for study in seen.images.study_ids], np.int64))
 
 
 def matched(first: Seen, second: Seen) -> tuple[Seen, Seen]:

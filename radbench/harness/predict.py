@@ -35,6 +35,7 @@ class Seen:
         figures: for a segmentation, metric -> float64 [N], NaN where it is undefined.
         empty: for a segmentation, bool [N], whether the model marked nothing.
         missed: for a segmentation, bool [N], whether it marked nothing where there was something, or the reverse.
+        originals: of the real arm: the unedited films of edited studies, where these are not of the real set.
         probable: whether the scores are meant as probabilities.
     """
 
@@ -46,6 +47,7 @@ class Seen:
     empty: NDArray[np.bool_] | None = None
     probable: bool = False
     missed: NDArray[np.bool_] | None = None
+    originals: "Seen | None" = None
 
     @property
     def decided(self) -> NDArray[np.int64]:
@@ -109,9 +111,15 @@ def show(models: Sequence[ModelUnderTest], arms: Mapping[Shown, ArmImages], read
                             else Outcome({}, f"{type(error).__name__}: {error}", "crash")
                         )
     return [
-        outcome or Outcome({arm: _join(arms[arm], part[arm], places[arm]) for arm in arms})
+        outcome or Outcome(_with_originals({arm: _join(arms[arm], part[arm], places[arm]) for arm in arms}))
         for part, outcome in zip(parts, failed, strict=True)
     ]
+
+
+def _with_originals(seen: dict[Shown, Seen]) -> dict[Shown, Seen]:
+    """Put the originals of edited studies to the real arm, whose partners they are."""
+    originals = seen.pop("original", None)
+    return seen if originals is None else seen | {"real": replace(seen["real"], originals=originals)}
 
 
 def _chunks(images: ArmImages) -> Iterator[tuple[list[int], list[Pixels]]]:
@@ -133,12 +141,13 @@ def _chunks(images: ArmImages) -> Iterator[tuple[list[int], list[Pixels]]]:
 def _join(images: ArmImages, parts: Sequence[Seen], places: Sequence[int]) -> Seen:
     """Join the parts of an arm, whose images are numbered ``places``, into the arm's own order."""
     names = parts[0].figures if parts else {}
+    optional: dict[str, Any] = {name: _all([getattr(part, name) for part in parts]) for name in _OPTIONAL}
     joined = Seen(
         images.take(places),
         np.concatenate([np.zeros(0), *(part.values for part in parts)]),
         figures={name: np.concatenate([part.figures[name] for part in parts]) for name in names},
         probable=any(part.probable for part in parts),
-        **{name: _all([getattr(part, name) for part in parts]) for name in _OPTIONAL},
+        **optional,
     )
     return replace(joined.take(np.argsort(np.asarray(places, np.int64), kind="stable")), images=images)
 

@@ -41,7 +41,7 @@ def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
 
 def summarise_cohort(scene: Scene, told: FilmNotes = FilmNotes()) -> CohortSummary:  # noqa: B008 - immutable
     """Return the real test set's size and identity; ``told`` was found when it was read."""
-    studies = scene.studies.values()
+    studies = scene.real_studies
     return CohortSummary(
         name=scene.cohort.name,
         digest=scene.cohort.digest,

@@ -58,6 +58,7 @@ class CohortSpec(Base):
             attribute) to a folder's own columns; where given, no unnamed column becomes an attribute. Of a dataset:
             further names for what its index holds, such as ``label_pneumothorax: label_negbio_pneumothorax``.
         set_labels: Labels that every study gets, whatever the cohort says: ``{covid: 0}`` for a cohort of before 2020.
+        with_masks: Masks that a film must have to be in the cohort at all. For datasets only.
         masks_from: Datasets that hold masks or labels of this one's films, such as ``chexmask``.
     """
 
@@ -74,6 +75,7 @@ class CohortSpec(Base):
     labels: LabelsSpec | None = None
     columns: dict[Text, Text] = Field(default_factory=dict)
     set_labels: dict[Name, Annotated[int, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    with_masks: list[Name] = Field(default_factory=list)
     masks_from: list[Name] = Field(default_factory=list)
 
     @property
@@ -100,7 +102,10 @@ class CohortSpec(Base):
             "says how a table is read",
         )
         self._only(
-            told, ("root", "make_splits", "views", "masks_from"), self.is_dataset, "is for public datasets"
+            told,
+            ("root", "make_splits", "views", "with_masks", "masks_from"),
+            self.is_dataset,
+            "is for public datasets",
         )
         twice = repeated(self.masks_from) or repeated(self.views)
         if twice is not None:
@@ -142,6 +147,15 @@ class SourceSpec(CohortSpec):
     def parts(self) -> tuple[CohortSpec, ...]:
         """The cohort itself and those that join it."""
         return (self, *self.also)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each of ``parts`` is called in a joined cohort: its last word, with a number where two have one."""
+        last = [part.cohort.rstrip("/").rpartition(":")[2].rpartition("/")[2] for part in self.parts]
+        seen = [last[:number].count(name) for number, name in enumerate(last)]
+        return tuple(
+            name if not before else f"{name}-{before + 1}" for name, before in zip(last, seen, strict=True)
+        )
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

@@ -17,13 +17,22 @@ from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.base import first
 from radbench.specs.scenario import REPORT, EditorSpec, Scenario, fill
 from radbench.specs.shift import ShiftSpec
-from radbench.testsets.selection import in_order, measured_studies, select, select_placebo, unknown_target
+from radbench.testsets.selection import (
+    in_order,
+    is_edited,
+    measured_studies,
+    select,
+    select_placebo,
+    unknown_target,
+)
 from radbench.testsets.store import LAYOUT_VERSION
 from radbench.testsets.task import EditTask, TaskArm, edit_inputs, edit_settings
 
 EMPTY_EDIT_MASK = "empty edit mask"
 COVERED_EDIT_MASK = "keep mask covers the whole edit mask"
 EMPTY_PROMPT = "empty prompt"
+NEVER_EDITED = "of the real set only"
+"""Studies of a cohort that joins the real set, or of another split than the edited one."""
 DOSE_STUDIES = 16
 """Studies of each scenario that are edited with every dose."""
 
@@ -273,7 +282,8 @@ def make_plan(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"The limit is {limit}; expected 1 or more images, or no limit.")
-    known = measured_studies(spec, cohort)
+    measured = measured_studies(spec, cohort)
+    known = [study for study in measured if is_edited(spec, study)]
     queues = [_queue(scenario, cohort, known, seed) for scenario in spec.scenarios]
     turns = zip_longest(*([(queue.scenario, study) for study in queue.studies] for queue in queues))
     chosen = [pair for turn in turns for pair in turn if pair is not None]
@@ -287,8 +297,10 @@ def make_plan(
     for queue in queues:
         tasks += _placebos(maker, queue, queue.studies[: taken[queue.scenario.name]], known)
     start = {"cohort": len(cohort.studies)}
-    if len(known) < len(cohort.studies):
-        start[unknown_target(spec)] = len(cohort.studies) - len(known)
+    if len(measured) < len(cohort.studies):
+        start[unknown_target(spec)] = len(cohort.studies) - len(measured)
+    if len(known) < len(measured):
+        start[NEVER_EDITED] = len(measured) - len(known)
     return Plan(
         shift=spec,
         tasks=tuple(tasks),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from radbench.data.cohort import Cohort, Study, has_value
+from radbench.data.joined import DATASET, SPLIT
 from radbench.errors import UsageError, did_you_mean
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.scenario import Placebo, Scenario
@@ -39,6 +40,19 @@ def measured_studies(shift: "ShiftSpec", cohort: Cohort) -> list[Study]:
             f"measures{listed}.{did_you_mean(shift.target, names)}"
         )
     return known
+
+
+def is_edited(shift: "ShiftSpec", study: Study) -> bool:
+    """Whether a study may be edited: it is of the first cohort, and of ``source.edit_split`` where that is said."""
+    source = shift.source
+    if source.also and study.attributes.get(DATASET) != source.names[0]:
+        return False
+    return source.edit_split is None or study.attributes.get(SPLIT) == source.edit_split
+
+
+def is_real(shift: "ShiftSpec", study: Study) -> bool:
+    """Whether a study is of the real set: all but those that are only there to be edited (``source.edit_split``)."""
+    return shift.source.edit_split is None or not is_edited(shift, study)
 
 
 def unknown_target(shift: "ShiftSpec") -> str:

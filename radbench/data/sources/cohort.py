@@ -161,19 +161,36 @@ def _chosen(
         raise UsageError(
             f"The dataset '{source.name}' has no splits of its own; say 'make_splits' beside it to have '{splits[1]}'."
         )
-    for name, wanted in part.select.items():
-        frame = frame[_has(frame, name, wanted, source.name)]
+    return _drawn(_selected(frame, part, source.name, splits), part)
+
+
+def _selected(frame: "pd.DataFrame", part: CohortSpec, name: str, splits: Sequence[str]) -> "pd.DataFrame":
+    """Return the rows with the masks and values that are asked for."""
+    for mask in part.with_masks:
+        frame = frame[_masked(frame, mask, name)]
+    for column, wanted in part.select.items():
+        frame = frame[_has(frame, column, wanted, name)]
     if frame.empty:
-        told = ", ".join(f"{name} = {wanted}" for name, wanted in part.select.items())
+        clauses = [
+            *(f"mask {mask}" for mask in part.with_masks),
+            *(f"{n} = {w}" for n, w in part.select.items()),
+        ]
         raise UsageError(
-            f"The dataset '{source.name}' has no film with {told or 'such a view'}; relax select or views."
+            f"The dataset '{name}' has no film of split {', '.join(splits)} with "
+            f"{', '.join(clauses) or 'such a view'}; relax select or views."
         )
-    if part.size is not None:
-        rank = frame["study_id"].map(lambda study: sha256_bytes(f"{part.seed}\n{study}".encode()))
-        frame = frame.assign(_rank=rank)
-        drawn = frame.sort_values("_rank").groupby("split", sort=False).head(part.size).index
-        frame = frame[frame.index.isin(drawn)].drop(columns="_rank")
     return frame
+
+
+def _drawn(frame: "pd.DataFrame", part: CohortSpec) -> "pd.DataFrame":
+    """Return at most ``size`` rows of each split; a smaller draw is a part of a larger one."""
+    if part.size is None:
+        return frame
+    frame = frame.assign(
+        _rank=frame["study_id"].map(lambda study: sha256_bytes(f"{part.seed}\n{study}".encode()))
+    )
+    drawn = frame.sort_values("_rank").groupby("split", sort=False).head(part.size).index
+    return frame[frame.index.isin(drawn)].drop(columns="_rank")
 
 
 def _made(patients: "pd.Series[str]", shares: Mapping[str, float], seed: int) -> "pd.Series[str]":
@@ -189,6 +206,16 @@ def _made(patients: "pd.Series[str]", shares: Mapping[str, float], seed: int) ->
 
     named = {patient: split(patient) for patient in patients.unique()}
     return patients.map(named)
+
+
+def _masked(frame: "pd.DataFrame", name: str, dataset: str) -> "pd.Series[bool]":
+    if f"{_MASK}{name}" not in frame.columns:
+        known = [found.removeprefix(_MASK) for found in frame.columns if found.startswith(_MASK)]
+        raise UsageError(
+            f"with_masks names '{name}', which no film of '{dataset}' has; its masks are {', '.join(known) or 'none'} "
+            f"(masks_from adds those of other datasets).{did_you_mean(name, known)}"
+        )
+    return frame[f"{_MASK}{name}"].notna()
 
 
 def _has(frame: "pd.DataFrame", name: str, wanted: str | float, dataset: str) -> "pd.Series[bool]":

@@ -73,7 +73,7 @@ def test_selection_comes_before_the_draw(root):
     found = cohort(root, select={"effusion": 1, "age": ">=35"}, size=3)
     assert len(found.studies) == 3
     assert all(study.labels["effusion"] == 1 and study.attributes["age"] >= 35 for study in found.studies)
-    with pytest.raises(UsageError, match=r"no film with effusion = 1, age = >=99; relax"):
+    with pytest.raises(UsageError, match=r"no film of split test with effusion = 1, age = >=99; relax"):
         cohort(root, select={"effusion": 1, "age": ">=99"})
     with pytest.raises(UsageError, match=r"select names 'efusion'.*Did you mean 'effusion'"):
         cohort(root, select={"efusion": 1})
@@ -100,6 +100,14 @@ def test_masks_films_and_digests_are_those_of_the_files(root):
     assert cohort(root).digest == before
     put_png(root / "films" / "t3.png", film(5, 80, 80))
     assert cohort(root).digest != before, "a film of another size is another cohort"
+
+
+def test_only_films_with_a_mask(root):
+    assert len(cohort(root, with_masks=["lung"]).studies) == 12
+    with pytest.raises(
+        UsageError, match=r"with_masks names 'lungs'.*its masks are lung .*Did you mean 'lung'"
+    ):
+        cohort(root, with_masks=["lungs"])
 
 
 def test_columns_give_further_names(root):
@@ -154,11 +162,11 @@ def test_cohorts_join_and_keep_apart_who_has_the_same_name(root, tmp_path):
     (tmp_path / "own.yaml").write_text(SHIFT.format(root=root, folder=folder), encoding="utf-8")
     joined = load_cohort(load_shift(tmp_path / "own.yaml"))
     assert len(joined.studies) == 15
-    assert {study.attributes["dataset"] for study in joined.studies} == {"small", "folder:other"}
+    assert {study.attributes["dataset"] for study in joined.studies} == {"small", "other"}
     other = joined.studies[-1]
     assert (other.study_id, other.patient_id, dict(other.labels)) == (
-        "folder:other:t1",
-        "folder:other:p1",
+        "other:t1",
+        "other:p1",
         {"covid": 0},
     )
     assert joined.film(other).shape == (40, 50)
