@@ -5,6 +5,7 @@ other module builds such a path.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from radbench.errors import UsageError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
 _SUFFIXES = (".yaml", ".yml")
+_GROUPED = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._-]*")
+"""A name one folder down, such as ``paper/manifestation``."""
 
 
 def _declared_dir(name: str) -> Path:
@@ -98,15 +101,28 @@ def bundle_path(name_or_path: str | Path) -> Path:
     return _find(name_or_path, "bundle", (Path("bundles"), bundles_dir()))
 
 
-def names_in(folders: Iterable[Path]) -> list[str]:
-    """Return the sorted, distinct names declared in ``folders`` (file names without ``.yaml``)."""
-    files = (file for folder in folders if folder.is_dir() for file in folder.iterdir())
-    return sorted({file.stem for file in files if file.suffix in _SUFFIXES})
+def names_in(folders: Iterable[Path], *, deep: bool = False) -> list[str]:
+    """Return the sorted, distinct names declared in ``folders``: file names without ``.yaml``.
+
+    Args:
+        folders: Where to look.
+        deep: Also one folder down, such as ``paper/manifestation``.
+    """
+    found = set()
+    for folder in folders:
+        for suffix in _SUFFIXES if folder.is_dir() else ():
+            found |= {file.stem for file in folder.glob(f"*{suffix}")}
+            if deep:
+                found |= {f"{file.parent.name}/{file.stem}" for file in folder.glob(f"*/*{suffix}")}
+    return sorted(found)
 
 
 def _find(name_or_path: str | Path, kind: str, folders: tuple[Path, ...]) -> Path:
     text = str(name_or_path)
-    if text.endswith(_SUFFIXES) or os.sep in text or "/" in text:
+    for folder in folders if _GROUPED.fullmatch(text) else ():
+        if (folder / f"{text}.yaml").is_file():
+            return folder / f"{text}.yaml"
+    if text.endswith(_SUFFIXES) or ((os.sep in text or "/" in text) and not _GROUPED.fullmatch(text)):
         path = Path(text).expanduser()
         if not path.is_file():
             raise UsageError(f"The {kind} file '{text}' does not exist; expected the path of a YAML file.")
@@ -115,7 +131,7 @@ def _find(name_or_path: str | Path, kind: str, folders: tuple[Path, ...]) -> Pat
         for suffix in _SUFFIXES:
             if (folder / f"{text}{suffix}").is_file():
                 return folder / f"{text}{suffix}"
-    names = names_in(folders)
+    names = names_in(folders, deep=True)
     known = ", ".join(names) or "none"
     hint = did_you_mean(text, names)
     raise UsageError(f"There is no {kind} named '{text}'.{hint} Declared {kind}s: {known}.")

@@ -125,6 +125,32 @@ def _whole(
     return open_folder_cohort(resolve(path), **drawn, **told)  # type: ignore[arg-type]
 
 
+def require_data(shift: ShiftSpec) -> None:
+    """Refuse a shift whose datasets are not on this machine, before anything else is asked of the user.
+
+    Raises:
+        UsageError: Every dataset that is missing, with what to download from where, and how to say where it is.
+    """
+    from radbench.data.sources import get_source
+    from radbench.data.sources.roots import root_of, variable
+
+    lacking: dict[str, str] = {}
+    for part in shift.source.parts:
+        for name in [part.cohort, *part.masks_from] if part.is_dataset else []:
+            source = get_source(name)
+            declared = shift.resolve(part.root) if part.root is not None and name == part.cohort else None
+            if root_of(name, declared) is None:
+                download = "; ".join(source.download)
+                lacking[name] = f"{name} ({source.title}) from {source.url}, {source.licence}: {download}"
+    if lacking:
+        commands = " and ".join(f"'radbench data add {name} PATH'" for name in lacking)
+        variables = ", ".join(variable(name) for name in lacking)
+        raise UsageError(
+            f"The shift '{shift.name}' needs what is not known to be on this machine. {'. '.join(lacking.values())}. "
+            f"Then run {commands} (or set {variables})."
+        )
+
+
 def source_names() -> list[str]:
     """Return what may stand before the colon of ``cohort``."""
     return sorted({_FOLDER, *(point.name for point in entry_points(group=GROUP))})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from radbench.api.answers_match import refuse_foreign, refuse_uncovered
 from radbench.api.bundles import BundleRef, find_bundle, uses_hub
 from radbench.api.choices import Choice, ModelName, choose_models
-from radbench.api.cohorts import load_cohort
+from radbench.api.cohorts import load_cohort, require_data
 from radbench.api.environment import prepare_environment, usable_cache
 from radbench.api.gates import Gate
 from radbench.api.preflights import preflights
@@ -141,6 +141,17 @@ def read_shift(shift: ShiftName) -> ShiftSpec:
     return load_shift(shift_path(shift))
 
 
+def needed_shift(shift: ShiftName) -> ShiftSpec:
+    """Return a shift to run; what data it lacks is said before anything else is asked of the user.
+
+    Raises:
+        UsageError: As ``read_shift``, or a dataset that is not on this machine.
+    """
+    found = read_shift(shift)
+    require_data(found)
+    return found
+
+
 def declare(options: RunOptions, *, fitting: bool = False) -> Job:
     """Read what a run of one shift is declared to be.
 
@@ -151,7 +162,7 @@ def declare(options: RunOptions, *, fitting: bool = False) -> Job:
     Raises:
         UsageError: A wrong name, file or option.
     """
-    shift = read_shift(options.shift)
+    shift = needed_shift(options.shift)
     choice = choose_models(shift, options.models, options.controls, fitting=fitting)
     return Job(shift, choice, find_bundle(shift, options.bundle), options.out or OUT / shift.name)
 

@@ -28,7 +28,9 @@ class Listed(NamedTuple):
 def _shifts() -> list[tuple[str, str]]:
     from radbench.specs import load_shift
 
-    return _told(names_in((Path("shifts"), shifts_dir())), lambda name: load_shift(shift_path(name)).title)
+    return _told(
+        names_in((Path("shifts"), shifts_dir()), deep=True), lambda name: load_shift(shift_path(name)).title
+    )
 
 
 def _models() -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ from radbench.report.performance import (
     calibration_views,
     curve_figures,
     patient_figures,
+    published_rows,
     runs_views,
     segmentation_view,
 )
@@ -191,6 +192,7 @@ def _views(result: AuditResult) -> dict[str, Any]:
         "ranking": ranking_view(result),
         "subgroups": subgroups_view(result),
         "runs": runs_views(result),
+        "published": published_rows(result),
         "flows": flow_views(result),
         "unanswered": unanswered(result),
         "quality": quality_rows(result),

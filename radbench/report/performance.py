@@ -1,6 +1,7 @@
 """How well the models do: a segmentation's overlap and distances, calibration, and several runs of one model."""
 
 from types import SimpleNamespace as Row
+from typing import cast
 
 from radbench.harness.result import Arm, ArmResult, AuditResult, ModelResult
 from radbench.harness.result.words import (
@@ -133,6 +134,33 @@ def runs_views(result: AuditResult) -> list[Row]:
             )
         )
     return views
+
+
+def published_rows(result: AuditResult) -> list[Row]:
+    """Return the figures that were published of the shift, each beside what was measured here of the model so named."""
+    models = {model.name: model for model in result.models}
+    rows = []
+    for one in result.shift.published:
+        name, arm, metric = str(one["name"]), cast("Arm", one["arm"]), str(one["metric"])
+        unit, value, sd = metric_unit(metric), float(cast("float", one["value"])), one["sd"]
+        model = models.get(name)
+        measured = None if model is None else show(model.metric(arm, metric), unit)
+        rows.append(
+            Row(
+                model=one["model"],
+                name=name,
+                arm=arm,
+                data=_TITLES[arm],
+                metric=capital(metric_name(metric)),
+                place=one["place"],
+                published=number(value, unit)
+                if sd is None
+                else spread(value, float(cast("float", sd)), unit),
+                measured=measured,
+                runs="" if model is None else run_spread(model, arm, metric),
+            )
+        )
+    return rows
 
 
 def patient_figures(result: AuditResult) -> list[tuple[str, str, Drawing]]:

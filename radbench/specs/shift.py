@@ -78,6 +78,28 @@ class ControlsSpec(Base):
     placebo_limit: Annotated[float, Field(ge=0.0)] = 0.25
 
 
+class PublishedFigure(Base):
+    """A figure that was published of this shift; it stands beside the measured one and is never judged.
+
+    Attributes:
+        model: What the publication calls the model.
+        name: What the model is called here.
+        arm: Of the real or of the edited images.
+        metric: The metric.
+        value: The figure, a share.
+        sd: Its standard deviation over training runs.
+        place: Where it stands: ``Table 1, row 2``.
+    """
+
+    model: Text
+    name: Name
+    arm: Literal["real", "stress"]
+    metric: Metric
+    value: float
+    sd: Annotated[float, Field(ge=0.0)] | None = None
+    place: Text
+
+
 class ShiftSpec(Base):
     """A dataset shift, complete: nothing else decides what the test set shows.
 
@@ -103,6 +125,7 @@ class ShiftSpec(Base):
         max_drop: Largest fall of the primary metric that a model may have under this shift; a run's ``--max-drop``
             goes before it, and judging is by 0.1 where neither says anything.
         subgroups: Columns of the manifest (attributes of a study) whose values are reported one by one.
+        published: Figures that were published of this shift, for a report to show beside the measured ones.
         models: Names of the models that run unless others are asked for.
         control_models: Names of models that are known to be robust to this shift. If one falls, the editor is
             to blame and no verdict is given.
@@ -126,6 +149,7 @@ class ShiftSpec(Base):
     prevalence: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     max_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     subgroups: list[Text] = Field(default_factory=list)
+    published: list[PublishedFigure] = Field(default_factory=list)
     models: list[Text] = Field(default_factory=list)
     control_models: list[Text] = Field(default_factory=list)
 

@@ -34,6 +34,7 @@ class ShiftSummary(Strict):
     scenarios: list[ScenarioSummary]
     filter: dict[str, JsonValue] = Field(default_factory=dict)
     controls: dict[str, JsonValue] = Field(default_factory=dict)
+    published: list[dict[str, JsonValue]] = Field(default_factory=list)
 
     @property
     def asks_for_sham(self) -> bool:
