@@ -172,7 +172,7 @@ def draw_item(key: tuple[str, str]) -> GalleryItem:
 def measure_report(images: int, out: Path) -> ReportTimes:
     """Write the report of a made-up audit of ``images`` edited images into ``out``, in this process."""
     result = make_audit(images)
-    before, read = _peak(), 0
+    before, read = peak_mib(), 0
 
     def load(key: tuple[str, str]) -> GalleryItem:
         nonlocal read
@@ -183,10 +183,10 @@ def measure_report(images: int, out: Path) -> ReportTimes:
     write_outputs(result, LazyGallery([(f"s{study:07d}", SCENARIO) for study in range(images)], load), out)
     seconds = time.perf_counter() - start
     sizes = {file.name: file.stat().st_size / 1e6 for file in out.iterdir()}
-    return ReportTimes(images, seconds, sizes[REPORT], sum(sizes.values()), before, _peak(), read)
+    return ReportTimes(images, seconds, sizes[REPORT], sum(sizes.values()), before, peak_mib(), read)
 
 
-def _peak() -> float:
+def peak_mib() -> float:
     """Return the largest memory that this process has held, in MiB."""
     import resource
 

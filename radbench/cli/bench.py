@@ -20,6 +20,7 @@ _PARTS: Final = {
     "bootstrap": ("bootstrap", "print_bootstrap", False),
     "coverage": ("coverage", "print_coverage", False),
     "report": ("report", "print_report", False),
+    "index": ("index", "print_index", False),
 }
 """Module of ``radbench.bench``, function, and whether it edits images on the device."""
 
@@ -30,7 +31,7 @@ def bench(
     what: Annotated[
         Bench,
         typer.Argument(
-            help="inversion, harness, bootstrap or report (times); composite or last-step (errors against the "
+            help="inversion, harness, bootstrap, report or index (times); composite or last-step (errors against the "
             "truth); coverage (of intervals)."
         ),
     ] = Bench.INVERSION,
@@ -50,7 +51,7 @@ def run_bench(what: str, bundle: str, *, steps: int, device: "DeviceName") -> No
         what: "inversion" (batched against the sequential loop of Algorithm 1, and a second prompt), "harness"
             (against a bare torch loop), "composite" (ways of putting an edit back into a film, against the truth),
             "last-step" (what is added inside the edit mask where sigma is 0, against the truth), "bootstrap" (against
-            a naive loop), "coverage" (how often intervals hold the truth) or "report".
+            a naive loop), "coverage" (how often intervals hold the truth), "report" or "index" (of a dataset).
         bundle: The bundle of the inversion: ``phantom``, a folder or the YAML file of an assembly.
         steps: Steps of the inversion's noise schedule.
         device: Where the inversion's network runs.

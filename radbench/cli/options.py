@@ -44,3 +44,4 @@ class Bench(StrEnum):
     BOOTSTRAP = "bootstrap"
     COVERAGE = "coverage"
     REPORT = "report"
+    INDEX = "index"
