@@ -44,8 +44,28 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
     first = load_part(source, shift.resolve, size, further=further)
     if not source.also:
         return first
-    others = (load_part(part, shift.resolve, size) for part in source.also)
+    others = [load_part(part, shift.resolve, size) for part in source.also]
+    _tell(first, shared_films([part.cohort for part in source.parts if part.is_dataset]))
     return JoinedCohort(dict(zip(source.names, (first, *others), strict=True)))
+
+
+def shared_films(datasets: Sequence[str]) -> list[str]:
+    """Return a sentence for every two datasets of one run that hold some of the same films or patients."""
+    from radbench.data.sources import get_source
+
+    pairs = {tuple(sorted((name, other))) for name in set(datasets) for other in get_source(name).overlaps}
+    return [
+        f"{one} and {other} hold some of the same films or patients: what is measured on both is not independent."
+        for one, other in sorted(pairs)
+        if one in datasets and other in datasets
+    ]
+
+
+def _tell(cohort: Cohort, sentences: Sequence[str]) -> None:
+    """Add sentences to those that a report says of a folder's or dataset's films."""
+    whole = getattr(cohort, "whole", cohort)
+    if sentences and hasattr(whole, "notes"):
+        whole.notes = (*whole.notes, *sentences)
 
 
 def load_part(

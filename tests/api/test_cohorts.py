@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from radbench.api.cohorts import load_cohort
+from radbench.api.cohorts import load_cohort, shared_films
 from radbench.data.images import write_png
 from radbench.errors import UsageError
 from radbench.specs import load_shift
@@ -43,3 +43,19 @@ def test_what_it_does_not_declare_is_asked_for(tmp_path):
         _load(tmp_path, f", columns: {COLUMNS}")
     with pytest.raises(UsageError, match="no column 'study_id'; found ImageID, Patient, PTX, Box"):
         _load(tmp_path, "")
+
+
+def test_datasets_that_share_films_are_named_when_they_meet(monkeypatch):
+    from radbench.data.sources.source import DatasetSource
+
+    class One(DatasetSource):
+        overlaps = ("b",)
+        tables = films = None
+
+    class Other(One):
+        overlaps = ()
+
+    monkeypatch.setattr("radbench.data.sources.get_source", lambda name: One() if name == "a" else Other())
+    (sentence,) = shared_films(["b", "a", "c"])
+    assert sentence.startswith("a and b hold some of the same films")
+    assert shared_films(["a", "c"]) == shared_films(["b"]) == []
