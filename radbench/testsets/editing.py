@@ -75,7 +75,7 @@ def edit_tasks(
     """
     studies = {study.study_id: study for study in cohort.studies}
     scenarios = {scenario.name: scenario for scenario in plan.shift.scenarios}
-    for chunk in _chunks(tasks, batch_size * CHUNK):
+    for chunk in edit_chunks(tasks, batch_size * CHUNK):
         by_key = {task.key: task for task in chunk}
         requests = {
             task.key: _request(
@@ -95,8 +95,8 @@ def edit_tasks(
             yield _outcome(by_key[key], requests[key], result)
 
 
-def _chunks(tasks: Sequence[EditTask], size: int) -> Iterator[list[EditTask]]:
-    """Runs of one editor, each of whole images, and of ``size`` edits or as few more as the last image needs."""
+def edit_chunks(tasks: Sequence[EditTask], size: int) -> Iterator[list[EditTask]]:
+    """Yield runs of one editor, each of whole images, and of ``size`` edits or as few more as the last image needs."""
     first: dict[tuple[str, str], int] = {}
     for place, task in enumerate(tasks):
         first.setdefault((task.editor, task.source_sha256), place)

@@ -72,6 +72,20 @@ def locked(cache: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
+@contextlib.contextmanager
+def free_lock(cache: Path, name: str) -> Iterator[bool]:
+    """Hold the cache's lock ``name`` where it is free; yield whether it was. Nobody is waited for."""
+    with storing(cache):
+        (cache / "locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(cache / "locks" / f"{name}.lock")
+        ours = _try(lock)
+    try:
+        yield ours
+    finally:
+        if ours:
+            lock.release()
+
+
 class Workshop:
     """Temporary folders inside the cache, so that finished work is renamed into place.
 
