@@ -23,6 +23,7 @@ def build(
     device: DeviceName = "auto",
     bundle: str | Path | None = None,
     batch_size: int = 8,
+    workers: int = 1,
     cache: str | Path | None = None,
     progress: bool | Callback | Progress = True,
 ) -> "EditedImages":
@@ -35,6 +36,7 @@ def build(
         device: "auto", "cpu" or "cuda".
         bundle: Another diffusion bundle than the shift's.
         batch_size: Images edited at once; bounds the memory, changes no pixel.
+        workers: Processes that edit; on several GPUs one each.
         cache: The cache's root; None for ``$RADBENCH_CACHE`` or the platform's.
         progress: True for bars, False for none, or a function of what, done and total.
 
@@ -44,10 +46,16 @@ def build(
     Raises:
         UsageError: Something that can be mended.
     """
-    spec = jobs.read_shift(shift)
+    spec = jobs.needed_shift(shift)
     named = None if bundle is None else str(bundle)
     options = RunOptions(
-        shift=spec, limit=limit, seed=seed, device=device, bundle=named, batch_size=batch_size
+        shift=spec,
+        limit=limit,
+        seed=seed,
+        device=device,
+        bundle=named,
+        batch_size=batch_size,
+        workers=workers,
     )
     job = Job(spec, Choice(()), find_bundle(spec, named))
     with cache_at(cache):
@@ -57,3 +65,46 @@ def build(
         from radbench.api.dataset import EditedImages
 
         return EditedImages(spec, opened.cohort, testset)
+
+
+def build_part(
+    shard: str,
+    shift: ShiftName = "manifestation",
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    device: DeviceName = "auto",
+    bundle: str | Path | None = None,
+    batch_size: int = 8,
+    cache: str | Path | None = None,
+    progress: bool | Callback | Progress = True,
+) -> int:
+    """Edit one part of a shift's images and store it, as one task of an array of many.
+
+    When all parts are there, ``build`` (or an audit) puts the test set together; it edits what a lost task left.
+
+    Args:
+        shard: Which part of how many: ``2/8``.
+        shift: As in ``build``, like all that follows.
+        limit: Edit at most this many images in all parts together.
+        seed: Of the edits.
+        device: "auto", "cpu" or "cuda".
+        bundle: Another diffusion bundle than the shift's.
+        batch_size: Images edited at once.
+        cache: The cache's root, which all parts share.
+        progress: True for bars, False for none, or a function of what, done and total.
+
+    Returns:
+        How many edits of this part could not be made.
+
+    Raises:
+        UsageError: Something that can be mended.
+    """
+    from radbench.testsets.executor import Shard
+
+    named = None if bundle is None else str(bundle)
+    options = RunOptions(
+        shift=shift, limit=limit, seed=seed, device=device, bundle=named, batch_size=batch_size
+    )
+    with cache_at(cache):
+        return jobs.edit_part(options, Shard.read(shard), progress_of(progress))

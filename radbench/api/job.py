@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from radbench.diffusion.bundle import Bundle
     from radbench.harness.result import AuditResult
     from radbench.models.base import Finding, ModelUnderTest
+    from radbench.testsets.executor import Shard
 
 ShiftName: TypeAlias = str | Path | ShiftSpec
 """A declared shift's name, its YAML file, or the shift itself."""
@@ -65,11 +66,12 @@ class RunOptions:
     identifiers: bool = False
     sidecar: bool = False
     figures: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.device not in {"auto", "cpu", "cuda"}:
             raise UsageError(f"device is '{self.device}', expected auto, cpu or cuda.")
-        for name, least in (("limit", 1), ("seed", 0), ("batch_size", 1)):
+        for name, least in (("limit", 1), ("seed", 0), ("batch_size", 1), ("workers", 1)):
             found = getattr(self, name)
             if found is not None and (not isinstance(found, int) or found < least):
                 raise UsageError(f"{name} is {found!r}, expected a whole number from {least} on.")
@@ -256,20 +258,55 @@ def plan_of(opened: Opened, options: RunOptions) -> Plan:
     )
 
 
+def edit_part(options: RunOptions, shard: "Shard", progress: Progress) -> int:
+    """Edit one process's part of a shift's test set and store it; return how many edits could not be made.
+
+    Raises:
+        UsageError: as ``declare``, ``settle`` and ``open_job``.
+    """
+    from radbench.testsets.build import edit_shard
+
+    shift = needed_shift(options.shift)
+    job = Job(shift, Choice(()), find_bundle(shift, options.bundle))
+    cache = settle([job], options)
+    opened = open_job(job, options)
+    with progress.doing("Planning"):
+        plan = plan_of(opened, options)
+    with progress.loop("Editing") as report:
+        return edit_shard(
+            plan,
+            opened.cohort,
+            lambda: _loaded(job, options),
+            shard,
+            cache=cache,
+            batch_size=options.batch_size,
+            progress=report,
+        )
+
+
+def _loaded(job: Job, options: RunOptions) -> "Bundle":
+    from radbench.diffusion.bundle import load_bundle
+
+    return load_bundle(job.bundle, resolve_device(options.device))
+
+
 def build_set(opened: Opened, options: RunOptions, cache: Path, progress: Progress) -> TestSet:
     """Plan and build the test set; the weights are loaded only if something has to be edited."""
-
-    def load() -> "Bundle":
-        from radbench.diffusion.bundle import load_bundle
-
-        return load_bundle(opened.job.bundle, resolve_device(options.device))
-
     check_ready(opened.job.shift, opened.cohort, opened.everyone, opened.checkpoints)
     with progress.doing("Planning"):
         plan = opened.plan or plan_of(opened, options)
+    if options.workers > 1:
+        from radbench.api.workers import run_workers
+
+        run_workers(options, plan, cache, options.workers, progress)
     with progress.loop("Editing") as report:
         testset = build_testset(
-            plan, opened.cohort, load, cache=cache, batch_size=options.batch_size, progress=report
+            plan,
+            opened.cohort,
+            lambda: _loaded(opened.job, options),
+            cache=cache,
+            batch_size=options.batch_size,
+            progress=report,
         )
     for name in testset.repaired:
         progress.note(f"Damaged in the cache, rebuilt: {name}")

@@ -8,6 +8,7 @@ import typer
 
 from radbench.cli import (
     bench,
+    build,
     check,
     compare_editors,
     export_testset,
@@ -33,6 +34,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
 _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "run": run.run,
+    "build": build.build,
     "init": start.init,
     "list": start.list_declared,
     "schema": start.schema,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radbench.cli.guard import guarded
-from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, Seed
+from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, Seed, Workers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +61,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     batch_size: BatchSize = 8,
     bundle: Bundle = None,
+    workers: Workers = 1,
     gates: Annotated[
         Path | None, typer.Option(help="YAML file of release gates; sets the exit code.", metavar="FILE")
     ] = None,
@@ -106,6 +107,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
             identifiers=identifiers,
             sidecar=sidecar,
             figures=figures,
+            workers=workers,
         )
         if len(shift) == 1 and shift[0] != "all":
             raise typer.Exit(run_shift(options))

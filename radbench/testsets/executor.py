@@ -189,7 +189,7 @@ def _claimed(cache: Path, chunk: Sequence[EditTask], *, wait: bool) -> Iterator[
     """Hold a chunk; yield whether it is held, which it always is after waiting."""
     name = f"claim-{sha256_bytes(chunk[0].source_sha256.encode())[:_CLAIMS]}"
     if wait:
-        with locked(cache, name):
+        with locked(cache, name, tell=False):
             yield True
         return
     with free_lock(cache, name) as ours:

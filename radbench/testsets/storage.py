@@ -58,13 +58,23 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(cache: Path, name: str) -> Iterator[None]:
-    """Hold the cache's lock ``name``; wait while another process holds it. A dead process holds none."""
+def locked(cache: Path, name: str, *, tell: bool = True) -> Iterator[None]:
+    """Hold the cache's lock ``name``; wait while another process holds it. A dead process holds none.
+
+    Args:
+        cache: root of the cache.
+        name: of the lock.
+        tell: say that another process is waited for.
+    """
     with storing(cache):
         (cache / "locks").mkdir(parents=True, exist_ok=True)
         lock = FileLock(cache / "locks" / f"{name}.lock")
         if not _try(lock):
-            logger.warning("Waiting for another process that works on %s.", name)
+            logger.log(
+                logging.WARNING if tell else logging.DEBUG,
+                "Waiting for another process that works on %s.",
+                name,
+            )
             lock.acquire()
     try:
         yield
