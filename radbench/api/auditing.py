@@ -305,6 +305,11 @@ def _told_apart(
     own: list[ModelUnderTest] = []
     for name, model in given:
         if isinstance(model, (str, Path, ModelSpec)):
+            if name is not None:
+                raise UsageError(
+                    f"The model '{name}' is a declared one, which has its own name; put it into a list, and own code "
+                    "with a name into a mapping."
+                )
             named.append(model)
         elif callable(model):
             fields = dict(declared) if name is None else {**declared, "name": name}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from radbench.errors import UsageError
 from radbench.harness.result import AuditResult, ModelResult
 from radbench.harness.result.words import capital, metric_name, plain
 from radbench.plots.style import COLOURS, LINE, Drawing, drawing, drawn, nothing, series_colour, shortened
@@ -48,9 +49,15 @@ def doses(result: AuditResult, panel: tuple[str, str] | None = None) -> Drawing:
     Args:
         result: The audit.
         panel: One scenario and setting, such as ("removal", "guidance_scale"); None for all.
+
+    Raises:
+        UsageError: There is no such panel.
     """
-    places = list(dict.fromkeys((row.scenario, row.factor) for model in result.models for row in model.dose))
-    places = [place for place in places if panel in {None, place}]
+    known = list(dict.fromkeys((row.scenario, row.factor) for model in result.models for row in model.dose))
+    places = [place for place in known if panel in {None, place}]
+    if panel is not None and not places:
+        listed = ", ".join(f"{scenario} {factor}" for scenario, factor in known) or "none"
+        raise UsageError(f"There are no doses of {' '.join(panel)}; the audit has {listed}.")
     if not places:
         figure = drawing(height=1.2)
         nothing(figure, "The shift lists no other strengths of its edits.")

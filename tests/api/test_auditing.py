@@ -141,3 +141,10 @@ def test_rules_of_a_release_judge_it(in_world, edits):
     found = radbench.audit("tiny", "first", gates=rules, limit=2, device="cpu", cache=edits, progress=False)
     assert [gate.model for gate in found.result.gates] == ["first"]
     assert json.loads(found.result.to_json())["gate"]
+
+
+def test_a_declared_model_keeps_its_own_name():
+    with pytest.raises(
+        UsageError, match="'mine' is a declared one, which has its own name; put it into a list"
+    ):
+        radbench.audit("manifestation", models={"mine": "pneumothorax-biased"}, progress=False)
