@@ -1,90 +1,20 @@
-import shutil
 import zipfile
 
 import pytest
-from dataset_world import facts, film, opened, put_dicom, put_text, rows_and_problems
+from dataset_world import facts, film, opened, put_png, rows_and_problems
+from mimic_world import FILMS, labels, path_of, put_reports, put_tables
 
-from radbench.data.images import write_png
 from radbench.errors import UsageError
-
-FINDINGS = (
-    "Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,Lung Opacity,"
-    "No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices"
-)
-METADATA = (
-    "dicom_id,subject_id,study_id,PerformedProcedureStepDescription,ViewPosition,Rows,Columns,StudyDate,StudyTime,"
-    "ProcedureCodeSequence_CodeMeaning,ViewCodeSequence_CodeMeaning,PatientOrientationCodeSequence_CodeMeaning"
-)
-FILMS = {  # dicom: subject, study, ViewPosition, view code, orientation, split
-    "aaaa": ("10000032", "50414267", "PA", "postero-anterior", "Erect", "train"),
-    "bbbb": ("10000032", "50414267", "LATERAL", "lateral", "Erect", "train"),
-    "cccc": ("10000032", "53189527", "", "antero-posterior", "Recumbent", "train"),
-    "dddd": ("11000033", "53911762", "AP", "antero-posterior", "", "validate"),
-    "eeee": ("12000044", "56699142", "AP", "antero-posterior", "", "test"),
-    "ffff": ("12000044", "56699143", "", "", "", "test"),
-    "gggg": ("12000044", "56699144", "PA LLD", "", "", "test"),
-}
-IMPRESSIONS = {
-    "50414267": " IMPRESSION: \n \n 1. No pneumothorax.\n 2. Chest tube in place.\n",
-    "53189527": " FINDINGS:  Clear.\n",
-    "53911762": " CONCLUSION:  Normal.\n",
-}
-
-
-def labels(**positive):
-    """A row of labels in the tables' order, blank but for these."""
-    names = [name.lower().replace(" ", "_") for name in FINDINGS.split(",")]
-    return ",".join(str(positive.get(name, "")) for name in names)
-
-
-def path_of(dicom, suffix):
-    subject, study, *_ = FILMS[dicom]
-    return f"files/p{subject[:2]}/p{subject}/s{study}/{dicom}{suffix}"
-
-
-def put_tables(root, end=".csv.gz"):
-    rows = [
-        f'{dicom},{subject},{study},"CHEST (PA, LAT)",{view},80,64,21800506,213014.531,CHEST,{code},{pose}'
-        for dicom, (subject, study, view, code, pose, _) in FILMS.items()
-    ]
-    put_text(root / f"mimic-cxr-2.0.0-metadata{end}", "\n".join([METADATA, *rows]) + "\n")
-    rows = [f"{dicom},{found[1]},{found[0]},{found[5]}" for dicom, found in FILMS.items()]
-    put_text(
-        root / f"mimic-cxr-2.0.0-split{end}", "\n".join(["dicom_id,study_id,subject_id,split", *rows]) + "\n"
-    )
-    rows = [
-        f"10000032,50414267,{labels(pneumothorax='0.0', support_devices='1.0', edema='-1.0')}",
-        f"10000032,53189527,{labels()}",
-        f"11000033,53911762,{labels(no_finding='1.0')}",
-        f"12000044,56699142,{labels(pneumothorax='1.0', cardiomegaly='1.0')}",
-        f"12000044,56699143,{labels(pneumothorax='1.0')}",
-    ]
-    head = f"subject_id,study_id,{FINDINGS}"
-    put_text(root / f"mimic-cxr-2.0.0-chexpert{end}", "\n".join([head, *rows]) + "\n")
-    put_text(
-        root / f"mimic-cxr-2.0.0-negbio{end}",
-        f"{head}\n10000032,50414267,{labels(pneumothorax='1.0')}\n12000044,56699142,{labels(pneumothorax='-1.0')}\n",
-    )
-    read = FINDINGS.replace("Lung Opacity", "Airspace Opacity").replace("No Finding", "No Findings")
-    put_text(
-        root / "mimic-cxr-2.1.0-test-set-labeled.csv",
-        f"study_id,{read}\n56699142,{labels(lung_opacity='1.0', no_finding='-1.0', pneumothorax='0.0')}\n",
-    )
 
 
 @pytest.fixture
 def root(tmp_path):
     root = tmp_path / "mimic-cxr-jpg" / "2.1.0"
     put_tables(root)
+    put_reports(root)
     for number, dicom in enumerate(FILMS):
         if dicom != "gggg":
-            path = root / path_of(dicom, ".jpg")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_png(path, film(number, 80, 64))
-    for subject, study, *_ in FILMS.values():
-        if study in IMPRESSIONS:
-            text = " " * 33 + "FINAL REPORT\n EXAMINATION:  CHEST\n \n" + IMPRESSIONS[study]
-            put_text(root / "files" / f"p{subject[:2]}" / f"p{subject}" / f"s{study}.txt", text)
+            put_png(root / path_of(dicom, ".jpg"), film(number, 80, 64))
     return root
 
 
@@ -224,41 +154,3 @@ def test_a_table_that_is_not_as_published_is_one_sentence(root, name, old, new, 
     table.write_text(table.read_text().replace(old, new))
     with pytest.raises(UsageError, match=sentence):
         rows_and_problems("mimic-cxr-jpg", root)
-
-
-@pytest.fixture
-def dicom_root(tmp_path, root):
-    """The DICOM release with the list of records alone."""
-    dicoms = tmp_path / "mimic-cxr"
-    rows = [f"{found[0]},{found[1]},{dicom},{path_of(dicom, '.dcm')}" for dicom, found in FILMS.items()]
-    put_text(
-        dicoms / "cxr-record-list.csv.gz", "\n".join(["subject_id,study_id,dicom_id,path", *rows]) + "\n"
-    )
-    for number, (dicom, found) in enumerate(FILMS.items()):
-        view = {"ViewPosition": found[2]} if found[2] else {}
-        put_dicom(dicoms / path_of(dicom, ".dcm"), film(number, 80, 64).astype("uint16") * 16, **view)
-    shutil.copytree(
-        root / "files", dicoms / "files", ignore=shutil.ignore_patterns("*.jpg"), dirs_exist_ok=True
-    )
-    return dicoms
-
-
-def test_the_dicom_release_alone_has_films_views_and_reports(dicom_root, tmp_path, monkeypatch):
-    cohort = opened("mimic-cxr", dicom_root, monkeypatch, tmp_path)
-    by_id = {study.study_id: study for study in cohort.studies}
-    assert set(by_id) == {"aaaa", "dddd", "eeee"}, "by the headers' views"
-    assert by_id["dddd"].report == "Normal."
-    assert dict(by_id["eeee"].labels) == {}
-    assert cohort.film(by_id["eeee"]).dtype == "uint16"
-    assert any("tables that are not there" in note for note in cohort.notes)
-
-
-def test_the_dicom_release_has_the_labels_of_the_tables_in_its_root(dicom_root, tmp_path, monkeypatch):
-    put_tables(dicom_root)
-    cohort = opened("mimic-cxr", dicom_root, monkeypatch, tmp_path, split="test")
-    (study,) = cohort.studies
-    assert (study.study_id, study.labels["pneumothorax"], study.labels["radiologist_pneumothorax"]) == (
-        "eeee",
-        1,
-        0,
-    )

@@ -5,7 +5,9 @@ import pytest
 from radbench.data.sources.mimic_reports import Reports, find_zip, impression
 from radbench.errors import UsageError
 
-HEAD = f"{'':33}FINAL REPORT\n EXAMINATION:  CHEST (PA AND LAT)\n \n INDICATION:  ___ year old with cough\n \n"
+HEAD = (
+    f"{'':33}FINAL REPORT\n EXAMINATION:  CHEST (PA AND LAT)\n \n INDICATION:  ___ year old with cough\n \n"
+)
 
 
 @pytest.mark.parametrize(
