@@ -6,8 +6,10 @@
 ``cohort``      an index as a cohort: which rows, what labels mean, what is said of the rest
 ``roots``       where the datasets lie on this machine
 ``trees``       files by their names, and what DICOM headers say
+``prompts``     a report's sentences in another order, as a prompt to train with
 
-Every other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
+``chexpert_findings``, ``chexpert_films``, ``mimic`` and ``mimic_reports`` are what releases of one dataset share. Every
+other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
 """
 
 from collections.abc import Mapping
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 GROUP: Final = "radbench.datasets"
 """Entry points of other packages' datasets: subclasses of ``DatasetSource`` by name."""
 _DATASETS: Final[Mapping[str, str]] = {
+    "chexlocalize": "chexlocalize:CheXlocalize",
+    "chexpert": "chexpert:CheXpert",
+    "chexpert-plus": "chexpert_plus:CheXpertPlus",
+    "mimic-cxr": "mimic_cxr:MimicCxr",
+    "mimic-cxr-jpg": "mimic_cxr_jpg:MimicCxrJpg",
     "siim-acr": "siim_acr:SiimAcr",
 }
 """Name to ``module:class`` in this room."""

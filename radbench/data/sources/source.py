@@ -87,6 +87,15 @@ class Problems:
 NO_FILE: Final = "films of the table without a file, left out"
 
 
+def look(root: Path, *names: str) -> Path | None:
+    """Return the first of several files or folders that is under ``root``, None for none; a name may be a pattern."""
+    for name in names:
+        found = sorted(root.glob(name)) if any(letter in name for letter in "*?[") else [root / name]
+        if found and found[0].exists():
+            return found[0]
+    return None
+
+
 class DatasetSource(ABC):
     """A public dataset.
 
@@ -182,11 +191,10 @@ class DatasetSource(ABC):
         Raises:
             UsageError: None is there.
         """
-        for name in names:
-            found = sorted(root.glob(name)) if any(letter in name for letter in "*?[") else [root / name]
-            if found and found[0].exists():
-                return found[0]
-        raise self.missing(root, names, what)
+        found = look(root, *names)
+        if found is None:
+            raise self.missing(root, names, what)
+        return found
 
     def missing(self, root: Path, names: Sequence[str], what: str = "") -> UsageError:
         """Return the error of a root that lacks something: what there is, what is expected, where to get it."""
