@@ -198,7 +198,7 @@ def _read_one(source: DatasetSource, root: Path, index: Index, number: int, prob
     shape = source.shape(path)
     if film.pixels.shape != tuple(shape):
         problems.add("films of another size than their header says", study)
-    store = MaskStore(index.masks)
+    store = MaskStore(index.masks, root)
     for mask in source.masks:
         if row[f"mask_{mask}"] is None:
             continue

@@ -42,9 +42,8 @@ def shift(tmp_path, monkeypatch):
     from radbench.data import sources
 
     real = sources.get_source
-    monkeypatch.setattr(
-        "radbench.data.sources.cohort.get_source", lambda name: Small() if name == "small" else real(name)
-    )
+    for place in ("radbench.data.sources.cohort", "radbench.data.sources"):
+        monkeypatch.setattr(f"{place}.get_source", lambda name: Small() if name == "small" else real(name))
     box = " ".join(f"{row * 64 + 21} 20" for row in range(20, 40))
     rows = [
         *(f"r{number},p{number},train,PA,{int(number < 4)},50,{box}" for number in range(6)),

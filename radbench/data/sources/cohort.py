@@ -66,7 +66,7 @@ def open_dataset(
     index = open_index(source, root, cache_dir(), report=report)
     notes = _about(source, index)
     frame = index.films().to_pandas()
-    stores = dict.fromkeys(source.masks, MaskStore(index.masks))
+    stores = dict.fromkeys(source.masks, MaskStore(index.masks, Path(index.facts.root)))
     for name in part.masks_from:
         frame = _with_companion(frame, source, name, stores, notes)
     frame = _renamed(frame, part.columns, source.name)
@@ -115,7 +115,7 @@ def _with_companion(
     other = index.films().to_pandas().drop(columns=[*_FIXED[1:]])
     taken = [column for column in other.columns if column in frame.columns and column != "study_id"]
     frame = frame.drop(columns=taken)
-    stores |= dict.fromkeys(companion.masks, MaskStore(index.masks))
+    stores |= dict.fromkeys(companion.masks, MaskStore(index.masks, Path(index.facts.root)))
     both = frame.merge(other, on="study_id", how="left", validate="one_to_one")
     found = int(frame["study_id"].isin(other["study_id"]).sum())
     notes.append(f"{name}: holds something of {found:,} of the {len(frame):,} films of {source.name}.")
@@ -271,7 +271,7 @@ def _entry(row: dict[str, Any], root: Path, stores: Mapping[str, MaskStore], num
     }
     study = Study(str(row["study_id"]), str(row["patient_id"]), labels, whole, row.get("report", ""))
     held = {name: (stores[name], place) for name, place in masks.items() if name in stores}
-    return Entry(number, study, root / str(row["image"]), StoredMasks(held, root), str(row.get("split", "")))
+    return Entry(number, study, root / str(row["image"]), StoredMasks(held), str(row.get("split", "")))
 
 
 def _by_size(path: Path) -> str:

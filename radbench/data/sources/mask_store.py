@@ -11,10 +11,15 @@ from radbench.data.masks.reference import MaskReference
 
 
 class MaskStore:
-    """The references in a ``masks.parquet``, by row; the file is opened when the first one is wanted."""
+    """The references in a ``masks.parquet``, by row; the file is opened when the first one is wanted.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: the file.
+        root: the folder that files in a reference are relative to.
+    """
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path, self.root = path, root
         self._group = lru_cache(maxsize=8)(self._read_group)
 
     def __getitem__(self, row: int) -> str:
@@ -44,15 +49,14 @@ class StoredMasks(Mapping[str, MaskReference]):
 
     Args:
         held: by name, the store and the row in it.
-        root: the folder that files in a reference are relative to.
     """
 
-    def __init__(self, held: Mapping[str, tuple[MaskStore, int]], root: Path) -> None:
-        self._held, self._root = held, root
+    def __init__(self, held: Mapping[str, tuple[MaskStore, int]]) -> None:
+        self._held = held
 
     def __getitem__(self, name: str) -> MaskReference:
         store, row = self._held[name]
-        return MaskReference.read(store[row], self._root)
+        return MaskReference.read(store[row], store.root)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._held)

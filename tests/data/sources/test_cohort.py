@@ -24,9 +24,8 @@ ROWS = [
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("RADBENCH_CONFIG", str(tmp_path / "config"))
     real = sources.get_source
-    monkeypatch.setattr(
-        "radbench.data.sources.cohort.get_source", lambda name: Small() if name == "small" else real(name)
-    )
+    for place in ("radbench.data.sources.cohort", "radbench.data.sources"):
+        monkeypatch.setattr(f"{place}.get_source", lambda name: Small() if name == "small" else real(name))
     return a_tree(tmp_path / "root", ROWS)
 
 

@@ -90,7 +90,7 @@ def test_masks_are_found_by_their_row_whatever_the_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(index_module, "PART", 5)
     monkeypatch.setattr(index_module, "MASK_GROUP", 2)
     index = build_index(Small(), root, tmp_path / "cache")
-    store = MaskStore(index.masks)
+    store = MaskStore(index.masks, root)
     for row in index.films().to_pylist():
         assert store[row["mask_lung"]].startswith(f"{int(row['study_id'][1:]) + 1} 1#")
 
