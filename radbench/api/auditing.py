@@ -242,7 +242,7 @@ def run(options: "RunOptions", progress: Progress, own: "Sequence[ModelUnderTest
     from radbench.api.bundles import find_bundle
     from radbench.harness.gates import with_unmet
 
-    shift = jobs.needed_shift(options.shift)
+    shift = jobs.needed_shift(options.shift, options.precision)
     names = [model.spec.name for model in own]
     choice = choose_models(shift, options.models, options.controls, own=names)
     job = jobs.Job(shift, choice, find_bundle(shift, options.bundle), options.out, tuple(own))

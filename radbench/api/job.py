@@ -27,6 +27,7 @@ from radbench.quality.encoders import EMBEDDED
 from radbench.report.outputs import check_writable
 from radbench.runtime import DeviceName, resolve_device
 from radbench.specs import GatesSpec, ModelSpec, ShiftSpec, load_shift
+from radbench.specs.scenario import Precision
 from radbench.testsets.build import build_testset
 from radbench.testsets.plan import Plan, make_plan
 from radbench.testsets.testset import TestSet
@@ -67,6 +68,7 @@ class RunOptions:
     sidecar: bool = False
     figures: bool = False
     workers: int = 1
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         if self.device not in {"auto", "cpu", "cuda"}:
@@ -143,15 +145,19 @@ def read_shift(shift: ShiftName) -> ShiftSpec:
     return load_shift(shift_path(shift))
 
 
-def needed_shift(shift: ShiftName) -> ShiftSpec:
+def needed_shift(shift: ShiftName, precision: Precision | None = None) -> ShiftSpec:
     """Return a shift to run; what data it lacks is said before anything else is asked of the user.
+
+    Args:
+        shift: What it is called.
+        precision: Of the editor instead of the declared one.
 
     Raises:
         UsageError: As ``read_shift``, or a dataset that is not on this machine.
     """
     found = read_shift(shift)
     require_data(found)
-    return found
+    return found if precision is None else found.in_precision(precision)
 
 
 def declare(options: RunOptions, *, fitting: bool = False) -> Job:
@@ -164,7 +170,7 @@ def declare(options: RunOptions, *, fitting: bool = False) -> Job:
     Raises:
         UsageError: A wrong name, file or option.
     """
-    shift = needed_shift(options.shift)
+    shift = needed_shift(options.shift, options.precision)
     choice = choose_models(shift, options.models, options.controls, fitting=fitting)
     return Job(shift, choice, find_bundle(shift, options.bundle), options.out or OUT / shift.name)
 
@@ -266,7 +272,7 @@ def edit_part(options: RunOptions, shard: "Shard", progress: Progress) -> int:
     """
     from radbench.testsets.build import edit_shard
 
-    shift = needed_shift(options.shift)
+    shift = needed_shift(options.shift, options.precision)
     job = Job(shift, Choice(()), find_bundle(shift, options.bundle))
     cache = settle([job], options)
     opened = open_job(job, options)

@@ -23,6 +23,19 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the edits and the interv
 BatchSize = Annotated[
     int, typer.Option(min=1, help="Images edited at once; bounds the memory, never changes a pixel.")
 ]
+
+
+class PrecisionName(StrEnum):
+    """Arithmetic of the noise predictor."""
+
+    FLOAT32 = "float32"
+    TF32 = "tf32"
+    BFLOAT16 = "bfloat16"
+
+
+PrecisionOption = Annotated[
+    PrecisionName | None, typer.Option("--precision", help="Of the noise predictor, instead of the shift's.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that edit; on several GPUs one each.")]
 Bundle = Annotated[
     str | None, typer.Option(help="Diffusion bundle to use instead of the shift's: folder or YAML file.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radbench.cli.guard import guarded
-from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, Seed, Workers
+from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, PrecisionOption, Seed, Workers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,6 +62,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
     batch_size: BatchSize = 8,
     bundle: Bundle = None,
     workers: Workers = 1,
+    precision: PrecisionOption = None,
     gates: Annotated[
         Path | None, typer.Option(help="YAML file of release gates; sets the exit code.", metavar="FILE")
     ] = None,
@@ -108,6 +109,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
             sidecar=sidecar,
             figures=figures,
             workers=workers,
+            precision=None if precision is None else precision.value,
         )
         if len(shift) == 1 and shift[0] != "all":
             raise typer.Exit(run_shift(options))

@@ -252,8 +252,28 @@ class _Forward(nn.Module):
         return torch.as_tensor(output)
 
 
-_networks: WeakKeyDictionary[nn.Module, tuple[Any, FastNetwork | None]] = WeakKeyDictionary()
 _lock = threading.Lock()
+_halved: WeakKeyDictionary[nn.Module, tuple[Any, nn.Module]] = WeakKeyDictionary()
+
+
+def in_bfloat16(unet: Any) -> Any:
+    """Return a copy of a network in bfloat16, made once and again when its weights change.
+
+    Args:
+        unet: a ``UNet2DConditionModel``; anything that is no module is returned as it is.
+    """
+    if not isinstance(unet, nn.Module):
+        return unet
+    now = _fingerprint(unet)
+    with _lock:
+        made = _halved.get(unet)
+        if made is None or made[0] != now:
+            made = now, copy.deepcopy(unet).to(torch.bfloat16).eval()
+            _halved[unet] = made
+    return made[1]
+
+
+_networks: WeakKeyDictionary[nn.Module, tuple[Any, FastNetwork | None]] = WeakKeyDictionary()
 
 
 def fast_network(unet: Any, latents: Tensor, embeddings: Tensor) -> FastNetwork | None:

@@ -9,8 +9,8 @@ even number of rows kept it true on every instruction set tried (AVX-512, AVX2, 
 not. Two rows are few enough for an edit of one image, guided and free, to waste none, and for many cores to
 share a batch; more would gain little.
 
-On a GPU the micro-batch is larger, TF32 is off and cuDNN may not tune itself; its results agree with the
-CPU's to a tolerance, not to the bit.
+On a GPU the micro-batch is larger, TF32 is off unless it is asked for, and cuDNN may not tune itself; its results agree
+with the CPU's to a tolerance, not to the bit.
 """
 
 import contextlib
@@ -74,10 +74,16 @@ class Lanes:
 
 
 @contextlib.contextmanager
-def lanes(device: torch.device, workers: int | None = None) -> Iterator[Lanes]:
-    """Open lanes for the ``with`` block; thread counts and GPU switches are restored after it."""
+def lanes(device: torch.device, workers: int | None = None, *, tf32: bool = False) -> Iterator[Lanes]:
+    """Open lanes for the ``with`` block; thread counts and GPU switches are restored after it.
+
+    Args:
+        device: where the networks live.
+        workers: lanes on the CPU; None for one a core.
+        tf32: on a GPU, products of float32 numbers in TF32.
+    """
     opened = Lanes(device, workers)
-    with _fixed_arithmetic(device):
+    with _fixed_arithmetic(device, tf32=tf32):
         if opened.workers == 1:
             yield opened
             return
@@ -87,7 +93,7 @@ def lanes(device: torch.device, workers: int | None = None) -> Iterator[Lanes]:
 
 
 @contextlib.contextmanager
-def _fixed_arithmetic(device: torch.device) -> Iterator[None]:
+def _fixed_arithmetic(device: torch.device, *, tf32: bool) -> Iterator[None]:
     if device.type == "cpu":
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -97,9 +103,9 @@ def _fixed_arithmetic(device: torch.device) -> Iterator[None]:
             torch.set_num_threads(threads)
         return
     precision = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = tf32
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32):
             yield
     finally:
         torch.backends.cuda.matmul.allow_tf32 = precision

@@ -13,6 +13,7 @@ from radbench.diffusion.bundle import Bundle
 from radbench.diffusion.denoise import LatentMasks, OnStep, edit_latents
 from radbench.diffusion.encoding import decode, encode, encode_prompts, mask_to_latent
 from radbench.diffusion.inversion import Inversion, invert
+from radbench.diffusion.network import in_bfloat16
 from radbench.diffusion.rows import Lanes, NoisePredictor, Texts, lanes
 from radbench.diffusion.schedule import Schedule
 from radbench.errors import RadbenchError, UsageError
@@ -28,12 +29,16 @@ class Session:
         bundle: the model.
         running: open lanes.
         rows: rows of a micro-batch; None for the device's constant.
+        precision: of the noise predictor.
     """
 
-    def __init__(self, bundle: Bundle, running: Lanes, rows: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, running: Lanes, rows: int | None = None, precision: str = "float32"
+    ) -> None:
         self.bundle = bundle
         self.running = running
-        self.predictor = NoisePredictor(bundle.unet, running, rows)
+        unet = in_bfloat16(bundle.unet) if precision == "bfloat16" else bundle.unet
+        self.predictor = NoisePredictor(unet, running, rows)
 
     def texts(self, prompts: Sequence[str]) -> Texts:
         """Return the embeddings of the prompts on the CPU and which of them each uses."""
@@ -97,7 +102,9 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(bundle: Bundle, *, workers: int | None = None, rows: int | None = None) -> Iterator[Session]:
+def open_session(
+    bundle: Bundle, *, workers: int | None = None, rows: int | None = None, precision: str = "float32"
+) -> Iterator[Session]:
     """Open a session for the ``with`` block.
 
     Args:
@@ -105,10 +112,11 @@ def open_session(bundle: Bundle, *, workers: int | None = None, rows: int | None
         workers: single-threaded lanes on the CPU; None for one a core. Pixels do not depend on it.
         rows: rows of a micro-batch, which bound the memory; None for the device's constant. Another number
             may change the last bits.
+        precision: of the noise predictor: "float32", "tf32" or "bfloat16".
     """
     _check_fit(bundle)
-    with lanes(bundle.device, workers) as running:
-        yield Session(bundle, running, rows)
+    with lanes(bundle.device, workers, tf32=precision == "tf32") as running:
+        yield Session(bundle, running, rows, precision)
 
 
 def latent_masks(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from string import Formatter
-from typing import Annotated, Final, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -39,6 +39,7 @@ def known_editor(name: str) -> str:
     return name
 
 
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 EditorName: TypeAlias = Annotated[
     str,
     AfterValidator(known_editor),
@@ -174,6 +175,9 @@ class EditorSpec(Base):
             side is 512.
         mask_threshold: Covered share of a latent cell from which the cell belongs to a mask.
         paste_back: Pixel paste-back over the keep region.
+        precision: Of the noise predictor's arithmetic: ``float32``; ``tf32``, float32 with TF32 products on a GPU
+            that has them; or ``bfloat16``. Latents, scheduler and autoencoder are float32 in all. Another precision
+            is another edit, with other last bits.
     """
 
     name: EditorName = "radedit"
@@ -183,6 +187,7 @@ class EditorSpec(Base):
     mask_growth: OneOrList[Annotated[float, Field(ge=0.0, le=512.0)]] = 0.0
     mask_threshold: float = Field(default=0.5, gt=0.0, le=1.0)
     paste_back: PasteBack = PasteBack()
+    precision: Precision = "float32"
 
     @property
     def main(self) -> "EditorSpec":

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from radbench.specs.base import Base, Name, Text, repeated
-from radbench.specs.scenario import EditorSpec, Scenario, checked_template
+from radbench.specs.scenario import EditorSpec, Precision, Scenario, checked_template
 from radbench.specs.source import SourceSpec
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -156,6 +156,21 @@ class ShiftSpec(Base):
     def editor_of(self, scenario: Scenario) -> EditorSpec:
         """The editor of a scenario: its own, or else the shift's."""
         return scenario.editor or self.editor
+
+    def in_precision(self, precision: Precision) -> Self:
+        """Return the shift with every editor in another precision."""
+        scenarios = [
+            scenario.model_copy(
+                update={
+                    "editor": None
+                    if scenario.editor is None
+                    else scenario.editor.model_copy(update={"precision": precision})
+                }
+            )
+            for scenario in self.scenarios
+        ]
+        editor = self.editor.model_copy(update={"precision": precision})
+        return self.model_copy(update={"editor": editor, "scenarios": scenarios})
 
     def without_controls(self) -> Self:
         """Return the shift without doses, sham and placebo edits; its stress edits are the same to the pixel."""

@@ -96,15 +96,19 @@ def edit_tasks(
 
 
 def edit_chunks(tasks: Sequence[EditTask], size: int) -> Iterator[list[EditTask]]:
-    """Yield runs of one editor, each of whole images, and of ``size`` edits or as few more as the last image needs."""
-    first: dict[tuple[str, str], int] = {}
+    """Yield runs of one editor and precision, of whole images: ``size`` edits or a few more for the last image."""
+    first: dict[tuple[str, str, str], int] = {}
     for place, task in enumerate(tasks):
-        first.setdefault((task.editor, task.source_sha256), place)
-    editors = list(dict.fromkeys(task.editor for task in tasks))
+        first.setdefault((task.editor, task.dtype, task.source_sha256), place)
+    editors = list(dict.fromkeys((task.editor, task.dtype) for task in tasks))
     ordered = sorted(
-        tasks, key=lambda task: (editors.index(task.editor), first[task.editor, task.source_sha256])
+        tasks,
+        key=lambda task: (
+            editors.index((task.editor, task.dtype)),
+            first[task.editor, task.dtype, task.source_sha256],
+        ),
     )
-    for _, of_one_editor in groupby(ordered, key=lambda task: task.editor):
+    for _, of_one_editor in groupby(ordered, key=lambda task: (task.editor, task.dtype)):
         chunk: list[EditTask] = []
         for _, of_one_image in groupby(of_one_editor, key=lambda task: task.source_sha256):
             chunk += of_one_image

@@ -125,6 +125,7 @@ class TaskMaker:
             editor=editor.name,
             settings=edit_settings(editor),
             weights=self.weights,
+            dtype=editor.precision,
             algorithm=self._version(editor.name),
             seed=self.seed,
         )

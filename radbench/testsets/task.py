@@ -16,7 +16,7 @@ from radbench.data.images import dilate
 from radbench.errors import UsageError
 from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs.base import first
-from radbench.specs.scenario import NO_MASK, REFERENCE_SIZE, EditorSpec, MaskRule, Scenario
+from radbench.specs.scenario import NO_MASK, REFERENCE_SIZE, EditorSpec, MaskRule, Precision, Scenario
 
 if TYPE_CHECKING:
     from radbench.diffusion.editors import EditSettings
@@ -139,6 +139,7 @@ class EditTask(BaseModel):
         keep_mask_sha256: the same of the keep mask; None for no keep mask.
         settings: the editor's settings, as ``edit_settings`` gives them.
         weights: SHA-256 of each of the bundle's components.
+        dtype: precision of the noise predictor.
         algorithm: the editor's algorithm version.
         seed: the user's seed.
     """
@@ -164,7 +165,7 @@ class EditTask(BaseModel):
     editor: str
     settings: Mapping[str, Setting]
     weights: Mapping[str, str]
-    dtype: Literal["float32"] = "float32"
+    dtype: Precision = "float32"
     algorithm: int
     seed: int
 
@@ -214,4 +215,4 @@ def as_edit_settings(task: EditTask) -> "EditSettings":
     from radbench.diffusion.editors import EditSettings
 
     values: dict[str, Any] = dict(task.settings)
-    return EditSettings(**values)
+    return EditSettings(**values, precision=task.dtype)

@@ -181,5 +181,17 @@ def test_every_setting_reaches_the_editor():
 
 def test_the_settings_are_all_of_the_editors_and_of_the_right_type():
     settings = edit_settings(EditorSpec(guidance_scale=15))
-    assert set(settings) == set(EditSettings.__dataclass_fields__)
+    assert {*settings, "precision"} == set(EditSettings.__dataclass_fields__), (
+        "the precision is the task's dtype"
+    )
     assert isinstance(settings["guidance_scale"], float)
+
+
+def test_another_precision_is_another_task_and_another_inversion():
+    plain, halved = (
+        plan_of(TinyCohort(4), shift(editor=EditorSpec(precision=precision))).tasks[0]
+        for precision in ("float32", "bfloat16")
+    )
+    assert plain.key != halved.key and plain.inversion_key != halved.inversion_key
+    assert as_edit_settings(halved).precision == "bfloat16"
+    assert shift().in_precision("bfloat16").editor.precision == "bfloat16"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class EditSettings:
         mask_threshold: share of a latent's area from which a mask covers it, over 0 to 1.
         paste_back: whether source pixels replace the keep region after decoding, in editors that know one.
         feather: standard deviation, in pixels, of the paste's fall-off outside the keep mask.
+        precision: of the noise predictor: "float32", "tf32" (float32 with TF32 products on a GPU) or "bfloat16".
     """
 
     num_inference_steps: int = 30
@@ -36,6 +37,7 @@ class EditSettings:
     mask_threshold: float = 0.5
     paste_back: bool = True
     feather: float = 1.0
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
 
 
 @dataclass(frozen=True, eq=False)

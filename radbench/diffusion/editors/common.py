@@ -77,7 +77,7 @@ def make_jobs(scheduler: Any, requests: Sequence[EditRequest], settings: EditSet
     images = [f"{one.image.shape} {sha256_bytes(one.image.tobytes())}" for one in requests]
     own = [request.settings or settings for request in requests]
     origins: list[Hashable] = [
-        (image, request.invert_prompt, request.seed, one.num_inference_steps)
+        (image, request.invert_prompt, request.seed, one.num_inference_steps, one.precision)
         for request, image, one in zip(requests, images, own, strict=True)
     ]
     lowest: dict[Hashable, float] = {}
@@ -97,8 +97,8 @@ def make_jobs(scheduler: Any, requests: Sequence[EditRequest], settings: EditSet
 
 
 def batches(jobs: Sequence[Job], batch_size: int) -> Iterator[list[Job]]:
-    """Yield runs of at most ``batch_size`` jobs whose images have one size."""
-    for _, same in groupby(jobs, key=lambda job: job.request.image.shape):
+    """Yield runs of at most ``batch_size`` jobs of one precision whose images have one size."""
+    for _, same in groupby(jobs, key=lambda job: (job.request.image.shape, job.settings.precision)):
         run = list(same)
         for start in range(0, len(run), batch_size):
             yield run[start : start + batch_size]
@@ -192,7 +192,7 @@ class LatentEditor(ABC, Generic[Start]):
         """Yield the place and the result of every job, as batches finish."""
         sources, starts = Shared[Source](), Shared[Start]()
         for batch in batches(jobs, batch_size):
-            with open_session(bundle) as session:
+            with open_session(bundle, precision=batch[0].settings.precision) as session:
                 sources.hold({job.image: job for job in batch}, lambda new: _sources(session, new))
                 starts.hold(
                     {job.origin: job for job in batch}, lambda new: self._starts(session, new, sources)
