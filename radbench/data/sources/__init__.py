@@ -6,6 +6,7 @@
 ``cohort``      an index as a cohort: which rows, what labels mean, what is said of the rest
 ``roots``       where the datasets lie on this machine
 ``trees``       files by their names, and what DICOM headers say
+``boxes``       boxes of a table as mask references
 
 Every other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
 """
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 GROUP: Final = "radbench.datasets"
 """Entry points of other packages' datasets: subclasses of ``DatasetSource`` by name."""
 _DATASETS: Final[Mapping[str, str]] = {
+    "candid-ptx": "candid_ptx:CandidPtx",
+    "chestx-ray14": "chestx_ray14:ChestXray14",
+    "neatx": "neatx:Neatx",
+    "rsna-pneumonia": "rsna_pneumonia:RsnaPneumonia",
     "siim-acr": "siim_acr:SiimAcr",
+    "vindr-cxr": "vindr_cxr:VindrCxr",
 }
 """Name to ``module:class`` in this room."""
 
