@@ -37,7 +37,7 @@ _WORDS: Final = {
     "pneumonia": "Pneumonia",
     "pneumothorax": "Pneumothorax",
 }
-_FINDINGS: Final = {word.replace(" ", "_"): label for label, word in _WORDS.items()}
+_FINDINGS: Final = {word.replace(" t", "_T"): label for label, word in _WORDS.items()}
 _BOXED: Final = {**_FINDINGS, "Infiltrate": "infiltration"}
 _MASKED: Final = (
     "atelectasis",

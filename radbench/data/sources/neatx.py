@@ -61,8 +61,8 @@ class Neatx(DatasetSource):
 
     def films(self, root: Path, problems: Problems, host: str = "") -> Iterator[FilmRow]:
         """Yield a row without a film for every film of the host that was annotated."""
-        host = host or next((name for name in self.hosts if first_of(root, *_TABLES[name])), self.hosts[0])
-        (table,) = self.tables(root, host)
+        table = self.tables(root, host)[0]
+        host = host or next(name for name in self.hosts if first_of(root, *_TABLES[name]) == table)
         header = header_of(table)
         chosen = {
             label: next((name for name in names if name in header), names[0])
