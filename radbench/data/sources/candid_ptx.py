@@ -67,7 +67,8 @@ class CandidPtx(DatasetSource):
     masks = ("pneumothorax", "drain", "rib_fracture")
     done_to_films = (
         "the films are scaled to 1024 x 1024 pixels of 8 bits",
-        "a report belongs to a film; names, dates and places are taken out of it",
+        "the reports are anonymised",
+        "a film whose header names no view is taken for a frontal one",
     )
 
     def tables(self, root: Path, host: str = "") -> tuple[Path, ...]:
