@@ -13,6 +13,7 @@ What a mask's cell of a manifest may hold (paths are relative to the manifest; e
 ``annotations.json#category=lung``               COCO polygons, run lengths and boxes, by pycocotools
 ``10,20,100,80``                                 a box ``x,y,width,height`` in pixels; several with ``;`` between
 ``10,20,110,100#box=xyxy``                       a box by its corners
+``10,20,100,80#box=xywh,size=1024x1024``         a box in pixels of a film of that size; any other film is refused
 ``[{"label": "A", "xywh": [10, 20, 100, 80]}]``  a list of boxes, as JSON or Python; ``#category=A`` keeps a label's
 ``seg.dcm#1`` or ``seg.dcm#segment=Lung``        a segment of a DICOM SEG, by pydicom
 ``m.nii.gz#1``                                   NIfTI, by nibabel; its first axis is x (``order=row``: it is y)

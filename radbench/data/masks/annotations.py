@@ -3,7 +3,8 @@
 Boxes are in pixels of the film: ``x,y,width,height``, two corners, or a list of them. A list is written as JSON or
 Python writes it, ``[{"label": "Pneumonia", "xywh": [10, 20, 100, 80]}]``; its items are four numbers, or a group with
 ``xywh``, ``bbox`` or ``xyxy``, or with ``x``, ``y``, ``width`` (``w``) and ``height`` (``h``). ``category=`` keeps
-those of a ``label`` or ``category``, several with ``|`` between them.
+those of a ``label`` or ``category``, several with ``|`` between them. ``size=1024x1024`` says that the boxes are in
+pixels of a film of that height and width, so that a copy of another size is refused.
 
 In a JSON file ``image=`` names a film by its file name (or COCO id); left out, it is the film's own file. ``category=``
 names the structures; left out, the file may hold one only. An image without annotations of a category that the file
@@ -23,6 +24,7 @@ import numpy as np
 
 from radbench.data.cohort import Mask
 from radbench.data.masks.reference import MaskReference
+from radbench.data.masks.runs import declared_size
 from radbench.errors import UsageError, did_you_mean
 
 JSON = (".json",)
@@ -31,18 +33,21 @@ JSON = (".json",)
 def read_boxes(reference: MaskReference, shape: tuple[int, int]) -> Mask:
     """Return the union of the cell's boxes, ``bool [H, W]``: pixels whose centre is inside.
 
-    ``10,20,100,80`` covers the columns 10 to 109 and the rows 20 to 99. Several boxes have ``;`` between them.
+    ``10,20,100,80`` covers the columns 10 to 109 and the rows 20 to 99. Several boxes have ``;`` between them. Where
+    the reference says ``size=``, H and W are those.
 
     Raises:
         UsageError: not four numbers a box, no area, or wholly outside the film.
     """
-    reference.only(("box", "category"))
+    reference.only(("box", "category", "size"))
     kind = reference.options.get("box", "xywh")
     if kind not in {"xywh", "xyxy"}:
         raise UsageError(f"the mask {reference.place} says box={kind}; expected box=xywh or box=xyxy.")
     listed = reference.inline.lstrip().startswith(("[", "{"))
     if "category" in reference.options and not listed:
         raise UsageError(f"the mask {reference.place} has no categories; expected numbers only, or a list.")
+    if "size" in reference.options:
+        shape = declared_size(reference, shape)
     mask = np.zeros(shape, dtype=np.bool_)
     try:
         boxes = _listed(reference, kind) if listed else _plain(reference.inline, kind)

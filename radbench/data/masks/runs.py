@@ -40,7 +40,7 @@ def read_runs(reference: MaskReference, shape: tuple[int, int], study_id: str = 
         UsageError: a word is missing or wrong, the table has no such row, or the numbers are no run lengths.
     """
     reference.only(_WORDS)
-    size = _size(reference, shape)
+    size = declared_size(reference, shape)
     mask = np.zeros(size, dtype=np.bool_)
     for text in _texts(reference, study_id):
         mask |= decode(
@@ -124,7 +124,12 @@ def _word(reference: MaskReference, word: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _size(reference: MaskReference, shape: tuple[int, int]) -> tuple[int, int]:
+def declared_size(reference: MaskReference, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width that a reference's numbers count in, by its word ``size``.
+
+    Raises:
+        UsageError: it does not say, or says no size.
+    """
     said = reference.options.get("size", "")
     if said == "film":
         return shape

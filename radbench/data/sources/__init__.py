@@ -7,6 +7,7 @@
 ``roots``       where the datasets lie on this machine
 ``trees``       files by their names, and what DICOM headers say
 ``prompts``     a report's sentences in another order, as a prompt to train with
+``boxes``       boxes of a table as mask references
 
 ``chexpert_findings``, ``chexpert_films``, ``mimic`` and ``mimic_reports`` are what releases of one dataset share. Every
 other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 GROUP: Final = "radbench.datasets"
 """Entry points of other packages' datasets: subclasses of ``DatasetSource`` by name."""
 _DATASETS: Final[Mapping[str, str]] = {
+    "candid-ptx": "candid_ptx:CandidPtx",
+    "chestx-ray14": "chestx_ray14:ChestXray14",
     "chexlocalize": "chexlocalize:CheXlocalize",
     "chexpert": "chexpert:CheXpert",
     "chexpert-plus": "chexpert_plus:CheXpertPlus",
     "mimic-cxr": "mimic_cxr:MimicCxr",
     "mimic-cxr-jpg": "mimic_cxr_jpg:MimicCxrJpg",
+    "neatx": "neatx:Neatx",
+    "rsna-pneumonia": "rsna_pneumonia:RsnaPneumonia",
     "siim-acr": "siim_acr:SiimAcr",
+    "vindr-cxr": "vindr_cxr:VindrCxr",
 }
 """Name to ``module:class`` in this room."""
 

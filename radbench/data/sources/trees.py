@@ -43,6 +43,15 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     return found
 
 
+def first_of(folder: Path, *names: str) -> Path | None:
+    """Return the first of several files or folders that is there; a name may be a pattern. None: none is."""
+    for name in names:
+        found = sorted(folder.glob(name)) if any(letter in name for letter in "*?[") else [folder / name]
+        if found and found[0].exists():
+            return found[0]
+    return None
+
+
 def view_of(text: str) -> str:
     """Return a view of ``radbench.specs.source.View`` for what a DICOM header or a table says."""
     return _VIEWS.get(text.strip().upper(), "unknown")
