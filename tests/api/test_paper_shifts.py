@@ -1,0 +1,120 @@
+"""The paper's shifts from the download to the report: trees of the published layout, networks of the published shape.
+
+Films are small drawings, networks are narrow and random, and edits have two steps: what is shown is that every part of
+the way fits the next one, and not how well anything does.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import radbench
+from radbench.declared import shifts_dir
+from radbench.phantom.cohort import build_cohort
+
+TESTS = Path(__file__).parents[1]
+for place in ("data/sources", "diffusion", "quality/encoders"):
+    sys.path.insert(0, str(TESTS / place))
+from dataset_world import put_dicom, put_text  # noqa: E402
+from published import NARROW, REPOSITORIES, Hub, write_repositories  # noqa: E402
+
+pytestmark = pytest.mark.slow
+SIDE = 1024
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory):
+    """The gated repositories as they are published, narrow, with BioViL-T's image model."""
+    import torch
+    from test_biovil_t import IMAGE_FILE, image_sizes, random_state
+
+    root = tmp_path_factory.mktemp("hub")
+    write_repositories(root, NARROW, pickled=False)
+    torch.save(random_state(image_sizes()), root / REPOSITORIES["text"] / IMAGE_FILE)
+    return root
+
+
+@pytest.fixture
+def hub(repositories, tmp_path, monkeypatch):
+    served = Hub(repositories, tmp_path / "hub-cache")
+
+    def download(repository, *, revision=None, allow_patterns):
+        return served.snapshot_download(
+            repository, revision=revision or "main", allow_patterns=allow_patterns
+        )
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    monkeypatch.setenv("RADBENCH_CONFIG", str(tmp_path / "config"))
+    return served
+
+
+def quick(name, tmp_path):
+    """The shipped shift with two steps an edit and every edit kept; nothing else is changed."""
+    text = (shifts_dir() / "paper" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert "num_inference_steps: 100" in text and "min_editing_score: 0.2" in text
+    text = text.replace("num_inference_steps: 100", "num_inference_steps: 2")
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(text.replace("min_editing_score: 0.2", "min_editing_score: -1.0"), encoding="utf-8")
+    return path
+
+
+def large(image):
+    """A drawing of 128 pixels at 1024, uint8 or bool."""
+    return np.kron(image, np.ones((SIDE // image.shape[0],) * 2, image.dtype))
+
+
+def relative_runs(mask):
+    """Run lengths as SIIM-ACR and CANDID-PTX write them: gap and length, down the columns."""
+    flat = np.concatenate([[0], mask.T.ravel().astype(np.int8), [0]])
+    edges = np.flatnonzero(np.diff(flat))
+    starts, ends = edges[0::2], edges[1::2]
+    gaps = starts - np.concatenate([[0], ends[:-1]])
+    return " ".join(f"{gap} {length}" for gap, length in zip(gaps, ends - starts, strict=True)) or "-1"
+
+
+def bright(images):
+    """A score, [N], from how bright a film is."""
+    return np.array([float(image.mean()) / 255 for image in images])
+
+
+def a_candid_tree(root):
+    """CANDID-PTX with 24 films of 24 patients, drawn with and without pneumothorax and drain."""
+    cohort = build_cohort("phantom/manifestation", "train", 24)
+    reports, tubes = (
+        ["SOPInstanceUID,StudyInstanceUID,filename,EncodedPixels,Report"],
+        ["anon_SOPUID,ref,mask_rle"],
+    )
+    for number, study in enumerate(cohort.studies):
+        sop = f"1.2.826.0.1.{number}"
+        put_dicom(root / "dataset" / sop, large(cohort.image(study)), ViewPosition="AP")
+        ill, drain = study.labels["pneumothorax"], study.labels["drain"]
+        runs = relative_runs(large(cohort.mask(study, "pneumothorax"))) if ill else "-1"
+        reports.append(f"{sop},1.{number},P{number:05}_1.dcm,{runs},{study.report}")
+        if drain:
+            tubes.append(f"{sop},1,{relative_runs(large(cohort.mask(study, 'drain')))}")
+    put_text(root / "Pneumothorax_reports.csv", "\n".join(reports) + "\n")
+    put_text(root / "chest_tube.csv", "\n".join(tubes) + "\n")
+    return root
+
+
+def audited(shift, name, tmp_path):
+    audit = radbench.audit(shift, models={name: bright}, limit=2, progress=False, device="cpu")
+    page = audit.report(tmp_path / "out").read_text(encoding="utf-8")
+    assert "Beside the published figures" in page or not audit.result.shift.published
+    return audit, page
+
+
+def test_the_manifestation_shift_goes_from_the_download_to_the_report(hub, tmp_path):
+    from radbench.api.datasets import add_dataset
+
+    add_dataset("candid-ptx", a_candid_tree(tmp_path / "candid"))
+    audit, page = audited(quick("manifestation", tmp_path), "pneumothorax-resnet50", tmp_path)
+    result = audit.result
+    assert result.testset.ok == 2 and result.testset.attrition["of the real set only"] > 0
+    shown = {arm: {case.study_id for case in result.cases if case.arm == arm} for arm in ("real", "stress")}
+    assert shown["real"] and not shown["real"] & shown["stress"], "edited films are of the training split"
+    for words in ("93.3", "17.9", "Table 2, row 1", "no such model here", "The films are scaled to 1024"):
+        assert words.lower() in page.lower(), words
+    assert {repository for repository, _ in hub.asked} == set(REPOSITORIES.values())
