@@ -91,7 +91,7 @@ def open_dataset(
 
 def _about(source: DatasetSource, index: Index) -> list[str]:
     """What a report says of the dataset whatever is chosen of it."""
-    notes = [f"{source.name}: {sentence}" for sentence in (*source.done_to_films, *index.facts.told())]
+    notes = _sentences(source, index)
     if index.facts.straddling:
         shown = ", ".join(index.facts.straddlers[:3])
         notes.append(
@@ -99,6 +99,12 @@ def _about(source: DatasetSource, index: Index) -> list[str]:
             f"{', ...' if index.facts.straddling > 3 else ''}); 'make_splits' makes splits by patient."
         )
     return notes
+
+
+def _sentences(source: DatasetSource, index: Index) -> list[str]:
+    """Return what was done to a dataset's films and what was odd in its tables, one sentence each."""
+    told = (*source.done_to_films, *index.facts.told())
+    return [f"{source.name}: {sentence.rstrip('.')}." for sentence in told]
 
 
 def _with_companion(
@@ -119,7 +125,7 @@ def _with_companion(
     both = frame.merge(other, on="study_id", how="left", validate="one_to_one")
     found = int(frame["study_id"].isin(other["study_id"]).sum())
     notes.append(f"{name}: holds something of {found:,} of the {len(frame):,} films of {source.name}.")
-    notes.extend(f"{name}: {sentence}" for sentence in (*companion.done_to_films, *index.facts.told()))
+    notes.extend(_sentences(companion, index))
     return both
 
 
