@@ -7,7 +7,8 @@
 ``roots``       where the datasets lie on this machine
 ``trees``       files by their names, and what DICOM headers say
 
-Every other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
+``nlm`` is what two datasets share; every other file is a dataset. Another package adds one with the entry point group
+``radbench.datasets``.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 GROUP: Final = "radbench.datasets"
 """Entry points of other packages' datasets: subclasses of ``DatasetSource`` by name."""
 _DATASETS: Final[Mapping[str, str]] = {
+    "chexmask": "chexmask:Chexmask",
+    "jsrt": "jsrt:Jsrt",
+    "mimic-seg": "mimic_seg:MimicSeg",
+    "montgomery": "montgomery:Montgomery",
+    "shenzhen": "shenzhen:Shenzhen",
     "siim-acr": "siim_acr:SiimAcr",
 }
 """Name to ``module:class`` in this room."""
