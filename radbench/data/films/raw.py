@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from radbench.data.films import flatness
 from radbench.data.films.film import Film, Stored, check_shape
 from radbench.data.films.gray import to_pixels
 from radbench.errors import UsageError
@@ -77,11 +78,12 @@ def read_raw(path: Path, layout: RawLayout) -> Film:
         )
     stored = Stored(native, bits=layout.bits, inverted=layout.inverted)
     pixels, bits = to_pixels(stored)
+    flat = flatness(pixels)
     inverted = ("inverted (0 is white in the file)",) if layout.inverted else ()
     return Film(
         pixels=pixels,
         spacing=layout.spacing,
         provenance=(f"read from raw values ({layout.dtype})", *stored.provenance, *inverted),
-        warnings=tuple(stored.warnings),
+        warnings=(*stored.warnings, *([flat] if flat else [])),
         bits=bits,
     )

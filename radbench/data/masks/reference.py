@@ -51,7 +51,7 @@ class MaskReference:
         if (whole := find_file(base, text)) is not None:
             return cls(text, whole)
         name, selection = _divided(text, base)
-        if UNION in text and not text.lstrip().startswith(("[", "{")) and find_file(base, name) is None:
+        if _is_union(text, name, selection or "", base):
             return cls(text, parts=tuple(cls.read(part, base) for part in _several(text)))
         values, options = _selection(selection) if selection is not None else ((), {})
         path = find_file(base, name)
@@ -129,6 +129,16 @@ def _divided(text: str, base: Path) -> tuple[str, str | None]:
         if find_file(base, text[:place]) is not None:
             return text[:place], text[place + 1 :]
     return (text[: places[-1]], text[places[-1] + 1 :]) if places else (text, None)
+
+
+def _is_union(text: str, name: str, selection: str, base: Path) -> bool:
+    """Whether a ``+`` stands between masks, and not within a file's name, a category or a list."""
+    if UNION not in text or text.lstrip().startswith(("[", "{")):
+        return False
+    if UNION not in selection and find_file(base, name) is not None:
+        return False
+    parts = (part.partition("#")[0].strip() for part in text.split(UNION))
+    return all("." in part or not part or _NUMBERS.fullmatch(part) for part in parts)
 
 
 def _several(text: str) -> list[str]:

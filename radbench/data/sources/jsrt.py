@@ -5,7 +5,8 @@ densities, so that 0 is white. ``CLNDAT_EN.txt`` has a record a nodule: film, su
 for unknown), sex, x, y, malignant or benign, place, diagnosis; ``CNNDAT_EN.TXT`` film, age, sex, ``non-nodule``. Lines
 end in a bare carriage return, and in some copies records run together ("...hematomaJPCLN003.IMG"), so that a record is
 what follows a film's name. SCR is a download of its own: ``scratch/fold1|fold2/masks/<organ>/JPCLN001.gif``,
-1024 x 1024, half the film's height and width, so each pixel of a mask stands for 2 x 2 of it. Its right is the patient's.
+1024 x 1024, half the film's height and width, so each pixel of a mask stands for 2 x 2 of it. Its right is the
+patient's.
 
 Sources: doi 10.2214/ajr.174.1.1740071; doi 10.1016/j.media.2005.02.002.
 """
