@@ -176,9 +176,9 @@ def test_turned_refuses_what_the_sheet_cut_off(height, width):
 
 def test_turned_is_asked_for_and_fits_no_third_size():
     runs = encode(_ellipse((60, 90), 28, 30, 18, 12), False, False, 1)
-    with pytest.raises(UsageError, match="has 90 x 60 pixels .* and its image  has 60 x 90"):
+    with pytest.raises(UsageError, match=r"has 90 x 60 pixels .* and its image  has 60 x 90"):
         read_mask(f"{runs}#rle=absolute,order=row,size=90x60", (60, 90))
-    with pytest.raises(UsageError, match="has 90 x 60 pixels .* has 64 x 90"):
+    with pytest.raises(UsageError, match=r"has 90 x 60 pixels .* has 64 x 90"):
         read_mask(f"{runs}#rle=absolute,order=row,size=90x60|turned", (64, 90))
     assert not read_mask("-1#rle=absolute,order=row,size=90x60|turned", (60, 90)).mask.any()
 

@@ -138,7 +138,7 @@ def test_what_is_odd_in_the_table_is_counted(world):
 def test_the_heights_and_widths_of_another_film_are_refused(world, monkeypatch):
     put_table(world / "chexmask" / "OriginalResolution" / "MIMIC-CXR-JPG.csv", [row("id-0", told=(64, 80))])
     cohort = cohort_of(world, monkeypatch)
-    with pytest.raises(UsageError, match="has 64 x 80 pixels .* has 60 x 80; make them the same size"):
+    with pytest.raises(UsageError, match=r"has 64 x 80 pixels .* has 60 x 80; make them the same size"):
         cohort.native_mask(cohort.studies[0], "lungs")
 
 

@@ -66,10 +66,14 @@ def test_records_that_run_together_are_read(root, tmp_path, monkeypatch):
     cohort = opened("jsrt", root, monkeypatch, tmp_path, size=32)
     told = {study.study_id: (dict(study.labels), dict(study.attributes)) for study in cohort.studies}
     common = {"view": "PA"}
+
+    def kind(size, subtlety, malignancy):
+        return {"nodule_mm": size, "nodule_subtlety": subtlety, "nodule_kind": malignancy, **common}
+
     assert told == {
-        "JPCLN001": ({"nodule": 1}, {"sex": "M", "age": 53, "nodule_mm": 15, "nodule_subtlety": 5, "nodule_kind": "malignant", **common}),
-        "JPCLN002": ({"nodule": 1}, {"sex": "F", "nodule_mm": 30, "nodule_subtlety": 1, "nodule_kind": "benign", **common}),
-        "JPCLN003": ({"nodule": 1}, {"sex": "F", "age": 63, "nodule_mm": 8, "nodule_subtlety": 3, "nodule_kind": "malignant", **common}),
+        "JPCLN001": ({"nodule": 1}, {"sex": "M", "age": 53, **kind(15, 5, "malignant")}),
+        "JPCLN002": ({"nodule": 1}, {"sex": "F", **kind(30, 1, "benign")}),
+        "JPCLN003": ({"nodule": 1}, {"sex": "F", "age": 63, **kind(8, 3, "malignant")}),
         "JPCNN001": ({"nodule": 0}, {"sex": "F", "age": 48, **common}),
         "JPCNN002": ({"nodule": 0}, {"sex": "M", "age": 61, **common}),
     }  # fmt: skip
@@ -145,7 +149,7 @@ def test_what_is_missing_is_counted_or_said(root):
     )
     for path in (root / "All247images").iterdir():
         path.unlink()
-    with pytest.raises(UsageError, match="jsrt: .* has no All247images/JPCLN001.IMG"):
+    with pytest.raises(UsageError, match=r"jsrt: .* has no All247images/JPCLN001.IMG"):
         rows_and_problems("jsrt", root)
     (root / "Clinical_Information" / "CLNDAT_EN.txt").unlink()
     with pytest.raises(UsageError, match=r"has no CLNDAT_EN.txt or CNNDAT_EN.TXT \(the clinical tables\)"):

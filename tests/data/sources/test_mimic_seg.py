@@ -3,8 +3,8 @@ import pytest
 from dataset_world import facts, put_png, put_text, rows_and_problems
 
 from radbench.data.masks import read_mask
-from radbench.data.sources.index import open_index
 from radbench.data.sources import get_source
+from radbench.data.sources.index import open_index
 from radbench.errors import UsageError
 
 IDS = ["02aa804e-bde0afdd-112c0b34-7bc16630-4e384014", "174413ec-4ec4c1f7-34ea26b7-c5f994f8-79ef1962"]
@@ -136,5 +136,5 @@ def test_a_picture_that_is_added_is_found(root, tmp_path):
 
 
 def test_no_folder_is_said(tmp_path):
-    with pytest.raises(UsageError, match="the folder .* does not exist"):
+    with pytest.raises(UsageError, match=r"the folder .* does not exist"):
         rows_and_problems("mimic-seg", tmp_path / "none", HOST)

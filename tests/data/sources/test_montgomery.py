@@ -121,7 +121,7 @@ def test_what_is_missing_is_counted_or_said(root, tmp_path):
         "clinical readings without a sex of M or F, whose sex is unknown": 1,
     }
     shutil.rmtree(base / "CXR_png")
-    with pytest.raises(UsageError, match="has no CXR_png or .*the films.*it holds MontgomerySet"):
+    with pytest.raises(UsageError, match=r"has no CXR_png or .*the films.*it holds MontgomerySet"):
         rows_and_problems("montgomery", root)
     put_png(base / "CXR_png" / "CHNCXR_0001_0.png")
     with pytest.raises(UsageError, match=r"has no CXR_png/MCUCXR_\*.png"):

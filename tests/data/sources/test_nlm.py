@@ -1,6 +1,4 @@
-import numpy as np
 import pytest
-from dataset_world import put_text
 
 from radbench.data.sources.nlm import read_reading
 from radbench.data.sources.source import Problems

@@ -49,7 +49,7 @@ def test_films_of_any_channels_have_their_label_and_lungs(root, tmp_path, monkey
 def test_an_outline_of_another_size_is_refused(root, tmp_path, monkeypatch):
     put_png(root / "shcxr-lung-mask" / "mask" / "mask" / "CHNCXR_0001_0_mask.png", LUNGS[:-1])
     cohort = opened("shenzhen", root, monkeypatch, tmp_path, size=32)
-    with pytest.raises(UsageError, match="has 43 x 50 pixels .* has 44 x 50; make them the same size"):
+    with pytest.raises(UsageError, match=r"has 43 x 50 pixels .* has 44 x 50; make them the same size"):
         cohort.native_mask(cohort.studies[0], "lungs")
 
 
@@ -62,6 +62,6 @@ def test_the_label_is_the_films_name_and_not_a_word_of_the_reading(root):
 def test_a_wrong_folder_is_said(tmp_path):
     (tmp_path / "CXR").mkdir()
     with pytest.raises(
-        UsageError, match="shenzhen: .* has no CXR_png .* it holds CXR. Expected the download"
+        UsageError, match=r"shenzhen: .* has no CXR_png .* it holds CXR. Expected the download"
     ):
         rows_and_problems("shenzhen", tmp_path)
