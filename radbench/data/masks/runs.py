@@ -48,7 +48,8 @@ def read_runs(reference: MaskReference, shape: tuple[int, int], study_id: str = 
         UsageError: a word is missing or wrong, the table has no such row, or the numbers are no run lengths.
     """
     reference.only(_WORDS)
-    size, turned = _size(reference, shape)
+    size = declared_size(reference, shape)
+    turned = reference.options["size"].endswith(_TURNED)
     relative = _word(reference, "rle", ("relative", "absolute")) == "relative"
     by_column = _word(reference, "order", ("column", "row")) == "column"
     start = int(_word(reference, "start", ("0", "1"))) if "start" in reference.options else None
@@ -165,14 +166,18 @@ def _word(reference: MaskReference, word: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _size(reference: MaskReference, shape: tuple[int, int]) -> tuple[tuple[int, int], bool]:
-    """Return the size that the numbers count in, and whether its height and width may be exchanged."""
+def declared_size(reference: MaskReference, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width that a reference's numbers count in, by its word ``size``.
+
+    Raises:
+        UsageError: it does not say, or says no size.
+    """
     said = reference.options.get("size", "")
     if said == "film":
-        return shape, False
+        return shape
     height, cross, width = said.removesuffix(_TURNED).partition("x")
     if cross and height.isdigit() and width.isdigit() and int(height) and int(width):
-        return (int(height), int(width)), said.endswith(_TURNED)
+        return int(height), int(width)
     raise UsageError(
         f"the mask {reference.place} {f'says size={said}' if said else 'does not say'}, in which size its run lengths "
         f"count; say size=HEIGHTxWIDTH, or size=film for the film's own, such as {_EXAMPLE}."

@@ -7,6 +7,7 @@ import pytest
 from dataset_world import facts, film, opened, put_png, rows_and_problems
 
 from radbench.data.sources import get_source
+from radbench.data.sources.chexmask import Chexmask
 from radbench.data.sources.source import DatasetSource, FilmRow
 from radbench.errors import UsageError
 
@@ -150,6 +151,23 @@ def test_sides_that_are_exchanged_are_warned_of(world, monkeypatch):
     assert (
         "should be on the patient's left" in cohort.mask_reading(cohort.studies[0], "lung_left").warnings[0]
     )
+
+
+def test_the_index_is_the_same_in_smaller_parts_and_a_cell_may_be_long(world, monkeypatch):
+    comb = np.zeros((600, 1200), dtype=bool)
+    comb[:, 600::3] = True
+    shape, text = comb.shape, encoded(comb)
+    assert len(text) > 1_000_000
+    put_png(world / "host" / "id-5.png", film(5, *shape))
+    table = world / "chexmask" / "OriginalResolution" / "MIMIC-CXR-JPG.csv"
+    rows = [row(f"id-{number}") for number in range(5)]
+    put_table(table, [*rows, row("id-5", shape=shape, runs=[text] * 3)])
+    monkeypatch.setattr(Chexmask, "at_once", 2)
+    cohort = cohort_of(world, monkeypatch)
+    left, right, _ = organs()
+    for study in cohort.studies[:5]:
+        np.testing.assert_array_equal(cohort.native_mask(study, "lungs"), left | right)
+    np.testing.assert_array_equal(cohort.native_mask(cohort.studies[5], "lungs"), comb)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Real radiographs through the manifest reader: do masks and boxes land where the lungs are?
 
-Skipped where ``RADBENCH_TEST_CXR`` names no folder of films with a ``manifest.csv`` (``file``, ``lung_mask``, ``boxes``).
+Skipped where ``RADBENCH_TEST_CXR`` names no folder of films with a ``manifest.csv`` (columns file, lung_mask, boxes).
 """
 
 import os
@@ -88,7 +88,9 @@ def test_there_is_a_lung_on_either_side():
 def test_boxes_lie_on_the_film_and_reach_the_lungs():
     boxed = [study for study in cohort().studies if cohort().has_mask(study, "box")]
     assert len(boxed) == 30
-    region = np.zeros((512, 512), dtype=bool)  # where the lungs of the films with a mask are, on a film of 512 x 512
+    region = np.zeros(
+        (512, 512), dtype=bool
+    )  # where the lungs of the films with a mask are, on a film of 512 x 512
     for _, _, mask in lungs():
         rows, columns = (np.nonzero(mask.any(axis=axis))[0] / mask.shape[1 - axis] for axis in (1, 0))
         region[
