@@ -75,10 +75,7 @@ class FolderCohort:
                 "attributes": dict(entry.study.attributes),
                 "report": entry.study.report,
                 "image": of(entry.image),
-                "masks": {
-                    name: mask.digest(of(mask.path) if mask.path is not None else "")
-                    for name, mask in entry.masks.items()
-                },
+                "masks": {name: mask.digest(of) for name, mask in entry.masks.items()},
             }
             for entry in self._entries.values()
         ]

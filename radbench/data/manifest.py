@@ -246,10 +246,9 @@ def _mask(table: Table, row: int, column: str, cell: str) -> MaskReference:
         reference = MaskReference.read(cell, table.path.parent)
     except UsageError as error:
         raise table.error(row, f"{column}: {error}") from None
-    if reference.path is not None and not reference.path.is_file():
-        raise table.error(
-            row, f"the {column} {reference.path} does not exist; put it there or correct the path."
-        )
+    for path in reference.files:
+        if not path.is_file():
+            raise table.error(row, f"the {column} {path} does not exist; put it there or correct the path.")
     return reference
 
 

@@ -5,6 +5,7 @@ This module reads any of them: told by content, refused in one sentence where it
 ``film``      what a film is, what a file is by its first bytes, which sizes cannot be a film
 ``rasters``   PNG, JPEG, TIFF
 ``dicom``     DICOM and its header; ``dicom_values`` its windows and lookup tables
+``raw``       pixels without a header, for a dataset that says what they are
 ``gray``      orientation, colour, alpha; how many bits are used, and how they are brought to 8 or 16
 ``survey``    what a person should look at in a whole cohort: twins, inverted, sideways, mixed depths
 """

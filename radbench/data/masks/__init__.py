@@ -3,10 +3,13 @@
 What a mask's cell of a manifest may hold (paths are relative to the manifest; either slash will do):
 
 ===============================================  ===============================================================
-``m.png``                                        a picture (PNG, JPEG, TIFF, BMP) of one paint on a background: bool,
-                                                 0/1, 0/255, 16 bit, a colour, or a shape in the alpha channel
+``m.png``                                        a picture (PNG, JPEG, TIFF, BMP, GIF) of one paint on a background:
+                                                 bool, 0/1, 0/255, 16 bit, a colour, or a shape in the alpha channel
 ``m.png#1,2``                                    of a label map, the values that are the mask (their union)
 ``m.png#ff0000``                                 of a coloured picture, the colours that are the mask
+``cut.png#above=0,holes=fill``                   of a picture, what is brighter than a value; holes in it filled
+``m.gif#scale=2``                                a picture of half the film's height and width
+``left.png + right.png``                         several masks, each with its own selection: their union
 ``runs.csv#rle=relative,order=column,``          run lengths in a table, one or more rows a film, or in a text file;
 ``size=1024x1024,row=ID``                        see ``radbench.data.masks.runs`` for every word of it
 ``5 3 20 4#rle=absolute,order=row,size=film``    run lengths in the cell itself
@@ -20,8 +23,10 @@ What a mask's cell of a manifest may hold (paths are relative to the manifest; e
 ``m.npy#1``                                      a NumPy array ``[H, W]``; never pickled
 ===============================================  ===============================================================
 
-A ``#`` in the name of a file that exists is part of that name. Rooms: ``reference`` parses the cell; ``pictures``,
-``annotations`` (boxes, COCO) and ``runs`` are the ways of writing; ``painted`` tells paint from background.
+Any of them may say ``side=left`` or ``side=right``, the patient's, and is warned of where it lies on the other half of
+the film. A ``#`` in the name of a file that exists is part of that name, and so is a ``+``. Rooms: ``reference`` parses
+the cell; ``pictures``, ``annotations`` (boxes, COCO) and ``runs`` are the ways of writing; ``painted`` tells paint from
+background; ``refined`` is what else may be asked of a picture.
 """
 
 from dataclasses import dataclass
@@ -30,7 +35,7 @@ from pathlib import Path
 import numpy as np
 
 from radbench.data.cohort import Mask
-from radbench.data.masks import annotations, pictures, runs
+from radbench.data.masks import annotations, pictures, refined, runs
 from radbench.data.masks.painted import Picture, inside, listed, named
 from radbench.data.masks.reference import MaskReference
 from radbench.errors import UsageError
@@ -72,16 +77,33 @@ def read_mask(
     try:
         if not isinstance(reference, MaskReference):
             reference = MaskReference.read(str(reference))
-        if reference.path is not None and not reference.path.is_file():
-            raise UsageError(f"the mask {reference.path} does not exist; put it there or correct the path.")
-        mask, notes = _read(reference, shape, str(film), study_id)
-        if mask.shape != tuple(shape):
-            raise _another_size(reference, mask.shape, shape, str(film))
+        for path in reference.files:
+            if not path.is_file():
+                raise UsageError(f"the mask {path} does not exist; put it there or correct the path.")
+        mask, notes = _fitting(reference, shape, str(film), study_id)
     except UsageError as error:
         text = str(error)
         raise UsageError(f"{where}: {text}" if where else text[:1].upper() + text[1:]) from None
     place = f"{where}: the mask {reference.place}" if where else f"The mask {reference.place}"
     return MaskReading(mask, (*notes, *_doubts(mask, place)))
+
+
+def _fitting(
+    reference: MaskReference, shape: tuple[int, int], film: str, study_id: str
+) -> tuple[Mask, tuple[str, ...]]:
+    """Read a mask that has the film's size, or several that are one together."""
+    if reference.parts:
+        mask = np.zeros(shape, dtype=np.bool_)
+        notes: list[str] = []
+        for part in reference.parts:
+            found, told = _fitting(part, shape, film, study_id)
+            mask |= found
+            notes.extend(told)
+        return mask, tuple(notes)
+    mask, told = _read(reference, shape, film, study_id)
+    if mask.shape != tuple(shape):
+        raise _another_size(reference, mask.shape, shape, film)
+    return mask, (*told, *refined.on_its_side(reference, mask))
 
 
 def _read(
@@ -102,8 +124,11 @@ def _read(
     if name.endswith(pictures.DICOM) or _is_dicom(reference.path):
         segment = pictures.read_segmentation(reference)
         return _of_picture(reference, segment) if isinstance(segment, Picture) else (segment, ())
-    reference.only((), values=True)
-    return _of_picture(reference, pictures.read_picture(reference.path))
+    reference.only(refined.WORDS, values=True)
+    image = pictures.read_picture(reference.path)
+    mask, notes = refined.brighter(reference, image) or _of_picture(reference, image)
+    refined_mask, doubts = refined.refine(reference, mask)
+    return refined_mask, (*notes, *doubts)
 
 
 def _of_picture(reference: MaskReference, image: Picture) -> tuple[Mask, tuple[str, ...]]:

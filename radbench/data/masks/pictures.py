@@ -1,4 +1,4 @@
-"""Files that hold a mask as a picture, as stored: PNG, JPEG, TIFF, BMP, NIfTI, NumPy arrays and DICOM SEG.
+"""Files that hold a mask as a picture, as stored: PNG, JPEG, TIFF, BMP, GIF, NIfTI, NumPy arrays and DICOM SEG.
 
 Colours, alpha and palettes are kept, and an EXIF orientation is applied as to films.
 
@@ -23,7 +23,7 @@ from radbench.data.masks.painted import Picture
 from radbench.data.masks.reference import MaskReference
 from radbench.errors import UsageError, did_you_mean
 
-FORMATS = ("PNG", "JPEG", "BMP")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BROKEN = (
     OSError,
@@ -42,7 +42,7 @@ NUMPY = (".npy",)
 
 
 def read_picture(path: Path) -> Picture:
-    """Read a PNG, JPEG, TIFF or BMP without losing what tells paint from background.
+    """Read a PNG, JPEG, TIFF, BMP or GIF without losing what tells paint from background.
 
     Raises:
         UsageError: the file is missing, corrupt, of another format, or has several pages.
@@ -64,7 +64,7 @@ def read_picture(path: Path) -> Picture:
         raise UsageError(f"the mask {path} does not exist; check the path or put the file there.") from None
     except _BROKEN as error:
         kind = type(error).__name__ == "UnidentifiedImageError"
-        reason = "not a PNG, JPEG, TIFF or BMP" if kind else str(error)
+        reason = "not a PNG, JPEG, TIFF, BMP or GIF" if kind else str(error)
         raise UsageError(f"the mask {path} is corrupt or in another format ({reason}).") from None
     if pages > 1:
         raise _pages(path, pages)

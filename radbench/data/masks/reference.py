@@ -2,14 +2,21 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from radbench.errors import UsageError, did_you_mean
 
-OPTIONS = ("rle", "order", "size", "start", "row", "key", "column", "image", "category", "segment", "box")
+OPTIONS = (
+    *("rle", "order", "size", "start", "row", "key", "column", "image", "category", "segment", "box"),
+    *("above", "holes", "scale", "parts", "side"),
+)
 """Words that may stand before ``=`` in a selection."""
+UNION = " + "
+"""Stands between several masks that are one together."""
+_ANYWHERE = ("side",)
+"""Words that every way of writing a mask takes."""
 _NUMBERS = re.compile(r"[-+0-9.eE,;\s]+")
 _BETWEEN = re.compile(r"[,;\s]")
 
@@ -24,6 +31,7 @@ class MaskReference:
         inline: run lengths or boxes written into the cell.
         values: label values or colours that are the mask; none: the mask is all that is painted.
         options: the ``word=value`` parts of the selection.
+        parts: of several masks with ``+`` between them, each; there is no path, text of numbers or selection then.
     """
 
     text: str
@@ -31,6 +39,7 @@ class MaskReference:
     inline: str = ""
     values: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple["MaskReference", ...] = ()
 
     @classmethod
     def read(cls, text: str, base: Path = Path()) -> "MaskReference":
@@ -42,6 +51,8 @@ class MaskReference:
         if (whole := find_file(base, text)) is not None:
             return cls(text, whole)
         name, selection = _divided(text, base)
+        if _is_union(text, name, selection or "", base):
+            return cls(text, parts=tuple(cls.read(part, base) for part in _several(text)))
         values, options = _selection(selection) if selection is not None else ((), {})
         path = find_file(base, name)
         listed = name.lstrip().startswith(("[", "{"))
@@ -51,6 +62,13 @@ class MaskReference:
         if path is None and (numbers or listed):
             return cls(text, None, name.strip(), values, options)
         return cls(text, path or base / name, "", values, options)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is read for the mask."""
+        if self.parts:
+            return tuple(path for part in self.parts for path in part.files)
+        return () if self.path is None else (self.path,)
 
     @property
     def file(self) -> Path:
@@ -64,13 +82,15 @@ class MaskReference:
         shown = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."
         return str(self.path) if self.path is not None else f"in the cell ({shown})"
 
-    def digest(self, file_digest: str = "") -> str | dict[str, object]:
+    def digest(self, file_digest: Callable[[Path], str]) -> str | dict[str, object]:
         """What identifies the mask: the file's SHA-256 alone where nothing is selected from it."""
+        if self.parts:
+            return {"union": [part.digest(file_digest) for part in self.parts]}
         if self.path is None:
             return hashlib.sha256(self.text.encode()).hexdigest()
         if not self.values and not self.options:
-            return file_digest
-        return {"file": file_digest, "values": list(self.values), "options": dict(self.options)}
+            return file_digest(self.path)
+        return {"file": file_digest(self.path), "values": list(self.values), "options": dict(self.options)}
 
     def only(self, known: Sequence[str], *, values: bool = False) -> None:
         """Refuse what this way of writing a mask cannot be asked for.
@@ -78,7 +98,7 @@ class MaskReference:
         Raises:
             UsageError: an option that is not in ``known``, or values where none can be named.
         """
-        wrong = [name for name in self.options if name not in known]
+        wrong = [name for name in self.options if name not in (*known, *_ANYWHERE)]
         if wrong:
             raise UsageError(
                 f"the mask {self.place} cannot be selected by {wrong[0]!r}; expected "
@@ -109,6 +129,25 @@ def _divided(text: str, base: Path) -> tuple[str, str | None]:
         if find_file(base, text[:place]) is not None:
             return text[:place], text[place + 1 :]
     return (text[: places[-1]], text[places[-1] + 1 :]) if places else (text, None)
+
+
+def _is_union(text: str, name: str, selection: str, base: Path) -> bool:
+    """Whether a ``+`` stands between masks, and not within a file's name, a category or a list."""
+    if UNION not in text or text.lstrip().startswith(("[", "{")):
+        return False
+    if UNION not in selection and find_file(base, name) is not None:
+        return False
+    parts = (part.partition("#")[0].strip() for part in text.split(UNION))
+    return all("." in part or not part or _NUMBERS.fullmatch(part) for part in parts)
+
+
+def _several(text: str) -> list[str]:
+    found = [part.strip() for part in text.split(UNION)]
+    if not all(found):
+        raise UsageError(
+            f"the mask {text!r} has nothing beside a '+'; expected a file or numbers on either side."
+        )
+    return found
 
 
 def _selection(text: str) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -6,6 +6,7 @@ The words of the selection, none of which can be seen from the numbers (a wrong 
             ``absolute``: (first pixel, length) pairs, as most Kaggle tables and CheXmask write them.
 ``order``   ``column``: pixels are counted down the columns (SIIM-ACR, Kaggle); ``row``: along the rows (CheXmask).
 ``size``    ``HEIGHTxWIDTH`` that the numbers count in (SIIM-ACR: 1024x1024), or ``film`` for the film's own.
+            ``HEIGHTxWIDTH|turned``: a table that may have the two exchanged (CheXmask), see below.
 ``start``   the number of the first pixel: 0 or 1. Left out: 1 for absolute (Kaggle, CheXmask), 0 for relative.
 ``row``     in a table: the value of the key column; left out, the study's id. Several rows are united.
 ``key``     in a table: the key column; left out, the first.
@@ -14,6 +15,12 @@ The words of the selection, none of which can be seen from the numbers (a wrong 
 Several lists in one cell have ``;`` between them and are united. An empty cell and ``-1`` are the empty mask. A run
 that ends outside the picture, a length below 1, runs of the absolute kind that overlap or run backwards, and an odd
 count of numbers are refused: so is a wrong declaration found.
+
+**turned.** Where the film has the declared size, that is it. Where only the exchanged pair is the film's size, the
+numbers themselves tell what was exchanged, for in a mask the pixel below or beside a masked one is nearly always masked
+too, and is so only in lines of the right length. Lines as long as the film's: only the names were exchanged. Lines of
+the declared length: the mask was drawn on a sheet that lay across the film; what is drawn has its place, what the sheet
+did not reach is lost, so a mask that touches the edge of the sheet inside the film is refused.
 """
 
 from functools import lru_cache
@@ -29,6 +36,7 @@ from radbench.errors import UsageError, did_you_mean
 
 TABLES = (".csv", ".tsv", ".psv", *PARQUET)
 TEXTS = (".txt", ".rle")
+_TURNED = "|turned"
 _WORDS = ("rle", "order", "size", "start", "row", "key", "column")
 _EXAMPLE = "'#rle=relative,order=column,size=1024x1024' (as SIIM-ACR) or '#rle=absolute,order=row,size=film'"
 
@@ -41,17 +49,16 @@ def read_runs(reference: MaskReference, shape: tuple[int, int], study_id: str = 
     """
     reference.only(_WORDS)
     size = declared_size(reference, shape)
-    mask = np.zeros(size, dtype=np.bool_)
+    turned = reference.options["size"].endswith(_TURNED)
+    relative = _word(reference, "rle", ("relative", "absolute")) == "relative"
+    by_column = _word(reference, "order", ("column", "row")) == "column"
+    start = int(_word(reference, "start", ("0", "1"))) if "start" in reference.options else None
+    line = np.zeros(size[0] * size[1], dtype=np.bool_)
     for text in _texts(reference, study_id):
-        mask |= decode(
-            text,
-            size,
-            relative=_word(reference, "rle", ("relative", "absolute")) == "relative",
-            by_column=_word(reference, "order", ("column", "row")) == "column",
-            start=int(_word(reference, "start", ("0", "1"))) if "start" in reference.options else None,
-            place=reference.place,
-        )
-    return mask
+        line |= _line(text, size, relative=relative, start=start, place=reference.place)
+    if turned and size != tuple(shape) and size[::-1] == tuple(shape):
+        return _turned(line, size, by_column=by_column, place=reference.place)
+    return _laid(line, size, by_column=by_column)
 
 
 def decode(
@@ -64,10 +71,15 @@ def decode(
     place: str = "",
 ) -> Mask:
     """Return ``bool [H, W]`` of run lengths, see the module for what the words mean."""
+    return _laid(_line(text, size, relative=relative, start=start, place=place), size, by_column=by_column)
+
+
+def _line(text: str, size: tuple[int, int], *, relative: bool, start: int | None, place: str) -> Mask:
+    """Return the pixels in the order in which they are counted, ``bool [H * W]``."""
     numbers = _numbers(text, place)
     height, width = size
     if not len(numbers):
-        return np.zeros(size, dtype=np.bool_)
+        return np.zeros(height * width, dtype=np.bool_)
     firsts, lengths = numbers[0::2], numbers[1::2]
     base = start if start is not None else (0 if relative else 1)
     if (lengths < 1).any() or (relative and (firsts < 0).any()):
@@ -86,11 +98,41 @@ def decode(
             place,
             f"a run over the pixels {int(firsts.min())} to {int(ends.max())}, outside a picture of {height} x {width}",
         )
-    marks = np.zeros(height * width + 1, dtype=np.int64)
+    marks = np.zeros(height * width + 1, dtype=np.int8)
     np.add.at(marks, firsts, 1)
     np.add.at(marks, ends, -1)
-    flat = np.cumsum(marks[:-1]) > 0
-    return flat.reshape(width, height).T.copy() if by_column else flat.reshape(height, width)
+    covered: Mask = np.cumsum(marks[:-1], dtype=np.int8) > 0
+    return covered
+
+
+def _laid(line: Mask, size: tuple[int, int], *, by_column: bool) -> Mask:
+    height, width = size
+    return line.reshape(width, height).T.copy() if by_column else line.reshape(height, width)
+
+
+def _turned(line: Mask, size: tuple[int, int], *, by_column: bool, place: str) -> Mask:
+    """Return the mask of a film whose height and width are those of ``size`` exchanged; see the module."""
+    height, width = size
+    declared, exchanged = (height, width) if by_column else (width, height)
+    if _held_together(line, exchanged) >= _held_together(line, declared):
+        return _laid(line, (width, height), by_column=by_column)
+    sheet = _laid(line, size, by_column=by_column)
+    # What the sheet does not reach: the film's right part where it is wider than high, else its lower part.
+    if (sheet[:width, -1] if height > width else sheet[-1, :height]).any():
+        raise UsageError(
+            f"the mask {place} was drawn on a sheet of {height} x {width} (height x width) across a film of {width} x "
+            f"{height} and is cut off at the sheet's edge; leave the film out, or take another mask of it."
+        )
+    film = np.zeros((width, height), dtype=np.bool_)
+    least = min(height, width)
+    film[:least, :least] = sheet[:least, :least]
+    return film
+
+
+def _held_together(line: Mask, length: int) -> float:
+    """Return the share of masked pixels whose neighbour in the next line is masked, if lines have that length."""
+    masked = int(line.sum())
+    return float((line[length:] & line[:-length]).sum()) / masked if masked else 1.0
 
 
 def _numbers(text: str, place: str) -> npt.NDArray[np.int64]:
@@ -133,7 +175,7 @@ def declared_size(reference: MaskReference, shape: tuple[int, int]) -> tuple[int
     said = reference.options.get("size", "")
     if said == "film":
         return shape
-    height, cross, width = said.partition("x")
+    height, cross, width = said.removesuffix(_TURNED).partition("x")
     if cross and height.isdigit() and width.isdigit() and int(height) and int(width):
         return int(height), int(width)
     raise UsageError(

@@ -9,8 +9,8 @@
 ``prompts``     a report's sentences in another order, as a prompt to train with
 ``boxes``       boxes of a table as mask references
 
-``chexpert_findings``, ``chexpert_films``, ``mimic`` and ``mimic_reports`` are what releases of one dataset share. Every
-other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
+``chexpert_findings``, ``chexpert_films``, ``mimic``, ``mimic_reports``, ``nlm``, ``bimcv_*``, ``openi_*`` and
+``padchest_findings`` are parts of datasets. Every other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,17 @@ _DATASETS: Final[Mapping[str, str]] = {
     "candid-ptx": "candid_ptx:CandidPtx",
     "chestx-ray14": "chestx_ray14:ChestXray14",
     "chexlocalize": "chexlocalize:CheXlocalize",
+    "chexmask": "chexmask:Chexmask",
     "chexpert": "chexpert:CheXpert",
     "chexpert-plus": "chexpert_plus:CheXpertPlus",
+    "jsrt": "jsrt:Jsrt",
     "mimic-cxr": "mimic_cxr:MimicCxr",
     "mimic-cxr-jpg": "mimic_cxr_jpg:MimicCxrJpg",
+    "mimic-seg": "mimic_seg:MimicSeg",
+    "montgomery": "montgomery:Montgomery",
     "neatx": "neatx:Neatx",
     "rsna-pneumonia": "rsna_pneumonia:RsnaPneumonia",
+    "shenzhen": "shenzhen:Shenzhen",
     "siim-acr": "siim_acr:SiimAcr",
     "vindr-cxr": "vindr_cxr:VindrCxr",
 }

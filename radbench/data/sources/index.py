@@ -6,8 +6,9 @@
 ``masks.parquet``   one row a mask: the reference that ``radbench.data.masks`` reads
 ``index.json``      the tables with their digests, counts, problems
 
-It is made in parts of 5,000 films. A part that is finished is not made again after an interruption. A table that
-changed since is found by its size and time, then by its digest, and the index is made anew.
+It is made in parts of 5,000 films (fewer where the source's ``at_once`` says so). A part that is finished is not made
+again after an interruption. A table that changed since is found by its size and time, then by its digest, and the index
+is made anew.
 """
 
 import json
@@ -38,7 +39,10 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table that decided the rows: its path, size in bytes, time of change in ns, and SHA-256."""
+    """A table that decided the rows: its path, size in bytes, time of change in ns, and SHA-256.
+
+    A folder's SHA-256 is that of the names and sizes of the files in it.
+    """
 
     path: str
     size: int
@@ -170,7 +174,14 @@ def _silent(done: int, total: int) -> None:
 
 def _table(path: Path) -> TableFile:
     status = path.stat()
-    return TableFile(str(path), status.st_size, status.st_mtime_ns, sha256_file(path))
+    return TableFile(str(path), status.st_size, status.st_mtime_ns, _digest(path))
+
+
+def _digest(path: Path) -> str:
+    if not path.is_dir():
+        return sha256_file(path)
+    held = sorted([one.name, one.stat().st_size] for one in path.iterdir() if not one.name.startswith("."))
+    return sha256_bytes(canonical_json(held))
 
 
 def _read_facts(path: Path) -> Facts | None:
@@ -191,7 +202,7 @@ def _is_current(facts: Facts, source: DatasetSource, root: Path, host: str) -> b
     for table in facts.tables:
         status = Path(table.path).stat()
         if (status.st_size, status.st_mtime_ns) != (table.size, table.changed) and (
-            status.st_size != table.size or sha256_file(table.path) != table.sha256
+            status.st_size != table.size or _digest(Path(table.path)) != table.sha256
         ):
             return False
     return True
@@ -204,7 +215,7 @@ def _make_parts(
     rows = source.films(root, problems, host)
     done = 0
     for number in range(10**6):
-        chunk = list(islice(rows, PART))
+        chunk = list(islice(rows, min(PART, source.at_once)))
         if not chunk:
             return
         facts = parts / f"{number:06}.json"

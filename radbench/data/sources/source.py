@@ -114,6 +114,7 @@ class DatasetSource(ABC):
         done_to_films: What was done to the films before they were published, a sentence each; part of a report.
         overlaps: Datasets that hold some of the same films or patients.
         hosts: Of a companion (masks or labels of other datasets' films): those datasets.
+        at_once: Rows that are held in memory while the index is made; fewer where a row's masks are long.
         version: Raise it when the rows of the same files change.
     """
 
@@ -129,11 +130,14 @@ class DatasetSource(ABC):
     done_to_films: ClassVar[tuple[str, ...]] = ()
     overlaps: ClassVar[tuple[str, ...]] = ()
     hosts: ClassVar[tuple[str, ...]] = ()
+    at_once: ClassVar[int] = 5000
     version: ClassVar[int] = 1
 
     @abstractmethod
     def tables(self, root: Path, host: str = "") -> tuple[Path, ...]:
         """Return the tables that decide the rows, the one with a row a film first.
+
+        A folder stands for the names and sizes of the files in it.
 
         Raises:
             UsageError: One is missing; the sentence names it, and says what to download.

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -70,6 +71,41 @@ def rows_of(
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UsageError(
             f"The table {path} cannot be read after row {number} ({reason}); download it again."
+        ) from None
+
+
+def long_rows_of(
+    path: Path, required: Sequence[str], *, optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield rows as ``rows_of`` does, one at a time: for tables of gigabytes with cells of a million characters.
+
+    Raises:
+        UsageError: it cannot be read, has no such column, or has a row of another length than its header, as at the end
+            of half a download.
+    """
+    wanted = [*required, *optional]
+    number = 1
+    csv.field_size_limit(_LARGEST_CELL)
+    try:
+        with open_text(path) as file:
+            lines = csv.reader(file, strict=True)
+            header = [cell.strip() for cell in next(lines, [])]
+            check_columns(path, header, required)
+            places = {name: header.index(name) for name in wanted if name in header}
+            absent = dict.fromkeys([name for name in wanted if name not in places], "")
+            for cells in lines:
+                number += 1
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise ValueError(f"row {number} has {len(cells)} cells, its header {len(header)}")
+                yield number, {**absent, **{name: cells[place].strip() for name, place in places.items()}}
+    except FileNotFoundError:
+        raise UsageError(f"The table {path} does not exist; download it again.") from None
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UsageError(
+            f"The table {path} cannot be read after row {number - 1} ({reason}); download it again."
         ) from None
 
 

@@ -272,7 +272,7 @@ def test_exif_orientation_turns_a_mask_as_its_film(orientation, tmp_path):
 def test_a_broken_or_foreign_picture_is_named(tmp_path):
     (tmp_path / "m.png").write_bytes(b"nothing")
     with pytest.raises(
-        UsageError, match=r"m\.png is corrupt or in another format \(not a PNG, JPEG, TIFF or BMP\)"
+        UsageError, match=r"m\.png is corrupt or in another format \(not a PNG, JPEG, TIFF, BMP or GIF\)"
     ):
         read_mask(tmp_path / "m.png", SHAPE)
     frames = [Image.fromarray(LABELS), Image.fromarray(LABELS)]

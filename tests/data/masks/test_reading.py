@@ -40,5 +40,8 @@ def test_a_missing_file_and_a_word_that_a_picture_does_not_know_are_said(tmp_pat
     with pytest.raises(UsageError, match=r"^The mask .*m\.png does not exist"):
         read_mask(tmp_path / "m.png", SHAPE)
     path = _save(tmp_path / "m.png", np.ones(SHAPE, dtype=bool))
-    with pytest.raises(UsageError, match="cannot be selected by 'category'; expected no word or values"):
+    with pytest.raises(
+        UsageError,
+        match="cannot be selected by 'category'; expected above=, holes=, scale=, parts= or values",
+    ):
         read_mask(f"{path}#category=lung", SHAPE)

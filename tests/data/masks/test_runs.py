@@ -133,3 +133,60 @@ def test_a_changed_table_is_read_again(table):
     assert read_mask(f"{table}#{WORDS},row=a", (6, 8)).mask.any()
     table.write_text("ImageId,EncodedPixels\na,-1\n")
     assert not read_mask(f"{table}#{WORDS},row=a", (6, 8)).mask.any()
+
+
+def _ellipse(shape, y, x, height, width):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return ((rows - y) / height) ** 2 + ((columns - x) / width) ** 2 <= 1
+
+
+@pytest.mark.parametrize("by_column", [False, True])
+@pytest.mark.parametrize(("height", "width"), [(60, 90), (90, 60), (60, 61)])
+def test_turned_finds_out_what_was_exchanged(height, width, by_column):
+    order = "column" if by_column else "row"
+    truth = _ellipse((height, width), 28, 30, 18, 12)
+    words = f"rle=absolute,order={order},size={{}}x{{}}|turned"
+    runs = encode(truth, False, by_column, 1)
+    declared = read_mask(f"{runs}#{words.format(height, width)}", (height, width)).mask
+    only_the_names = read_mask(f"{runs}#{words.format(width, height)}", (height, width)).mask
+    np.testing.assert_array_equal(declared, truth)
+    np.testing.assert_array_equal(only_the_names, truth)
+
+    sheet = np.zeros(
+        (width, height), dtype=bool
+    )  # drawn at the same place on a sheet that lies across the film
+    least = min(height, width)
+    sheet[:least, :least] = truth[:least, :least]
+    across = encode(sheet, False, by_column, 1)
+    np.testing.assert_array_equal(
+        read_mask(f"{across}#{words.format(width, height)}", (height, width)).mask, truth
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(60, 90), (90, 60)])
+def test_turned_refuses_what_the_sheet_cut_off(height, width):
+    truth = _ellipse((height, width), height * 0.6, width * 0.6, 20, 20)
+    least = min(height, width)
+    sheet = np.zeros((width, height), dtype=bool)
+    sheet[:least, :least] = truth[:least, :least]
+    text = f"{encode(sheet, False, False, 1)}#rle=absolute,order=row,size={width}x{height}|turned"
+    with pytest.raises(UsageError, match=f"drawn on a sheet of {width} x {height} .* and is cut off"):
+        read_mask(text, (height, width))
+
+
+def test_turned_is_asked_for_and_fits_no_third_size():
+    runs = encode(_ellipse((60, 90), 28, 30, 18, 12), False, False, 1)
+    with pytest.raises(UsageError, match=r"has 90 x 60 pixels .* and its image  has 60 x 90"):
+        read_mask(f"{runs}#rle=absolute,order=row,size=90x60", (60, 90))
+    with pytest.raises(UsageError, match=r"has 90 x 60 pixels .* has 64 x 90"):
+        read_mask(f"{runs}#rle=absolute,order=row,size=90x60|turned", (64, 90))
+    assert not read_mask("-1#rle=absolute,order=row,size=90x60|turned", (60, 90)).mask.any()
+
+
+def test_a_cell_of_a_million_characters_is_read():
+    comb = np.zeros((600, 1200), dtype=bool)
+    comb[:, ::6] = True
+    text = encode(comb, False, False, 1)
+    assert len(text) > 1_000_000
+    found = read_mask(f"{text};{text}#rle=absolute,order=row,size=600x1200", (600, 1200)).mask
+    np.testing.assert_array_equal(found, comb)
