@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 GROUP: Final = "radbench.datasets"
 """Entry points of other packages' datasets: subclasses of ``DatasetSource`` by name."""
 _DATASETS: Final[Mapping[str, str]] = {
+    "bimcv-covid19-negative": "bimcv:BimcvNegative",
+    "bimcv-covid19-positive": "bimcv:BimcvPositive",
+    "openi": "openi:OpenI",
+    "padchest": "padchest:PadChest",
     "siim-acr": "siim_acr:SiimAcr",
+    "siim-fisabio-covid19": "siim_fisabio:SiimFisabio",
 }
 """Name to ``module:class`` in this room."""
 
