@@ -1,7 +1,7 @@
 """BIMCV-COVID19+ and BIMCV-COVID19- (Valencian Region, 2020): films of patients with and without a positive test.
 
-``participants.tsv``, ``derivatives/labels/*.tsv`` (a row a session), ``sub-S03169/ses-E07193/mod-rx/*.png`` with the DICOM
-header as JSON beside each. The PNG are stored values: LUT or window and the direction of the header are applied when a
+``participants.tsv``, ``derivatives/labels/*.tsv`` (a row a session), ``sub-S03169/ses-E07193/mod-rx/*.png`` with the
+DICOM header as JSON beside each. The PNG are stored values: LUT or window and the direction of the header are applied when a
 film is read. Hand corrections by DeGrave et al. 2021 (``bimcv_corrections.txt``).
 """
 
@@ -11,8 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, Final
 
-import numpy as np
-
+from radbench.data.cohort import Pixels
 from radbench.data.films import read_film
 from radbench.data.films.film import Film
 from radbench.data.sources.bimcv_corrections import AS_STORED, FRONTAL, LATERAL, UNUSABLE, UPSIDE_DOWN, needs
@@ -86,8 +85,8 @@ class Bimcv(DatasetSource):
             "(attribute shown_by)"
         ),
         (
-            "views come from the name of the series; hand corrections by DeGrave et al. 2021 are applied (lateral films "
-            "called PA or AP, films upside down, unusable films)"
+            "views come from the name of the series; hand corrections by DeGrave et al. 2021 are applied (lateral "
+            "films called PA or AP, films upside down, unusable films)"
         ),
         "covid is the patient's cohort by tests (PCR or antibodies); covid_19 is what the report says",
     )
@@ -173,10 +172,9 @@ class Bimcv(DatasetSource):
         film = read_film(path, header=header)
         if not needs(path.name, UPSIDE_DOWN):
             return film
-        turned = np.ascontiguousarray(film.pixels[::-1])
-        return replace(
-            film, pixels=turned, provenance=(*film.provenance, "rows turned round by hand correction")
-        )
+        turned: Pixels = film.pixels[::-1].copy()
+        done = (*film.provenance, "turned upside down by hand correction")
+        return replace(film, pixels=turned, provenance=done)
 
     def describe(self, row: FilmRow) -> FilmRow:
         """Return the row as it is: a film without labels has no report, instead of "No findings"."""
@@ -222,10 +220,9 @@ def _view_seen(name: str) -> str:
 def _labels(words: list[str] | None, film: str, problems: Problems) -> dict[str, int]:
     if words is None:
         return {}
-    certain = [word for word in words if word != COVID_UNCERTAIN]
-    labels = labels_of(certain, FINDINGS, film, problems)
-    if COVID_UNCERTAIN in words and COVID not in words:
-        labels |= {name_of(COVID): UNCERTAIN, "no_finding": 0}
+    labels = labels_of(words, FINDINGS, film, problems)
+    if labels.pop(name_of(COVID_UNCERTAIN), 0) and COVID not in words:
+        labels[name_of(COVID)] = UNCERTAIN
     return labels
 
 

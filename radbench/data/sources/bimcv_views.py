@@ -1,7 +1,7 @@
 """From what a radiographer's console called a series to a view: ``TÓRAX PA H``, ``W034 TÓRAX LAT. *``, ``PORTÁTIL AP``.
 
-The hospitals of BIMCV-COVID19 have some seventy spellings, some of them mis-encoded (``TÃ²RAX AP``). They are compared
-word by word, without accents, so that one more spelling needs no entry.
+The hospitals of BIMCV-COVID19 have some seventy spellings, a few mis-encoded (``TÃ²RAX AP``). They are compared word
+by word, without accents, so that one more spelling needs no entry.
 """
 
 import re
@@ -21,7 +21,7 @@ _PART: Final = re.compile(r"_bp-(?!chest)")
 
 
 def words_of(description: str) -> set[str]:
-    """Return a description's words, capital and without accents; bytes of UTF-8 that were read as Latin-1 are mended."""
+    """Return a description's words in capitals without accents; UTF-8 that was read as Latin-1 is mended."""
     try:
         mended = description.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -48,7 +48,7 @@ def view_in(description: str) -> str:
 
 
 def position_in(description: str) -> str | None:
-    """Return ``supine``, ``sitting`` or ``erect`` where a description says so; a horizontal AP film (``AP H``) is supine."""
+    """Return ``supine``, ``sitting`` or ``erect`` where a description says so; ``AP H`` (horizontal) is supine."""
     words = words_of(description)
     if words & _SUPINE or {"AP", "H"} <= words:
         return "supine"
@@ -60,8 +60,8 @@ def position_in(description: str) -> str | None:
 def view_of_name(name: str) -> str:
     """Return the view that a file's name can be believed for: ``lateral``, ``other`` (no chest), else ``unknown``.
 
-    ``vp-pa`` and ``vp-ap`` stand on lateral films too; every film with ``vp-ll`` or ``vp-lateral`` that was looked at is
-    lateral.
+    ``vp-pa`` and ``vp-ap`` stand on lateral films too; every film with ``vp-ll`` or ``vp-lateral`` that was looked at
+    is lateral.
     """
     if _PART.search(name):
         return "other"

@@ -1,11 +1,11 @@
 """Open-i's chest X-ray collection (Indiana University; NLM, 2013): 7,470 films of 3,955 reports in English.
 
-``NLMCXR_reports.tgz`` (``ecgen-radiology/1.xml`` ...), films as ``NLMCXR_png`` or ``NLMCXR_dcm``; a mirror on Kaggle has
-``indiana_reports.csv``, ``indiana_projections.csv`` and ``images_normalized/``. Labels are the MeSH headings that people
-gave the reports, by their first part, compared whole: ``Subcutaneous Emphysema`` is no emphysema. A film has the
-labels of its report.
+``NLMCXR_reports.tgz`` (``ecgen-radiology/1.xml`` ...), films as ``NLMCXR_png`` or ``NLMCXR_dcm``; a mirror on Kaggle
+has ``indiana_reports.csv``, ``indiana_projections.csv`` and ``images_normalized/``. Labels are the MeSH headings that
+people gave the reports, by their first part, compared whole: ``Subcutaneous Emphysema`` is no emphysema. A film has
+the labels of its report.
 
-Source: Demner-Fushman et al., Journal of the American Medical Informatics Association 23, 2016, doi:10.1093/jamia/ocv080.
+Source: Demner-Fushman et al., J Am Med Inform Assoc 23, 2016, doi:10.1093/jamia/ocv080.
 """
 
 from collections.abc import Iterator, Mapping
@@ -81,8 +81,8 @@ class OpenI(DatasetSource):
     }
     done_to_films = (
         (
-            "the PNG films were written as 8 bits by the National Library of Medicine, and the mirror's were scaled and "
-            "normalised once more"
+            "the PNG films were written as 8 bits by the National Library of Medicine, and the mirror's were "
+            "scaled and normalised once more"
         ),
         "words of the reports that might name a person were replaced by XXXX, also where they did not",
     )

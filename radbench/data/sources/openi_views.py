@@ -1,8 +1,8 @@
 """Which films of Open-i are frontal: what their DICOM headers say, and what they look like.
 
 A third of the headers name no view, and some call a lateral film PA. Two tables say what films look like: the mirror's
-``indiana_projections.csv`` (``Frontal``, ``Lateral``), and ``nlmcxr_tsne_pa.csv.gz`` (``PA``, ``L``), which torchxrayvision
-carries beside a table of the headers, ``nlmcxr_dicom_metadata.csv.gz``.
+``indiana_projections.csv`` (``Frontal``, ``Lateral``), and ``nlmcxr_tsne_pa.csv.gz`` (``PA``, ``L``), which
+torchxrayvision carries beside a table of the headers, ``nlmcxr_dicom_metadata.csv.gz``.
 """
 
 from dataclasses import dataclass, field

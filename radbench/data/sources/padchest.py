@@ -78,8 +78,8 @@ class PadChest(DatasetSource):
             "bits, and the window of the table is not applied"
         ),
         (
-            "labels of 121,808 films come from a recurrent network that read the reports, those of 39,053 from physicians "
-            "(attribute method_label)"
+            "labels of 121,808 films come from a recurrent network that read the reports, those of 39,053 from "
+            "physicians (attribute method_label)"
         ),
     )
 

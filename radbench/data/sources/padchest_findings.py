@@ -150,7 +150,7 @@ def labels_of(
 
 
 def report_of(listed: Iterable[str]) -> str:
-    """Return the report of a list: its findings in the dataset's words, ``No findings``, or "" where it says neither."""
+    """Return a list's report: its findings in the dataset's words, ``No findings``, or "" where it says neither."""
     words = list(listed)
     named = [word for word in words if word not in STATEMENTS]
     if named:

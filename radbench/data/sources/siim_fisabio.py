@@ -1,8 +1,8 @@
 """SIIM-FISABIO-RSNA COVID-19 detection (Kaggle, 2021): the labels and boxes of the paper's acquisition shift.
 
 ``train_study_level.csv``: ``id`` (``<study>_study``) and four columns of 0 and 1, one of which is 1.
-``train_image_level.csv``: ``id`` (``<image>_image``), ``boxes`` (a list as Python writes it, in pixels of the DICOM film;
-empty for none), ``label`` (the same boxes by their corners, ``none 1 0 0 1 1`` for none), ``StudyInstanceUID``.
+``train_image_level.csv``: ``id`` (``<image>_image``), ``boxes`` (a list as Python writes it, in pixels of the DICOM
+film; empty for none), ``label`` (the same boxes by their corners, ``none 1 0 0 1 1`` for none), ``StudyInstanceUID``.
 Films: ``train/<study>/<series>/<image>.dcm``. ``covid`` is Appendix B of Pérez-García et al. 2024 (arXiv:2312.12865):
 typical and indeterminate appearance are 1, atypical appearance and negative for pneumonia are 0.
 """
@@ -53,8 +53,8 @@ class SiimFisabio(DatasetSource):
     masks = ("covid_boxes",)
     done_to_films = (
         (
-            "the films come from BIMCV-COVID19 and MIDRC-RICORD, and the tables say neither which is whose nor which came "
-            "from BIMCV-COVID19+ and which from BIMCV-COVID19-"
+            "the films come from BIMCV-COVID19 and MIDRC-RICORD, and the tables say neither which is whose nor "
+            "which came from BIMCV-COVID19+ and which from BIMCV-COVID19-"
         ),
         "the test films have no labels, so that there are no splits",
     )
