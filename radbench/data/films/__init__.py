@@ -6,16 +6,19 @@ This module reads any of them: told by content, refused in one sentence where it
 ``rasters``   PNG, JPEG, TIFF
 ``dicom``     DICOM and its header; ``dicom_values`` its windows and lookup tables
 ``raw``       pixels without a header, for a dataset that says what they are
+``beside``    a PNG of a DICOM's values with the header beside it
 ``gray``      orientation, colour, alpha; how many bits are used, and how they are brought to 8 or 16
 ``survey``    what a person should look at in a whole cohort: twins, inverted, sideways, mixed depths
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from radbench.data.cohort import GrayImage, Pixels
+from radbench.data.films.beside import apply_header
 from radbench.data.films.dicom import dicom_shape, read_dicom
 from radbench.data.films.film import DICOM, JPEG, PNG, TIFF, Film, Stored, check_shape, kind_of
 from radbench.data.films.gray import to_pixels
@@ -33,12 +36,18 @@ _SAMPLES = 200_000
 _NEARLY, _SHARE = 0.01, 0.99
 
 
-def read_film(path: str | Path) -> Film:
+def read_film(path: str | Path, *, header: Any = None, depths: Sequence[int] = ()) -> Film:
     """Read a PNG, JPEG, TIFF or DICOM as it is: its own size, 8 or 16 bits, 0 black, the largest white.
 
     The kind is told by content. 8 bits are kept to the bit; the depth of wider files is as declared or
     inferred (see ``gray``); an alpha channel is left out; colour becomes luminance (BT.601); an EXIF
     orientation is applied. Everything done is in ``provenance``.
+
+    Args:
+        path: the file.
+        header: a DICOM header (``pydicom.Dataset``) that lies beside a PNG, JPEG or TIFF of stored values: window,
+            LUT, depth and direction are its own (see ``beside``).
+        depths: bits that a file of undeclared depth may have, ascending, where it is known which.
 
     Raises:
         UsageError: the file is missing, a pointer (Git LFS), truncated, corrupt, of another format, has
@@ -50,6 +59,9 @@ def read_film(path: str | Path) -> Film:
     shape_of, read = _CONTAINERS[kind]
     check_shape(source, *shape_of(source))
     stored = read(source)
+    stored.depths = tuple(depths)
+    if header is not None and kind != DICOM:
+        apply_header(header, stored)
     pixels, bits = to_pixels(stored)
     flat = flatness(pixels)
     if flat:

@@ -56,7 +56,7 @@ def read_dicom(path: Path) -> Stored:
         check_area(path, *_shape(path, header))
         values = _decoded(path, header, stored)
         stored.attributes.update(_attributes(header))
-        stored.spacing = _spacing(header, stored)
+        stored.spacing = spacing_of(header, stored)
         _warn(header, stored)
         if text(header, "PhotometricInterpretation") in _MONOCHROME and values.ndim == 2:
             render(header, values, stored)
@@ -228,7 +228,7 @@ def _attributes(header: Any) -> dict[str, str | int | float]:
     return found
 
 
-def _spacing(header: Any, stored: Stored) -> tuple[float, float] | None:
+def spacing_of(header: Any, stored: Stored) -> tuple[float, float] | None:
     """Millimetres per row and per column in the patient, as well as the header lets one say.
 
     PixelSpacing is taken first, then ImagerPixelSpacing over EstimatedRadiographicMagnificationFactor, then

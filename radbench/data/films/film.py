@@ -87,6 +87,7 @@ class Stored:
         inverted: 0 is white.
         outside: ``bool [H, W]``, true where there is no film (padding), or None.
         source_bits: the depth to report where ``unit`` hides it.
+        depths: bits that a file of undeclared depth may have, ascending; empty for the usual ones.
     """
 
     values: npt.NDArray[Any]
@@ -96,6 +97,7 @@ class Stored:
     inverted: bool = False
     outside: npt.NDArray[np.bool_] | None = None
     source_bits: int | None = None
+    depths: tuple[int, ...] = ()
     spacing: tuple[float, float] | None = None
     attributes: dict[str, str | int | float] = field(default_factory=dict)
     provenance: list[str] = field(default_factory=list)

@@ -5,13 +5,15 @@ The depth, by these rules in this order:
 1. A file of 8 bits is kept to the bit.
 2. A depth that the file declares (DICOM BitsStored below BitsAllocated, PNG sBIT, TIFF MaxSampleValue or
    BitsPerSample) is trusted, unless a value is larger than it allows.
-3. Else the smallest of 8, 10, 12, 14 and 16 bits that holds the film's largest value is taken.
+3. Else the smallest of 8, 10, 12, 14 and 16 bits (or of those that a dataset has) that holds the film's largest
+   value is taken.
 4. A depth of 8 gives ``uint8``; 16 stays to the bit; any other is brought to 0..65535 by
    ``round(v * 65535 / (2**bits - 1))``, which can be undone exactly.
 
 Values that mean no light (padding) take no part in this and become black.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -101,10 +103,10 @@ def without_alpha(alpha: npt.NDArray[Any], provenance: list[str], warnings: list
         )
 
 
-def depth_for(largest: int) -> int:
-    """The smallest of 8, 10, 12, 14 and 16 bits (or the bits themselves above 16) that holds ``largest``."""
+def depth_for(largest: int, depths: Sequence[int] = ()) -> int:
+    """The smallest of 8, 10, 12, 14 and 16 bits, or of ``depths`` (or the bits themselves), that holds ``largest``."""
     needed = max(int(largest), 0).bit_length()
-    return next((step for step in _STEPS if step >= needed), needed)
+    return next((step for step in depths or _STEPS if step >= needed), needed)
 
 
 def to_pixels(stored: Stored) -> tuple[Pixels, int | None]:
@@ -142,7 +144,7 @@ def _bits(stored: Stored, values: npt.NDArray[Any]) -> int:
     if stored.bits is not None and largest < 2**stored.bits:
         found = stored.bits
     else:
-        found = depth_for(largest)
+        found = depth_for(largest, stored.depths)
         if stored.bits is not None:
             stored.warnings.append(
                 f"The file declares {stored.bits} bits but holds a value of {largest}; read as {found} bits."

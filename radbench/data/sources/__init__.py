@@ -10,7 +10,8 @@
 ``boxes``       boxes of a table as mask references
 
 ``chexpert_findings``, ``chexpert_films``, ``mimic``, ``mimic_reports``, ``nlm``, ``bimcv_*``, ``openi_*`` and
-``padchest_findings`` are parts of datasets. Every other file is a dataset. Another package adds one with the entry point group ``radbench.datasets``.
+``padchest_findings`` are parts of datasets. Every other file is a dataset. Another package adds one with the entry
+point group ``radbench.datasets``.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 GROUP: Final = "radbench.datasets"
 """Entry points of other packages' datasets: subclasses of ``DatasetSource`` by name."""
 _DATASETS: Final[Mapping[str, str]] = {
+    "bimcv-covid19-negative": "bimcv:BimcvNegative",
+    "bimcv-covid19-positive": "bimcv:BimcvPositive",
     "candid-ptx": "candid_ptx:CandidPtx",
     "chestx-ray14": "chestx_ray14:ChestXray14",
     "chexlocalize": "chexlocalize:CheXlocalize",
@@ -38,9 +41,12 @@ _DATASETS: Final[Mapping[str, str]] = {
     "mimic-seg": "mimic_seg:MimicSeg",
     "montgomery": "montgomery:Montgomery",
     "neatx": "neatx:Neatx",
+    "openi": "openi:OpenI",
+    "padchest": "padchest:PadChest",
     "rsna-pneumonia": "rsna_pneumonia:RsnaPneumonia",
     "shenzhen": "shenzhen:Shenzhen",
     "siim-acr": "siim_acr:SiimAcr",
+    "siim-fisabio-covid19": "siim_fisabio:SiimFisabio",
     "vindr-cxr": "vindr_cxr:VindrCxr",
 }
 """Name to ``module:class`` in this room."""

@@ -10,7 +10,9 @@ from radbench.data.sources.source import NO_FILE, FilmRow, Problems
 from radbench.data.sources.tables import age_of, sex_of
 
 _BROKEN: Final = "films whose DICOM header cannot be read, left out"
-_TAGS: Final = ("PatientSex", "PatientAge", "ViewPosition", "Rows", "Columns")
+_TAGS: Final = ("PatientID", "PatientSex", "PatientAge", "ViewPosition", "Rows", "Columns")
+BROKEN_PNG: Final = "films whose PNG is cut short, left out"
+_PNG_END: Final = b"IEND\xaeB`\x82"
 _VIEWS: Final = {
     "PA": "PA",
     "AP": "AP",
@@ -57,11 +59,20 @@ def view_of(text: str) -> str:
     return _VIEWS.get(text.strip().upper(), "unknown")
 
 
-def with_header(root: Path, row: FilmRow, problems: Problems) -> FilmRow | None:
+def is_whole_png(path: Path) -> bool:
+    """Return whether a PNG ends as a PNG ends; a file of another kind is taken for whole."""
+    with path.open("rb") as file:
+        if not file.read(8).startswith(b"\x89PNG"):
+            return file.tell() > 0
+        file.seek(-min(len(_PNG_END), file.seek(0, os.SEEK_END)), os.SEEK_END)
+        return file.read() == _PNG_END
+
+
+def with_header(root: Path, row: FilmRow, problems: Problems, *, patient: bool = False) -> FilmRow | None:
     """Return a row completed by sex, age and view of its film's DICOM header; None where there is no such film.
 
-    What the row says already stays, but a view of ``frontal`` or ``unknown`` becomes the header's. A file that is no
-    DICOM stays as it is.
+    What the row says already stays, but a view of ``frontal`` or ``unknown`` becomes the header's, and with ``patient``
+    the patient becomes the header's, where it names one. A file that is no DICOM stays as it is.
     """
     path = root / row.image
     if not path.is_file():
@@ -81,7 +92,8 @@ def with_header(root: Path, row: FilmRow, problems: Problems) -> FilmRow | None:
     more = {name: value for name, value in told.items() if value is not None and name not in row.attributes}
     view = view_of(str(header.get("ViewPosition", "")))
     said = row.view if view == "unknown" or row.view not in {"frontal", "unknown"} else view
-    return replace(row, view=said, attributes={**row.attributes, **more})
+    named = str(header.get("PatientID", "") or "").strip() if patient else ""
+    return replace(row, view=said, patient_id=named or row.patient_id, attributes={**row.attributes, **more})
 
 
 def _header(path: Path) -> Any:
