@@ -10,7 +10,7 @@ from radbench.errors import UsageError, did_you_mean
 
 OPTIONS = (
     *("rle", "order", "size", "start", "row", "key", "column", "image", "category", "segment", "box"),
-    *("above", "holes", "scale", "parts", "side"),
+    *("above", "holes", "scale", "parts", "side", "lung"),
 )
 """Words that may stand before ``=`` in a selection."""
 UNION = " + "

@@ -4,12 +4,14 @@
                  in a picture of the lungs cut out on black; ``above=0``: all that is not black. Alpha is not looked at.
 ``holes=fill``   what the mask encloses is mask too, such as a pneumothorax that is black in a cut-out lung. Black that
                  reaches the edge of the lung is outside it: the picture does not tell them apart.
+``lung=left``    of a mask of both lungs, the patient's left one, which a frontal film has on its right; ``right``
+                 likewise. Parts are told apart where they do not touch; two lungs in one part are refused.
 ``scale=N``      each pixel of the picture stands for N x N of the film, whose height and width are N times as large.
 ``parts=N``      more than N separate parts are warned of, such as stray blobs beside a lung.
 ``side=left``    the patient's left, which a frontal film has on its right; ``right`` likewise. A mask whose centre is
                  on the other half of its film is warned of.
 
-They apply in this order: ``above``, ``holes``, ``parts``, ``scale``.
+They apply in this order: ``above``, ``holes``, ``parts``, ``lung``, ``scale``.
 """
 
 import numpy as np
@@ -19,8 +21,10 @@ from radbench.data.masks.painted import Picture
 from radbench.data.masks.reference import MaskReference
 from radbench.errors import UsageError
 
-WORDS = ("above", "holes", "scale", "parts")
+WORDS = ("above", "holes", "scale", "parts", "lung")
 _LARGEST_SCALE = 16
+_SMALLEST_LUNG = 0.1
+"""Share of the larger lung that the smaller one has at least; a smaller part is no lung."""
 
 
 def brighter(reference: MaskReference, image: Picture) -> tuple[Mask, tuple[str, ...]] | None:
@@ -60,6 +64,7 @@ def refine(reference: MaskReference, mask: Mask) -> tuple[Mask, tuple[str, ...]]
 
         mask = np.asarray(binary_fill_holes(mask), dtype=np.bool_)
     notes = _stray(reference, mask)
+    mask = _one_lung(reference, mask)
     scale = _whole(reference, "scale", 1, _LARGEST_SCALE)
     return (mask if scale is None else mask.repeat(scale, axis=0).repeat(scale, axis=1)), notes
 
@@ -87,6 +92,30 @@ def on_its_side(reference: MaskReference, mask: Mask) -> tuple[str, ...]:
         "film's width from the left edge; is the film mirrored, or are the sides exchanged?"
     )
     return (doubt,)
+
+
+def _one_lung(reference: MaskReference, mask: Mask) -> Mask:
+    """Return the parts of one lung where ``lung=`` asks for it: those on its side of the middle between both lungs."""
+    lung = reference.options.get("lung")
+    if lung is None or not mask.any():
+        return mask
+    if lung not in {"left", "right"}:
+        raise UsageError(f"the mask {reference.place} says lung={lung}; expected lung=left or lung=right.")
+    from scipy.ndimage import center_of_mass, label
+
+    numbers, count = label(mask, structure=np.ones((3, 3), dtype=np.bool_))
+    sizes = np.bincount(numbers.ravel())[1:]
+    largest = np.argsort(-sizes, kind="stable")[:2] + 1
+    if count < 2 or sizes[largest[1] - 1] < _SMALLEST_LUNG * sizes[largest[0] - 1]:
+        raise UsageError(
+            f"the mask {reference.place} is asked for the {lung} lung, and has no two parts of a lung's size; the "
+            "lungs touch, or there is one only."
+        )
+    centres = np.asarray(center_of_mass(mask, numbers, np.arange(1, count + 1)), dtype=np.float64)
+    columns = centres.reshape(count, 2)[:, 1]
+    middle = columns[largest - 1].mean()
+    chosen = np.flatnonzero((columns > middle) == (lung == "left")) + 1
+    return np.isin(numbers, chosen)
 
 
 def _stray(reference: MaskReference, mask: Mask) -> tuple[str, ...]:

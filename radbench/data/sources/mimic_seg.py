@@ -66,6 +66,7 @@ class MimicSeg(DatasetSource):
     done_to_films = (
         "the masks are a model's; wrong ones were filtered out by hand",
         "a mask is what is not black in a picture of the lungs, its enclosed holes filled",
+        "each lung is what does not touch the other one in that picture; a film whose lungs touch has no such mask",
         "black that reaches the edge of a lung in such a picture, as a pneumothorax may, is left out of the mask",
     )
     hosts: ClassVar[tuple[str, ...]] = ("mimic-cxr-jpg", "mimic-cxr")
@@ -95,6 +96,8 @@ class MimicSeg(DatasetSource):
                     problems.add(_FROM.format(above, path.suffix.lower()), film)
             if "lungs" not in masks and len(masks) == 2:
                 masks["lungs"] = " + ".join(masks.values())
+            elif "lungs" in masks:
+                masks |= {f"lung_{side}": f"{masks['lungs']},lung={side}" for side in ("left", "right")}
             yield FilmRow(study_id=film, patient_id="", image="", view="", masks=masks)
 
     def _pictures(self, root: Path, layout: Layout) -> dict[str, dict[str, Path]]:

@@ -152,3 +152,26 @@ def test_a_word_that_says_nothing_known_is_refused(words, sentence, tmp_path):
     path = _put(tmp_path / "m.png", LEFT)
     with pytest.raises(UsageError, match=sentence):
         read_mask(f"{path}#{words}", SHAPE)
+
+
+def test_one_lung_is_taken_from_a_mask_of_both_with_its_small_parts(tmp_path):
+    both = LEFT | RIGHT
+    both[2:4, 50:52] = True
+    path = _put(tmp_path / "lungs.png", both.astype(np.uint8) * 255)
+    left, right = (read_mask(f"{path}#above=0,lung={side}", SHAPE).mask for side in ("left", "right"))
+    np.testing.assert_array_equal(right, RIGHT)
+    np.testing.assert_array_equal(left, both & ~RIGHT)
+    assert not (left & right).any()
+
+
+@pytest.mark.parametrize(
+    ("mask", "words", "sentence"),
+    [
+        (LEFT, "lung=left", "is asked for the left lung, and has no two parts of a lung's size"),
+        (LEFT | RIGHT, "lung=both", "says lung=both; expected lung=left or lung=right"),
+    ],
+)
+def test_lungs_that_cannot_be_told_apart_are_refused(mask, words, sentence, tmp_path):
+    path = _put(tmp_path / "m.png", mask.astype(np.uint8) * 255)
+    with pytest.raises(UsageError, match=sentence):
+        read_mask(f"{path}#above=0,{words}", SHAPE)

@@ -37,7 +37,7 @@ def test_lungs_are_what_is_not_black_with_holes_filled(root):
     rows, problems = rows_and_problems("mimic-seg", root, HOST)
     assert list(rows) == IDS
     for row in rows.values():
-        assert list(row.masks) == ["lungs"]
+        assert list(row.masks) == ["lungs", "lung_left", "lung_right"]
         path, _, words = row.masks["lungs"].partition("#")
         assert (path.split("/")[-2], words) == ("lung", "above=0,holes=fill")
         np.testing.assert_array_equal(read_mask(f"{root / path}#{words}", SHAPE).mask, LUNGS)
