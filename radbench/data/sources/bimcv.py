@@ -1,8 +1,8 @@
 """BIMCV-COVID19+ and BIMCV-COVID19- (Valencian Region, 2020): films of patients with and without a positive test.
 
 ``participants.tsv``, ``derivatives/labels/*.tsv`` (a row a session), ``sub-S03169/ses-E07193/mod-rx/*.png`` with the
-DICOM header as JSON beside each. The PNG are stored values: LUT or window and the direction of the header are applied when a
-film is read. Hand corrections by DeGrave et al. 2021 (``bimcv_corrections.txt``).
+DICOM header as JSON beside each. The PNG are stored values: LUT or window and the direction of the header are applied
+when a film is read. Hand corrections by DeGrave et al. 2021 (``bimcv_corrections.txt``).
 """
 
 from collections.abc import Iterator, Mapping

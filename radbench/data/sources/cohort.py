@@ -10,6 +10,7 @@ from radbench.data.manifest import Entry
 from radbench.data.sources import get_source
 from radbench.data.sources.index import Index, open_index
 from radbench.data.sources.mask_store import MaskStore, StoredMasks
+from radbench.data.sources.packed import PackedLabels
 from radbench.data.sources.roots import root_of, variable
 from radbench.data.sources.source import UNCERTAIN, DatasetSource
 from radbench.declared import cache_dir
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _FIXED: Final = ("study_id", "patient_id", "image", "view", "split", "report")
 _MASK: Final = "mask_"
+_LABEL: Final = "label_"
+_ROWS: Final = 5000
 _MEANT: Final = {"ignore": None, "positive": 1, "negative": 0}
 
 
@@ -75,7 +78,9 @@ def open_dataset(
             stores[ours.removeprefix(_MASK)] = stores[theirs.removeprefix(_MASK)]
     frame = _chosen(frame, part, source, [part.split, *further], notes)
     _decide(frame, part, notes)
-    entries = [_entry(row, root, stores, number) for number, row in enumerate(_rows(frame), start=2)]
+    labels = [name.removeprefix(_LABEL) for name in frame.columns if name.startswith(_LABEL)]
+    places = {name: place for place, name in enumerate(labels)}
+    entries = [_entry(row, root, stores, places, number) for number, row in enumerate(_rows(frame), start=2)]
     return FolderCohort(
         index.folder / "films.parquet",
         entries,
@@ -253,11 +258,15 @@ def _decide(frame: "pd.DataFrame", part: CohortSpec, notes: list[str]) -> None:
 def _rows(frame: "pd.DataFrame") -> Iterator[dict[str, Any]]:
     """Yield the rows without what is not known of them."""
     names = list(frame.columns)
-    for values in frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None):
-        yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    for start in range(0, len(frame), _ROWS):
+        part = frame.iloc[start : start + _ROWS]
+        for values in part.astype(object).where(part.notna(), None).itertuples(index=False, name=None):
+            yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
-def _entry(row: dict[str, Any], root: Path, stores: Mapping[str, MaskStore], number: int) -> Entry:
+def _entry(
+    row: dict[str, Any], root: Path, stores: Mapping[str, MaskStore], places: Mapping[str, int], number: int
+) -> Entry:
     masks = {
         name.removeprefix("mask_"): int(value) for name, value in row.items() if name.startswith("mask_")
     }
@@ -275,7 +284,13 @@ def _entry(row: dict[str, Any], root: Path, stores: Mapping[str, MaskStore], num
         for name, value in attributes.items()
         if value != ""
     }
-    study = Study(str(row["study_id"]), str(row["patient_id"]), labels, whole, row.get("report", ""))
+    study = Study(
+        str(row["study_id"]),
+        str(row["patient_id"]),
+        PackedLabels(places, labels),
+        whole,
+        row.get("report", ""),
+    )
     held = {name: (stores[name], place) for name, place in masks.items() if name in stores}
     return Entry(number, study, root / str(row["image"]), StoredMasks(held), str(row.get("split", "")))
 
