@@ -4,18 +4,20 @@ A source is an entry point of the group ``radbench.sources``: a function of a pa
 ``size`` and ``seed`` that returns a ``radbench.data.cohort.Cohort``; a shift names it as ``cohort: NAME:PATH``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from radbench.data.cohort import Cohort, Study, has_value
+from radbench.data.compared import ComparedCohorts
 from radbench.data.joined import JoinedCohort, StudiesOf
 from radbench.errors import UsageError, did_you_mean
 from radbench.specs import CohortSpec, LabelsSpec, ShiftSpec
 from radbench.specs.base import repeated
 from radbench.specs.scenario import REFERENCE_SIZE
+from radbench.specs.source import PHANTOM
 
 if TYPE_CHECKING:
     from radbench.data.manifest import LabelRule
@@ -25,7 +27,7 @@ _FOLDER = "folder"
 
 
 def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
-    """Return the cohort of a shift, with the cohorts that join it.
+    """Return the cohort of a shift, with the cohorts that join it; of a natural shift both that are compared.
 
     Args:
         shift: The shift; a relative ``folder:`` path refers to its YAML file's folder.
@@ -36,22 +38,48 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
     """
     source = shift.source
     size = source.image_size
-    if size is None and not source.is_phantom:
+    if size is None and not source.is_phantom and not shift.is_natural:
         from radbench.api.bundles import find_bundle
         from radbench.diffusion.bundle_card import bundle_size
 
         size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
-    cohorts = [load_part(part, shift.resolve, size) for part in source.parts]
-    if len(cohorts) == 1:
-        return cohorts[0]
-    names = [
-        part.cohort.partition(":")[0] if part.is_dataset else cohort.name
-        for part, cohort in zip(source.parts, cohorts, strict=True)
-    ]
-    twice = repeated(names)
-    if twice is not None:
+    parts = _named([(part, load_part(part, shift.resolve, size)) for part in source.parts])
+    whole = next(iter(parts.values())) if len(parts) == 1 else cast("Cohort", JoinedCohort(parts))
+    if shift.against is None:
+        return whole
+    against = load_part(shift.against, shift.resolve, size)
+    return cast("Cohort", ComparedCohorts(whole, against, _prefixes(shift, shift.against, list(parts))))
+
+
+def _named(parts: Sequence[tuple[CohortSpec, Cohort]]) -> dict[str, Cohort]:
+    """Return the cohorts by names of their own."""
+    names = [part.cohort.partition(":")[0] if part.is_dataset else cohort.name for part, cohort in parts]
+    if repeated(names) is not None:
         names = [f"{name}-{number}" for number, name in enumerate(names, 1)]
-    return JoinedCohort(dict(zip(names, cohorts, strict=True)))
+    return dict(zip(names, (cohort for _, cohort in parts), strict=True))
+
+
+def _prefixes(shift: ShiftSpec, against: CohortSpec, names: Sequence[str]) -> tuple[str, str]:
+    """Return what is put before the patients of the cohorts that are compared; equal where they name them alike.
+
+    Args:
+        shift: A natural shift.
+        against: Its cohort B.
+        names: Of the parts of its source; several stand before the patients of theirs already.
+    """
+    several, people = len(names) > 1, _whose_patients(against, shift.resolve)
+    for part, name in zip(shift.source.parts, names, strict=True):
+        if _whose_patients(part, shift.resolve) == people:
+            return ("", f"{name}:") if several else ("", "")
+    return ("", "B:") if several else ("A:", "B:")
+
+
+def _whose_patients(part: CohortSpec, resolve: Callable[[str], Path]) -> str:
+    """Return what decides who a patient id is: all drawn cohorts draw the same people."""
+    if part.is_phantom:
+        return PHANTOM
+    kind, colon, path = part.cohort.partition(":")
+    return f"{kind}:{resolve(path).resolve()}" if colon else part.cohort
 
 
 def load_part(part: CohortSpec, resolve: Callable[[str], Path], image_size: int | None = None) -> Cohort:
