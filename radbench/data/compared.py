@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from radbench.data.cohort import Cohort, Study
 from radbench.data.joined import JoinedCohort
 from radbench.runtime import canonical_json, sha256_bytes
 
 Side: TypeAlias = Literal["A", "B"]
-SIDES: Final[tuple[Side, Side]] = ("A", "B")
 
 
 class ComparedCohorts(JoinedCohort):
@@ -39,10 +38,7 @@ class ComparedCohorts(JoinedCohort):
                 studies.append(joined)
         self.studies = tuple(studies)
 
-    def side(self, study: Study) -> Side:
-        """Whether a study is of cohort A or B."""
-        return "A" if study.study_id.startswith("A:") else "B"
 
-    def of(self, side: Side) -> list[Study]:
-        """The studies of one of the two."""
-        return [study for study in self.studies if self.side(study) == side]
+def side_of(study: Study) -> Side:
+    """Return whether a study of ``ComparedCohorts`` is of cohort A or B."""
+    return "A" if study.study_id.startswith("A:") else "B"

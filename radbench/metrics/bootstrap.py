@@ -168,7 +168,9 @@ def studentized(draws: Draws, terms: Sequence[Term]) -> Studentized:
     return _studentized(draws, value, float(moves @ moves), patients, resample)
 
 
-def studentized_by(draws: Draws, factors: Sequence[float], parts: Sequence[Resample], patients: int) -> Studentized:
+def studentized_by(
+    draws: Draws, factors: Sequence[float], parts: Sequence[Resample], patients: int
+) -> Studentized:
     """Return the sum of ``factors`` times figures of any kind that say what each patient moves them by.
 
     Args:
@@ -193,9 +195,7 @@ def studentized_by(draws: Draws, factors: Sequence[float], parts: Sequence[Resam
     return _studentized(draws, value, float((moves**2).sum()), patients, resample)
 
 
-def _studentized(
-    draws: Draws, value: float, spread: float, patients: int, resample: Resample
-) -> Studentized:
+def _studentized(draws: Draws, value: float, spread: float, patients: int, resample: Resample) -> Studentized:
     """Return a figure by its sum of squared influences, and how far each resample moves with its own such sum."""
     if patients < 2 or spread <= ROUNDING**2:
         nothing = np.zeros(len(draws.counts))

@@ -237,7 +237,9 @@ def with_rare_errors(found: Interval, value: float, wrong: Mean) -> Interval:
     """
     if found.low is None or found.high is None or not wrong.is_rare:
         return found
-    wrong_low, wrong_high = wilson(wrong.value, min(wrong.patients, wrong.trials) if wrong.weighted else wrong.patients)
+    wrong_low, wrong_high = wilson(
+        wrong.value, min(wrong.patients, wrong.trials) if wrong.weighted else wrong.patients
+    )
     low = max(0.0, min(found.low, value - (wrong.value - wrong_low)))
     high = min(1.0, max(found.high, value + wrong_high - wrong.value))
     return Interval(low, high, "; ".join(filter(None, (found.note, WIDENED))))

@@ -11,8 +11,8 @@ The weights are estimates themselves. A share has its Agresti-Coull or Wilson li
 its linearised variance over patients allows for the chance in the weights, those of the reference too (Deville 1999,
 Survey Methodology 25), and is not taken to be less than it were with known weights, since a stratum of a few images
 that are all right or all wrong seems to vary not at all; nor is a share worth more than Kish's effective number of
-images (Kish 1965, section 11.7), (sum of weights)^2 / sum of squared weights. Everything else is resampled with weights that are made anew in
-each resample; a stratum that a resample left without an image of either set is cut there as well.
+images (Kish 1965, section 11.7), (sum of weights)^2 / sum of squared weights. Everything else is resampled with weights
+that are made anew in each resample; a stratum that a resample left without an image of either set is cut there too.
 """
 
 from dataclasses import dataclass, field, replace

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.metrics.bootstrap import Floats, divide
-from radbench.metrics.intervals import RARE, TOO_FEW, UNIT, Interval, percentiles
+from radbench.metrics.intervals import RARE, SAME, TOO_FEW, UNIT, Interval, percentiles
 from radbench.metrics.scores import BINS, area_interval, bin_of, brier, with_rare_errors
 from radbench.metrics.standard import Integers, Weighting, kish, standard_mean, standard_share
 
@@ -129,9 +129,6 @@ def _worth(weighting: Weighting, places: Integers, chosen: NDArray[np.bool_]) ->
     """Return how many patients the chosen images are worth, by Kish, rounded down; 0 for none."""
     if not chosen.any():
         return 0
-    own = np.bincount(places[chosen], weights=weighting.image_weights()[chosen])
-    own = own[own > 0]
-    return int(kish(own, np.ones_like(own)) + SLACK)
-
-
-SLACK: Final = 1e-9
+    by_patient = np.bincount(places[chosen], weights=weighting.image_weights()[chosen]).astype(np.float64)
+    own = by_patient[by_patient > 0]
+    return int(kish(own, np.ones_like(own)) + SAME)

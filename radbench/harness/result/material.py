@@ -22,7 +22,7 @@ class ScenarioSummary(Strict):
 
 
 class ShiftSummary(Strict):
-    """The declared shift."""
+    """The declared shift; ``source``, ``against`` and ``reweight`` of a natural one only."""
 
     name: str
     title: str
@@ -34,6 +34,14 @@ class ShiftSummary(Strict):
     scenarios: list[ScenarioSummary]
     filter: dict[str, JsonValue] = Field(default_factory=dict)
     controls: dict[str, JsonValue] = Field(default_factory=dict)
+    source: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda found: not found)
+    against: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda found: not found)
+    reweight: list[str] = Field(default_factory=list, exclude_if=lambda found: not found)
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether two real cohorts were compared and nothing was edited."""
+        return self.kind == "natural"
 
     @property
     def asks_for_sham(self) -> bool:
