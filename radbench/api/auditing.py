@@ -93,8 +93,8 @@ class Audit:
         """Return one of the tables that are written beside the report.
 
         Args:
-            name: metrics, cases, tests, subgroups, gates, doses, attrition, calibration, claims, comparisons or
-                preflight.
+            name: metrics, cases, tests, subgroups, gates, doses, attrition, calibration, claims, comparisons,
+                preflight, or of two cohorts case_mix and strata.
 
         Raises:
             UsageError: There is no such table.

@@ -162,8 +162,8 @@ def _other_kind(rule: GateRule, shift: ShiftSpec) -> str | None:
     what = f"'{rule.measure}'" if rule.measure in OF_EDITS else f"arm '{rule.arm}'"
     what = f"scenario '{rule.scenario}'" if rule.scenario is not None else what
     return (
-        f"shift '{shift.name}' compares two real cohorts and has no {what}; limit the drop, or a metric in the arm real, "
-        "natural or reweighted."
+        f"shift '{shift.name}' compares two real cohorts and has no {what}; limit the drop, or a metric in the arm "
+        "real, natural or reweighted."
     )
 
 

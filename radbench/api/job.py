@@ -245,8 +245,8 @@ def plan_of(opened: Opened, options: RunOptions) -> Plan:
     shift = opened.job.shift
     if shift.is_natural:
         raise UsageError(
-            f"The shift '{shift.name}' compares two real cohorts and edits nothing, so it has no test set to build; use "
-            "radbench run, or choose a shift of another kind."
+            f"The shift '{shift.name}' compares two real cohorts and edits nothing, so it has no test set to build; "
+            "use radbench run, or choose a shift of another kind."
         )
     editors = [shift.editor_of(scenario).name for scenario in shift.scenarios]
     algorithms: dict[str, int] = {name: algorithm_version(name) for name in editors}

@@ -53,10 +53,10 @@ METHOD: Final = (
     "bootstrap's upper limit"
 )
 BETWEEN: Final = (
-    "; the cohorts are independent samples, so their differences are unpaired: of shares from both Wilson limits, of other "
-    "means the bootstrap-t, of all other figures from the limits of both (Zou and Donner 2008); weights are the reference's "
-    "share of a stratum divided by the other cohort's, and are estimated anew in each resample, or enter the linearised "
-    "variance of a share, which is worth no more than Kish's effective number of images"
+    "; the cohorts are independent samples, so their differences are unpaired: of shares from both Wilson limits, of "
+    "other means the bootstrap-t, of all other figures from the limits of both (Zou and Donner 2008); weights are "
+    "cohort A's share of a stratum divided by cohort B's, and are estimated anew in each resample, or enter the "
+    "linearised variance of a share, which is worth no more than Kish's effective number of images"
 )
 
 

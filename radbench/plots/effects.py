@@ -32,7 +32,8 @@ Row = tuple[str, str, Estimate, str]
 def effects(result: AuditResult, models: Sequence[str] | None = None, width: float = 6.4) -> Drawing:
     """Fall of the primary metric from the real to the edited image of the same study, with 95 % intervals.
 
-    Between two cohorts it is the fall from cohort A to cohort B, as it is and at the same case mix. One line a model, and of several scenarios one each; the dashed line is the largest fall allowed.
+    Between two cohorts it is the fall from cohort A to cohort B, as it is and at the same case mix. One line a model,
+    and of several scenarios one each; the dashed line is the largest fall allowed.
 
     Args:
         result: The audit.

@@ -9,6 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from radbench.harness.result import AuditResult
+
 _P = ParamSpec("_P")
 COLOURS: Final = {
     "real": "#0a6aa8",
@@ -19,6 +21,9 @@ COLOURS: Final = {
     "shift": "#b3261e",
     "truth": "#7a4f9e",
     "negative": "#5b7083",
+    "natural": "#c24e00",
+    "common": "#3f7d5b",
+    "reweighted": "#7a4f9e",
 }
 """By arm, as the report's stylesheet has them; readable on white and told apart by colour-blind readers."""
 SERIES: Final = ("#0a6aa8", "#c0392b", "#157a4a", "#7a4f9e", "#8a6d00", "#5b7083")
@@ -96,6 +101,11 @@ def shortened(words: str, most: int = 32) -> str:
     """Return words cut to what a chart has room for, without what would move a terminal's cursor or a line."""
     plain = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
+
+
+def arm_label(result: AuditResult, arm: str) -> str:
+    """Return what an arm is called in a legend."""
+    return {"real": "cohort A", "natural": "cohort B"}.get(arm, arm) if result.is_natural else arm
 
 
 def series_colour(number: int) -> str:

@@ -165,8 +165,8 @@ def _paired(
 def _rows(result: AuditResult, model: str, arm: Arm, scenario: str | None) -> dict[tuple[int, str], CaseRow]:
     """Return a model's rows of one arm by study and scenario.
 
-    A study is known by its place among the model's real images (of another cohort: among those) and not by its name, which a report that was made
-    without identifiers has replaced.
+    A study is known by its place among the model's real images (of another cohort: among those) and not by its name,
+    which a report that was made without identifiers has replaced.
     """
     own = [row for row in result.cases if row.model == model]
     base = "natural" if arm == "natural" else "real"  # other films than the real ones

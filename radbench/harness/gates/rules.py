@@ -6,8 +6,8 @@ from radbench.errors import did_you_mean
 from radbench.harness.gates.baseline import Earlier, worse_by
 from radbench.harness.gates.verdict import beside_rule, subgroup_of, too_small
 from radbench.harness.result import (
-    AuditResult,
     Arm,
+    AuditResult,
     Estimate,
     Extreme,
     GateResult,

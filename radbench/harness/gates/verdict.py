@@ -184,9 +184,9 @@ def _cut(result: AuditResult) -> list[str]:
     if not found.is_whole or found.against < found.against_total:
         said.append(
             f"The reweighted comparison speaks of {found.reference} of {found.reference_total} images of cohort A "
-            f"({100 * found.covered:.0f} %) and {found.against} of {found.against_total} of cohort B: the others are in "
-            f"strata of {columns} that the other cohort does not have, or lack a value (A: {found.unknown_reference}, B: "
-            f"{found.unknown_against})."
+            f"({100 * found.covered:.0f} %) and {found.against} of {found.against_total} of cohort B: the others are "
+            f"in strata of {columns} that the other cohort does not have, or lack a value (A: "
+            f"{found.unknown_reference}, B: {found.unknown_against})."
         )
     said.append(
         f"Cohort B is weighted to cohort A's mix of {columns}: its {found.against} images are worth "
@@ -226,7 +226,8 @@ def _subgroups(model: ModelResult, *, natural: bool) -> list[str]:
 def _unknown(model: ModelResult, column: str, *, natural: bool) -> list[str]:
     names = ("cohort A's", "cohort B's") if natural else ("real", "stress")
     return [
-        f"{group.real.n} {names[0]} and {group.n} {names[1]} images have no '{column}' and are in none of its subgroups."
+        f"{group.real.n} {names[0]} and {group.n} {names[1]} images have no '{column}' and are in none of its "
+        "subgroups."
         for group in model.subgroups
         if group.column == column and value_text(group.value) == UNKNOWN
     ]

@@ -76,7 +76,8 @@ class ModelResult(Strict):
 
     Attributes:
         role: "model" is judged; a "control" is a model known to be sound, which only judges the instrument.
-        verdict: judged on the drop in the arm that ``AuditResult.judged`` names, and INCONCLUSIVE where the instrument is not believed.
+        verdict: judged on the drop in the arm that ``AuditResult.judged`` names, and INCONCLUSIVE where the instrument is
+            not believed.
         arms: by arm, all scenarios pooled; empty where the model could not be run (see ``error``).
         paired: likewise, for every arm but the real one.
         scenarios: arms and paired by scenario.
@@ -158,8 +159,8 @@ class CaseRow(Strict):
         decision: 0 or 1 at the locked operating point, -1 for no answer; None for a segmentation.
         value: the image's part in the primary metric: 0 or 1 (right), or its Dice.
         figures: for a segmentation, the image's other metrics; None where undefined.
-        weight: where cohort B was reweighted: an image's weight in it, 1 for one of cohort A, and 0 for one that is left
-            out of the reweighted comparison.
+        weight: where cohort B was reweighted: an image's weight in it, 1 for one of cohort A, and 0 for one that is
+            left out of the reweighted comparison.
     """
 
     study_id: str
