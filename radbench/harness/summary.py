@@ -3,7 +3,7 @@
 import platform
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
@@ -44,9 +44,21 @@ def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
     repeated = set(ShiftSummary.model_fields)
     if shift.is_natural:
         told = shift.model_dump(mode="json", include=repeated - OF_EDITS, exclude_none=True)
+        told |= {name: _declared(told[name]) for name in ("source", "against")}
         return ShiftSummary.model_validate(told | {"bundle": "", "editor": {}, "scenarios": []})
     repeated -= {"source"}
     return ShiftSummary.model_validate(shift.model_dump(mode="json", include=repeated))
+
+
+def _declared(cohort: dict[str, Any]) -> dict[str, Any]:
+    """Return what was declared of a cohort, without where it lies on this machine."""
+    kind, colon, path = cohort["cohort"].partition(":")
+    told = {name: value for name, value in cohort.items() if value not in ({}, []) and name != "root"}
+    return told | {"cohort": f"{kind}{colon}{Path(path).name}", **_several(told)}
+
+
+def _several(told: dict[str, Any]) -> dict[str, Any]:
+    return {"also": [_declared(part) for part in told["also"]]} if "also" in told else {}
 
 
 def summarise_sides(scene: Sites, told: FilmNotes) -> tuple[CohortSummary, CohortSummary]:

@@ -40,7 +40,7 @@ def weighted_auroc(weights: Floats, labels: NDArray[Any], scores: Floats) -> Flo
         passed[:, np.searchsorted(falling, scores[positive], side="left" if below else "right")]
         for below in (True, False)
     )
-    return divide((ups * beaten).sum(axis=1) / 2, ups.sum(axis=1) * passed[:, -1])
+    return _settled(divide((ups * beaten).sum(axis=1) / 2, ups.sum(axis=1) * passed[:, -1]))
 
 
 def weighted_auprc(weights: Floats, labels: NDArray[Any], scores: Floats) -> Floats:
@@ -60,7 +60,13 @@ def weighted_auprc(weights: Floats, labels: NDArray[Any], scores: Floats) -> Flo
     every = np.cumsum(falling, axis=1)[:, ends]
     found = np.cumsum(falling * (np.asarray(labels)[order] == 1), axis=1)[:, ends]
     precision = np.nan_to_num(divide(found, every))
-    return divide((np.diff(found, axis=1, prepend=0.0) * precision).sum(axis=1), found[:, -1])
+    return _settled(divide((np.diff(found, axis=1, prepend=0.0) * precision).sum(axis=1), found[:, -1]))
+
+
+def _settled(areas: Floats) -> Floats:
+    """Return areas without the rounding of their sums: what is 1 is 1, however it was added up."""
+    found: Floats = np.clip(np.round(areas, 12), 0.0, 1.0)
+    return found
 
 
 def weighted_gaps(weights: Floats, labels: NDArray[Any], scores: Floats) -> Floats:

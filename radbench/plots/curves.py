@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from radbench.harness.result import AuditResult, ModelResult
 from radbench.harness.result.words import capital, metric_name, plain
 from radbench.plots.style import (
-    COLOURS,
     LINE,
     Drawing,
+    arm_colour,
     arm_label,
     drawing,
     drawn,
@@ -130,13 +130,13 @@ def _curves(
             axes.plot(
                 across,
                 up,
-                color=COLOURS[arm],
+                color=arm_colour(arm),
                 label=f"{arm_label(result, arm)}{value}",
                 drawstyle=style,
                 linewidth=1.6,
             )
             said = np.where(scores >= model.operating_point, 1.0, 0.0)
-            axes.plot(*_operating(said, truth, metric), "o", color=COLOURS[arm], markersize=6, zorder=3)
+            axes.plot(*_operating(said, truth, metric), "o", color=arm_colour(arm), markersize=6, zorder=3)
         axes.set(title=shortened(model.name), xlabel=labels[0], ylabel=labels[1], aspect="equal")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axes.legend(loc="lower right" if metric == "auroc" else "lower left")

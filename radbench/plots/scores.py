@@ -13,6 +13,7 @@ from radbench.plots.style import (
     LINE,
     MUTED,
     Drawing,
+    arm_colour,
     arm_label,
     drawing,
     drawn,
@@ -34,7 +35,7 @@ _GROUPS = (
 _COHORTS = (
     ("real", 1, "Cohort A, with the target", "real"),
     ("real", 0, "Cohort A, without it", "negative"),
-    ("natural", 1, "Cohort B, with the target", "natural"),
+    ("natural", 1, "Cohort B, with the target", "stress"),
     ("natural", 0, "Cohort B, without it", "sham"),
 )
 
@@ -199,9 +200,9 @@ def calibration(result: AuditResult, models: Sequence[str] | None = None) -> Dra
                 f"{model.name}, {arm_label(result, arm)}: mean score {x:.2f}, {y:.0%} positive (n = {row.n})"
                 for x, y, row in zip(across, up, rows, strict=True)
             ]
-            axes.plot(across, up, color=COLOURS[arm], linewidth=1.2)
+            axes.plot(across, up, color=arm_colour(arm), linewidth=1.2)
             axes.scatter(
-                across, up, s=sizes, color=COLOURS[arm], alpha=0.6, label=arm_label(result, arm), linewidth=0
+                across, up, s=sizes, color=arm_colour(arm), alpha=0.6, label=arm_label(result, arm), linewidth=0
             )
         axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
         axes.set(xlabel="mean score", ylabel=f"share with {plain(result.shift.target)}")

@@ -21,9 +21,6 @@ COLOURS: Final = {
     "shift": "#b3261e",
     "truth": "#7a4f9e",
     "negative": "#5b7083",
-    "natural": "#c24e00",
-    "common": "#3f7d5b",
-    "reweighted": "#7a4f9e",
 }
 """By arm, as the report's stylesheet has them; readable on white and told apart by colour-blind readers."""
 SERIES: Final = ("#0a6aa8", "#c0392b", "#157a4a", "#7a4f9e", "#8a6d00", "#5b7083")
@@ -106,6 +103,11 @@ def shortened(words: str, most: int = 32) -> str:
 def arm_label(result: AuditResult, arm: str) -> str:
     """Return what an arm is called in a legend."""
     return {"real": "cohort A", "natural": "cohort B"}.get(arm, arm) if result.is_natural else arm
+
+
+def arm_colour(arm: str) -> str:
+    """Return an arm's colour; cohort B has that of edited images, for it stands where they stand."""
+    return COLOURS["stress" if arm == "natural" else arm]
 
 
 def series_colour(number: int) -> str:

@@ -113,10 +113,12 @@ def _section(result: AuditResult) -> list[str]:
         same = (
             "on the same test set"
             if result.baseline.same_testset
-            else "on another test set (edited images unpaired)"
+            else f"on another test set ({'cohort B' if result.is_natural else 'edited images'} unpaired)"
         )
         blocks.append(f"Compared with the baseline {code(result.baseline.sha256[:12])}, {same}.")
     sizes = f"{result.cohort.studies} real and {result.testset.ok} edited images"
+    if result.against is not None:
+        sizes = f"{result.cohort.studies} images of cohort A and {result.against.studies} of cohort B"
     version = code(result.tool.get("radbench", "unknown"))
     return [
         *blocks,
