@@ -202,7 +202,13 @@ def calibration(result: AuditResult, models: Sequence[str] | None = None) -> Dra
             ]
             axes.plot(across, up, color=arm_colour(arm), linewidth=1.2)
             axes.scatter(
-                across, up, s=sizes, color=arm_colour(arm), alpha=0.6, label=arm_label(result, arm), linewidth=0
+                across,
+                up,
+                s=sizes,
+                color=arm_colour(arm),
+                alpha=0.6,
+                label=arm_label(result, arm),
+                linewidth=0,
             )
         axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
         axes.set(xlabel="mean score", ylabel=f"share with {plain(result.shift.target)}")

@@ -1,7 +1,7 @@
 """The same models on the films of two hospitals of the phantom, from the YAML file to the report and the exit code.
 
-Of ``phantom/acquisition`` all COVID-19 is from hospital B and all else from hospital A, as the biased model learnt it; in
-``phantom/acquisition-unconfounded`` all films are from hospital B.
+Of ``phantom/acquisition`` all COVID-19 is from hospital B and all else from hospital A, as the biased model learnt it;
+in ``phantom/acquisition-unconfounded`` all films are from hospital B.
 """
 
 import html
@@ -45,7 +45,9 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory, cache):
     folder = tmp_path_factory.mktemp("natural")
-    sys.modules.setdefault("diffusers", None)  # importing it now fails, unless another test has done so before
+    sys.modules.setdefault(
+        "diffusers", None
+    )  # importing it now fails, unless another test has done so before
     gates = radbench.GatesSpec(
         name="release", rules=[{"measure": "drop", "max": 0.15}, {"measure": "kept", "min": 5}]
     )
@@ -65,7 +67,10 @@ def test_a_model_that_knows_the_hospital_falls_at_the_other(found):
     assert (audit.verdict, audit.exit_code) == (Verdict.FAIL, 3)
     rules = [gate.rule for gate in audit.result.gates]
     assert rules[0] == "drop in reweighted at most 0.15"
-    assert [gate.verdict for gate in audit.result.gates] == [Verdict.FAIL, Verdict.NOT_RUN]  # nothing was kept
+    assert [gate.verdict for gate in audit.result.gates] == [
+        Verdict.FAIL,
+        Verdict.NOT_RUN,
+    ]  # nothing was kept
 
 
 def test_everything_is_written_and_can_be_read_again(found):

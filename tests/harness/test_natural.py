@@ -38,7 +38,12 @@ class Site(SquareFilms):
         self.digest = f"{self.name}-{self.who}-{self.first}"
         groups = [group[:3] for group in self.who for _ in range(group[3])]
         self.studies = [
-            Study(f"s{n:03d}", f"p{n:03d}", {"sick": sick, "drain": drain}, {"sex": sex, "number": self.first + n})
+            Study(
+                f"s{n:03d}",
+                f"p{n:03d}",
+                {"sick": sick, "drain": drain},
+                {"sex": sex, "number": self.first + n},
+            )
             for n, (sick, drain, sex) in enumerate(groups)
         ]
 
@@ -162,7 +167,9 @@ def test_cohorts_that_cannot_be_compared_are_refused_first(tmp_path):
         compare(tmp_path, [robust()], a=[(1, 1, "F", 30)], b=[(0, 0, "M", 30)], reweight=["sick", "sex"])
     with pytest.raises(UsageError, match=r"'sexx', of which no study of cohort A.*Did you mean 'sex'"):
         compare(tmp_path, [robust()], reweight=["sexx"])
-    with pytest.raises(UsageError, match="'number', which has 120 values in cohort A .* put them into bands"):
+    with pytest.raises(
+        UsageError, match=r"'number', which has 120 values in cohort A .* put them into bands"
+    ):
         check_sites(shift(reweight=["number"]), ComparedCohorts(Site(A), Site(B)))
 
 
@@ -186,7 +193,10 @@ def test_rules_speak_of_the_arm_that_is_judged(tmp_path):
     }
     assert held.exit_code == 3
     asked = gated(compare(tmp_path, [robust()]), GatesSpec(name="g", rules=[rules[0]]))
-    assert [gate.rule for gate in asked.gates] == ["drop in natural at most 0.10", "drop in natural at most 0.30"]
+    assert [gate.rule for gate in asked.gates] == [
+        "drop in natural at most 0.10",
+        "drop in natural at most 0.30",
+    ]
 
 
 def test_a_later_model_is_compared_on_the_same_films_one_by_one(tmp_path):

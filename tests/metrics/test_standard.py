@@ -115,7 +115,9 @@ def test_every_figure_of_weighted_scores_has_an_interval_that_holds_it(name):
 
 
 def test_a_perfect_area_is_never_certain():
-    (_, weighting), (_, places) = two_sets(np.repeat([0, 1, 2], [7, 11, 13]), np.repeat([0, 1, 2], [11, 3, 17]))
+    (_, weighting), (_, places) = two_sets(
+        np.repeat([0, 1, 2], [7, 11, 13]), np.repeat([0, 1, 2], [11, 3, 17])
+    )
     labels = np.arange(31) % 2
     value = float(WEIGHTED["auroc"](weighting.image_weights()[None], labels, labels.astype(float))[0])
     low, high, note = weighted_interval("auroc", weighting, places, labels, labels.astype(float), value)

@@ -76,8 +76,8 @@ class ModelResult(Strict):
 
     Attributes:
         role: "model" is judged; a "control" is a model known to be sound, which only judges the instrument.
-        verdict: judged on the drop in the arm that ``AuditResult.judged`` names, and INCONCLUSIVE where the instrument is
-            not believed.
+        verdict: judged on the drop in the arm that ``AuditResult.judged`` names, and INCONCLUSIVE where the instrument
+            is not believed.
         arms: by arm, all scenarios pooled; empty where the model could not be run (see ``error``).
         paired: likewise, for every arm but the real one.
         scenarios: arms and paired by scenario.
