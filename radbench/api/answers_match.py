@@ -10,7 +10,8 @@ from typing import Any
 
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
-from radbench.harness.arms import ArmImages, Scene
+from radbench.harness.arms import ArmImages
+from radbench.harness.natural import scene_of
 from radbench.models.adapters.table import PredictionTable
 from radbench.models.base import ModelUnderTest
 from radbench.specs import ShiftSpec
@@ -35,7 +36,7 @@ def refuse_uncovered(
     """
     tables = [model for model in models if isinstance(model, PredictionTable)]
     if tables:
-        arms = Scene(shift, cohort, testset).arms()
+        arms = scene_of(shift, cohort, testset).arms()
         for table in tables:
             refuse_strange_table(table, arms)
 

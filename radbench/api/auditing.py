@@ -68,12 +68,15 @@ class Audit:
         """One row an edit of the test set, rejected and failed ones too: prompt, status, reason, measures, files.
 
         Raises:
-            UsageError: The audit was loaded, and its test set is not in this machine's cache.
+            UsageError: The audit was loaded, and its test set is not in this machine's cache; or it is of a natural
+                shift, which edits nothing.
         """
         import io
 
         import pandas as pd
 
+        if self.result.is_natural:
+            raise UsageError("This audit compares two real cohorts and edits nothing, so it has no edits.")
         if self._found is not None:
             from radbench.testsets.records import to_parquet
 
@@ -90,8 +93,8 @@ class Audit:
         """Return one of the tables that are written beside the report.
 
         Args:
-            name: metrics, cases, tests, subgroups, gates, doses, attrition, calibration, claims, comparisons or
-                preflight.
+            name: metrics, cases, tests, subgroups, gates, doses, attrition, calibration, claims, comparisons,
+                preflight, or of two cohorts case_mix and strata.
 
         Raises:
             UsageError: There is no such table.
@@ -119,10 +122,14 @@ class Audit:
         """The edited images as the models saw them, a torch ``Dataset``.
 
         Raises:
-            UsageError: The audit was loaded from a file.
+            UsageError: The audit was loaded from a file, or is of a natural shift.
         """
         from radbench.api.dataset import EditedImages
 
+        if self.result.is_natural:
+            raise UsageError(
+                "This audit compares two real cohorts and edits nothing, so it has no edited images."
+            )
         opened = self._needed("test set").opened
         return EditedImages(opened.job.shift, opened.cohort, self._needed("test set").testset)
 

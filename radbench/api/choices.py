@@ -47,7 +47,12 @@ def choose_models(
         UsageError: There is no model, two have one name, one is asked for as both kinds, or one answers
             another question than the shift asks.
     """
-    asked, asked_controls = load_declared(models), load_declared(controls)
+    if shift.is_natural and controls and not fitting:
+        raise UsageError(
+            f"The shift '{shift.name}' compares real films and has no editor that a control model could check; ask for "
+            "the model with --model."
+        )
+    asked, asked_controls = load_declared(models), load_declared(() if shift.is_natural else controls)
     _refuse_both(asked, asked_controls)
     tested = asked or [
         spec for spec in load_declared(shift.models) if spec.name not in {c.name for c in asked_controls}

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from radbench.data.cohort import Cohort, Study, has_value
+from radbench.data.compared import ComparedCohorts
 from radbench.data.joined import JoinedCohort, StudiesOf
 from radbench.errors import UsageError, did_you_mean
 from radbench.specs import CohortSpec, LabelsSpec, ShiftSpec
 from radbench.specs.scenario import REFERENCE_SIZE
+from radbench.specs.source import PHANTOM
 
 if TYPE_CHECKING:
     from radbench.data.manifest import LabelRule
@@ -24,7 +26,7 @@ _FOLDER = "folder"
 
 
 def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
-    """Return the cohort of a shift, with the cohorts that join it.
+    """Return the cohort of a shift, with the cohorts that join it; of a natural shift both that are compared.
 
     Args:
         shift: The shift; a relative ``folder:`` path refers to its YAML file's folder.
@@ -35,18 +37,22 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
     """
     source = shift.source
     size = source.image_size
-    if size is None and not source.is_phantom:
+    if size is None and not source.is_phantom and not shift.is_natural:
         from radbench.api.bundles import find_bundle
         from radbench.diffusion.bundle_card import bundle_size
 
         size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
     further = () if source.edit_split is None else (source.edit_split,)
     first = load_part(source, shift.resolve, size, further=further)
-    if not source.also:
-        return first
     others = [load_part(part, shift.resolve, size) for part in source.also]
-    _tell(first, shared_films([part.cohort for part in source.parts if part.is_dataset]))
-    return JoinedCohort(dict(zip(source.names, (first, *others), strict=True)))
+    everyone = [*source.parts, *([] if shift.against is None else [shift.against])]
+    _tell(first, shared_films([part.cohort for part in everyone if part.is_dataset]))
+    whole = JoinedCohort(dict(zip(source.names, (first, *others), strict=True))) if others else first
+    if shift.against is None:
+        return whole
+    against = load_part(shift.against, shift.resolve, size)
+    names = source.names if others else (first.name,)
+    return cast("Cohort", ComparedCohorts(whole, against, _prefixes(shift, shift.against, names)))
 
 
 def shared_films(datasets: Sequence[str]) -> list[str]:
@@ -59,6 +65,29 @@ def shared_films(datasets: Sequence[str]) -> list[str]:
         for one, other in sorted(pairs)
         if one in datasets and other in datasets
     ]
+
+
+def _prefixes(shift: ShiftSpec, against: CohortSpec, names: Sequence[str]) -> tuple[str, str]:
+    """Return what is put before the patients of the cohorts that are compared; equal where they name them alike.
+
+    Args:
+        shift: A natural shift.
+        against: Its cohort B.
+        names: Of the parts of its source; several stand before the patients of theirs already.
+    """
+    several, people = len(names) > 1, _whose_patients(against, shift.resolve)
+    for part, name in zip(shift.source.parts, names, strict=True):
+        if _whose_patients(part, shift.resolve) == people:
+            return ("", f"{name}:") if several else ("", "")
+    return ("", "B:") if several else ("A:", "B:")
+
+
+def _whose_patients(part: CohortSpec, resolve: Callable[[str], Path]) -> str:
+    """Return what decides who a patient id is: all drawn cohorts draw the same people."""
+    if part.is_phantom:
+        return PHANTOM
+    kind, colon, path = part.cohort.partition(":")
+    return f"{kind}:{resolve(path).resolve()}" if colon else part.cohort
 
 
 def _tell(cohort: Cohort, sentences: Sequence[str]) -> None:

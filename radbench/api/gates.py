@@ -10,8 +10,8 @@ from radbench.harness.evidence.controls import asks_for_sham
 from radbench.harness.evidence.subgroups import values_of
 from radbench.harness.gates import gated, unmet, with_baseline_rules
 from radbench.harness.gates.baseline import Earlier, read_baseline
-from radbench.harness.gates.rules import belongs
-from radbench.harness.result import PRIMARY, AuditResult, GateResult
+from radbench.harness.gates.rules import OF_EDITS, belongs, fits_kind, settled_arm
+from radbench.harness.result import PRIMARY, AuditResult, GateResult, judged_arm
 from radbench.metrics.segmentation import in_millimetres
 from radbench.report.junit import JUNIT, junit_xml
 from radbench.report.summary import SUMMARY, summary_markdown
@@ -120,11 +120,16 @@ def _is_about(rule: GateRule, shift: ShiftSpec) -> bool:
         return rule.shift == shift.name
     metric = rule.metric is None or belongs(rule.metric, shift.task)
     decides = rule.measure != "flip_rate" or shift.task == "classification"
-    return metric and decides and (rule.scenario is None or rule.scenario in _scenarios(shift))
+    kind = fits_kind(rule, natural=shift.is_natural)
+    return kind and metric and decides and (rule.scenario is None or rule.scenario in _scenarios(shift))
 
 
 def _problem(rule: GateRule, shift: ShiftSpec) -> str | None:
     """Return why a rule can never be judged on a shift, and how to mend it; None if it can."""
+    misfit = _other_kind(rule, shift)
+    if misfit is not None:
+        return misfit
+    rule = settled_arm(rule, judged_arm(shift.kind, shift.reweight))
     primary, known = PRIMARY[shift.task], _scenarios(shift)
     measured: list[str] = list(dict.fromkeys([primary, *shift.metrics]))
     measured += in_millimetres(measured)
@@ -142,6 +147,24 @@ def _problem(rule: GateRule, shift: ShiftSpec) -> str | None:
     if rule.measure == "flip_rate" and shift.task == "segmentation":
         return f"shift '{shift.name}' is a segmentation, whose models decide nothing; limit the drop instead."
     return _lacking(rule, shift) or _of_subgroup(rule, shift, primary)
+
+
+def _other_kind(rule: GateRule, shift: ShiftSpec) -> str | None:
+    """Return why a rule is about edits that a natural shift does not have, or the reverse; None if it is not."""
+    if shift.is_natural and rule.arm == "reweighted" and not shift.reweight:
+        return f"shift '{shift.name}' reweights nothing; name the arm 'natural', or give it a 'reweight'."
+    if rule.arm == "reweighted" and rule.measure in {"worse_than_baseline", "indeterminate"}:
+        return f"'{rule.measure}' is about single films, whatever their weights; name the arm 'natural'."
+    if fits_kind(rule, natural=shift.is_natural):
+        return None
+    if not shift.is_natural:
+        return f"shift '{shift.name}' is of edits and has no arm '{rule.arm}', which is of 'kind: natural'."
+    what = f"'{rule.measure}'" if rule.measure in OF_EDITS else f"arm '{rule.arm}'"
+    what = f"scenario '{rule.scenario}'" if rule.scenario is not None else what
+    return (
+        f"shift '{shift.name}' compares two real cohorts and has no {what}; limit the drop, or a metric in the arm "
+        "real, natural or reweighted."
+    )
 
 
 def _lacking(rule: GateRule, shift: ShiftSpec) -> str | None:
@@ -169,8 +192,9 @@ def _of_subgroup(rule: GateRule, shift: ShiftSpec, primary: str) -> str | None:
         return f"shift '{shift.name}' reports no subgroup '{rule.subgroup}', expected one of {known}."
     if rule.scenario is not None:
         return "subgroups are reported over all scenarios together; take the scenario or the subgroup out."
-    if rule.metric not in {None, primary} or rule.arm not in {"real", "stress"}:
-        return f"a subgroup has {primary} in the real and the stress images only; limit that."
+    judged = judged_arm(shift.kind, shift.reweight)
+    if rule.metric not in {None, primary} or rule.arm not in {"real", judged}:
+        return f"a subgroup has {primary} in the real and the {judged} images only; limit that."
     return None
 
 

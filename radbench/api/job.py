@@ -22,6 +22,7 @@ from radbench.errors import UsageError
 from radbench.harness.films import film_notes
 from radbench.harness.ready import check_masks, check_ready
 from radbench.harness.run import run_audit
+from radbench.harness.summary import nothing_edited
 from radbench.models.isolation import open_model
 from radbench.quality.encoders import EMBEDDED
 from radbench.report.outputs import check_writable
@@ -182,6 +183,12 @@ def settle(jobs: Iterable[Job], options: RunOptions) -> Path:
         UsageError: A folder that cannot be written to, or no GPU where one was asked for.
     """
     jobs = list(jobs)
+    if jobs and all(job.shift.is_natural for job in jobs):
+        asked = [name for name in ("limit", "bundle") if getattr(options, name) is not None]
+        if asked:
+            raise UsageError(
+                f"{asked[0]} is about edits, and the shift '{jobs[0].shift.name}' compares real films; leave it out."
+            )
     prepare_environment(hub=any(uses_hub(job.bundle) or _scores_from_hub(job.shift) for job in jobs))
     for job in jobs:
         if job.out is not None:
@@ -226,7 +233,7 @@ def check_job(opened: Opened, options: RunOptions, gate: Gate) -> Opened:
     """Refuse what shift, cohort, models and rules alone can decide, before the first edit; no model is started.
 
     Returns:
-        The job with its plan.
+        The job with its plan; a natural shift has none.
 
     Raises:
         UsageError: Anything that the audit would refuse after the long work.
@@ -236,12 +243,17 @@ def check_job(opened: Opened, options: RunOptions, gate: Gate) -> Opened:
     gate.check_cohort(shift, cohort.studies)
     check_masks(shift, cohort)
     refuse_foreign(opened.everyone, shift, cohort)
+    if shift.is_natural:
+        return opened
     return replace(opened, plan=plan_of(opened, options))
 
 
 def perform(opened: Opened, options: RunOptions, cache: Path, progress: Progress) -> Audited:
-    """Build the test set, check the models against their declarations, and audit them."""
-    testset = build_set(opened, options, cache, progress)
+    """Build the test set (of two real cohorts: none), check the models against their declarations, and audit them."""
+    shift, cohort = opened.job.shift, opened.cohort
+    testset = (
+        nothing_edited(shift, cohort) if shift.is_natural else build_set(opened, options, cache, progress)
+    )
     refuse_uncovered(opened.everyone, opened.job.shift, opened.cohort, testset)
     checked = preflights(opened.everyone, opened.cohort, cache, options.device, progress)
     return Audited(opened, testset, audit_set(opened, options, testset, cache, progress, checked))
@@ -250,6 +262,11 @@ def perform(opened: Opened, options: RunOptions, cache: Path, progress: Progress
 def plan_of(opened: Opened, options: RunOptions) -> Plan:
     """Return the plan of a job's test set; no weight is loaded."""
     shift = opened.job.shift
+    if shift.is_natural:
+        raise UsageError(
+            f"The shift '{shift.name}' compares two real cohorts and edits nothing, so it has no test set to build; "
+            "use radbench run, or choose a shift of another kind."
+        )
     editors = [shift.editor_of(scenario).name for scenario in shift.scenarios]
     algorithms: dict[str, int] = {name: algorithm_version(name) for name in editors}
     weights = bundle_digests(opened.job.bundle)

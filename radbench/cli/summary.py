@@ -25,6 +25,9 @@ _TITLES: dict[Arm, str] = {
     "sham": "Sham (finding kept)",
     "stress": "Stress (edited)",
     "truth": "Truth (rendered)",
+    "natural": "Cohort B",
+    "common": "Cohort A (common strata)",
+    "reweighted": "Cohort B (A's case mix)",
 }
 _METRICS = {"accuracy": "Accuracy", "dice": "Dice"}
 
@@ -50,7 +53,7 @@ def print_summary(console: Console, result: AuditResult) -> None:
     for header in ("n", metric, "95 % interval"):
         table.add_column(header, justify="right", no_wrap=True)
     for model in result.models:
-        _add(table, model, result.primary)
+        _add(table, model, result)
     console.print(table)
     console.print(_judgement(result), highlight=False, soft_wrap=True)
     if result.instrument is not None:
@@ -75,11 +78,13 @@ def _print_beside(console: Console, result: AuditResult) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _add(table: Table, model: ModelResult, primary: str) -> None:
+def _add(table: Table, model: ModelResult, result: AuditResult) -> None:
     """Add a model's rows; its name, its verdict and its role stand in the first column, one below the other."""
-    rows = [(_TITLES[arm], model.metric(arm, primary)) for arm in _TITLES if arm in model.arms]
-    if "stress" in model.paired:
-        rows.append(("Drop (real-stress)", model.paired["stress"].drop))
+    titles = _TITLES | ({"real": "Cohort A"} if result.is_natural else {})
+    rows = [(titles[arm], model.metric(arm, result.primary)) for arm in titles if arm in model.arms]
+    drops: dict[Arm, str] = {"stress": "Drop (real-stress)", "natural": "Drop (A-B)"}
+    drops["reweighted"] = "Drop (A-B, A's case mix)"
+    rows += [(words, model.paired[arm].drop) for arm, words in drops.items() if arm in model.paired]
     if model.shift_effect is not None:
         rows.append(("Shift (sham-stress)", model.shift_effect))
     if not rows:

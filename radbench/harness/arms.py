@@ -16,6 +16,7 @@ from radbench.data.cohort import Cohort, GrayImage, Mask, Pixels, Study
 from radbench.errors import UsageError
 from radbench.harness.films import Clusters, Spacing, all_known, find_clusters, spacing_of
 from radbench.harness.result import ALL_SCENARIOS, Arm
+from radbench.metrics.standard import Weighting
 from radbench.specs import Scenario, ShiftSpec
 from radbench.testsets.selection import is_real, measured_studies
 
@@ -43,6 +44,7 @@ class ArmImages:
         mask: image number -> bool [H, W], the true mask; None for a classification.
         spacing: image number -> millimetres from row to row and from column to column of ``mask``; None unless it
             is known of every film of the cohort that is measured.
+        weighting: the strata of the images, where they are brought to another set's case mix or are that other set.
     """
 
     arm: Shown
@@ -54,6 +56,7 @@ class ArmImages:
     load: Callable[[int], Pixels]
     mask: Callable[[int], Mask] | None = None
     spacing: Callable[[int], Spacing] | None = None
+    weighting: Weighting | None = None
 
     def __len__(self) -> int:
         return len(self.study_ids)
@@ -72,6 +75,7 @@ class ArmImages:
             return tuple(values[number] for number in numbers)
 
         load, mask, spacing = self.load, self.mask, self.spacing
+        weighting = None if self.weighting is None else self.weighting.take(numbers)
         return replace(
             self,
             study_ids=pick(self.study_ids),
@@ -82,6 +86,7 @@ class ArmImages:
             load=lambda index: load(numbers[index]),
             mask=None if mask is None else lambda index: mask(numbers[index]),
             spacing=None if spacing is None else lambda index: spacing(numbers[index]),
+            weighting=weighting,
         )
 
 
@@ -175,8 +180,8 @@ class Scene:
         framed = [case for case in cases if self.native and self.cohort.framing(case.study) is not None]
         known = [(case, case.truth) for case in cases if case.truth is not None]
         found = [
-            self._films("real", self.real_studies),
-            self._films("original", self._originals()),
+            self.unedited("real", self.real_studies),
+            self.unedited("original", self._originals()),
             self._edited("geometry", framed, lambda index: self.resized(framed[index].study)),
             self._edited("reconstruction", cases, lambda index: rebuilt(cases[index].record)),
             self._edited("sham", shams, lambda index: edited(shams[index].record)),
@@ -194,7 +199,8 @@ class Scene:
             {case.study.study_id: case.study for case in edited if case.study.study_id not in real}.values()
         )
 
-    def _films(self, arm: Shown, studies: Sequence[Study]) -> ArmImages:
+    def unedited(self, arm: Shown, studies: Sequence[Study]) -> ArmImages:
+        """Return studies as they are, as the arm of that name."""
         n = len(studies)
         labels = (self.label(study) for study in studies)
         return self._arm(

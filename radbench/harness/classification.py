@@ -23,6 +23,7 @@ from radbench.metrics.points import (
     SCORED,
     Point,
     point_metrics,
+    predictive_value,
 )
 from radbench.metrics.scores import (
     auprc_interval,
@@ -31,6 +32,8 @@ from radbench.metrics.scores import (
     calibration_error_interval,
     with_rare_errors,
 )
+from radbench.metrics.standard import standard_share
+from radbench.metrics.weighted_scores import WEIGHTED, weighted_interval
 from radbench.metrics.withheld import answered_for
 from radbench.models.base import ModelFailureError, ModelUnderTest, Prediction
 from radbench.models.cache import Remembered, versions
@@ -41,6 +44,7 @@ ONE_CLASS_ACCURACY: Final = {
     0: "all negative: accuracy is specificity at the locked operating point",
     1: "all positive: accuracy is sensitivity at the locked operating point",
 }
+_BY_CLASS: Final = ("sensitivity", "specificity")
 PROBABILITIES: Final = ("logits", "probabilities")
 """Outputs whose scores are meant as probabilities."""
 
@@ -125,12 +129,46 @@ class ClassificationMeasure(Measure):
 
     def figures(self, names: Sequence[str], seen: Seen) -> dict[str, Estimate]:
         """Return the figures called ``names`` of one arm."""
-        points = self.points(names, seen, self.prevalence)
+        points = self._points(names, seen)
         return {name: self._estimate(name, points[name], seen) for name in names}
+
+    def _points(self, names: Sequence[str], seen: Seen) -> dict[str, Point]:
+        """Return the figures without intervals, weighted where the images have weights."""
+        points = self.points(names, seen, self.prevalence)
+        weighting = seen.images.weighting
+        if weighting is None or not weighting.weighted:
+            return points
+        return {
+            name: point if point.value is None else Point(self._weighted(name, seen), point.note)
+            for name, point in points.items()
+        }
+
+    def _weighted(self, name: str, seen: Seen) -> float | None:
+        """Return a figure of weighted images, which exists."""
+        if name in WEIGHTED and seen.scores is not None:
+            answered = _answered(seen)
+            weights, scores = answered.images.weighting, answered.scores
+            if weights is None or scores is None:
+                raise ValueError("Weighted images have weights, and scores where the model gives them.")
+            return float(WEIGHTED[name](weights.image_weights()[None], answered.images.truths, scores)[0])
+        if name == "accuracy":
+            return self.primary(seen).value
+        right, other = self._of(1, seen), self._of(0, seen)
+        if name in _BY_CLASS:
+            return right.value if name == "sensitivity" else other.value
+        if name == "balanced_accuracy":
+            return (right.value + other.value) / 2
+        return predictive_value(right.value, other.value, self.prevalence or 0.0, yes=name == "ppv")
 
     def primary(self, seen: Seen) -> Mean:
         """Return the accuracy as a share."""
         return self._share(seen, seen.values == 1)
+
+    def mean_of(self, name: str, seen: Seen) -> Mean | None:
+        """Return the shares of right images; of all others None."""
+        if name == "accuracy":
+            return self.primary(seen)
+        return self._of(int(name == "sensitivity"), seen) if name in _BY_CLASS else None
 
     def details(self, real: Seen, partner: Seen, seen: Seen) -> dict[str, Any]:
         """Return flips, change of the score, and the fall of the specificity."""
@@ -173,7 +211,7 @@ class ClassificationMeasure(Measure):
         for best in (False, True):
             filled = answered_for(name, seen.images.truths, seen.scores, best=best)
             full = replace(seen, scores=filled)
-            point = self.points([name], full)[name]
+            point = self._points([name], full)[name]
             if point.value is None:
                 return None
             low, high, _ = self._interval(name, point.value, full)
@@ -194,6 +232,9 @@ class ClassificationMeasure(Measure):
     def _interval(self, name: str, value: float, seen: Seen) -> Interval:
         labels, scores = seen.images.truths, seen.scores
         places = self.draws.places(seen.images.patient_ids)
+        weighting = seen.images.weighting
+        if scores is not None and weighting is not None and name in WEIGHTED:
+            return weighted_interval(name, weighting, places, labels, scores, value)
         if scores is not None and name == "auroc":
             return auroc_interval(self.draws, places, labels, scores, value)
         if scores is not None and name == "auprc":
@@ -224,7 +265,11 @@ class ClassificationMeasure(Measure):
         return self.primary(seen.take(np.flatnonzero(seen.images.truths == label)))
 
     def _share(self, seen: Seen, hits: NDArray[np.bool_]) -> Mean:
-        return share(self.draws, self.draws.places(seen.images.patient_ids), hits)
+        places = self.draws.places(seen.images.patient_ids)
+        weighting = seen.images.weighting
+        if weighting is not None:
+            return standard_share(weighting, places, hits)
+        return share(self.draws, places, hits)
 
 
 def _answered(seen: Seen) -> Seen:

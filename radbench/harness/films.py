@@ -11,14 +11,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from numpy.typing import NDArray
 
 from radbench.data.cohort import Cohort, Study
+from radbench.data.compared import ComparedCohorts
 from radbench.data.folder import FolderCohort
 from radbench.data.images import array_digest
-from radbench.data.joined import JoinedCohort, StudiesOf
+from radbench.data.joined import JoinedCohort
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
 
 _VERSION: Final = 1
@@ -53,26 +54,30 @@ def film_notes(cohort: Cohort, cache: Path) -> FilmNotes:
         cohort: the cohort.
         cache: root of the cache; the notes lie in ``films/`` under it.
     """
+    if isinstance(cohort, ComparedCohorts):
+        parts = {side: film_notes(part, cache) for side, part in cohort.parts.items()}
+        done, warnings = (
+            [f"Cohort {side}: {words}" for side, notes in parts.items() for words in getattr(notes, name)]
+            for name in ("done", "warnings")
+        )
+        return FilmNotes(done, warnings)
     if isinstance(cohort, JoinedCohort):
         told = [film_notes(part, cache) for part in cohort.parts.values()]
         return FilmNotes([d for one in told for d in one.done], [w for one in told for w in one.warnings])
-    if isinstance(cohort, StudiesOf) and isinstance(cohort.whole, FolderCohort):
-        return _known_or_read(cast("FolderCohort", cohort), cache)
-    return _known_or_read(cohort, cache) if isinstance(cohort, FolderCohort) else FilmNotes()
-
-
-def _known_or_read(cohort: FolderCohort, cache: Path) -> FilmNotes:
-    key = sha256_bytes(canonical_json([_VERSION, cohort.digest, cohort.elsewhere_digest]))
+    if not isinstance(getattr(cohort, "whole", cohort), FolderCohort):
+        return FilmNotes()
+    folder: Any = cohort  # or some of its studies, described otherwise
+    key = sha256_bytes(canonical_json([_VERSION, folder.digest, folder.elsewhere_digest]))
     path = cache / "films" / f"{key}.json"
     known = _read(path)
     if known is not None:
         return known
-    found = _survey(cohort)
+    found = _survey(folder)
     atomic_write(path, canonical_json(asdict(found)))
     return found
 
 
-def _survey(cohort: FolderCohort) -> FilmNotes:
+def _survey(cohort: Any) -> FilmNotes:
     from radbench.data.films import read_film
     from radbench.data.films.survey import FilmSurvey, film_digest
 

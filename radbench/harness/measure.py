@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.harness.arms import ArmImages
+from radbench.harness.arms import ArmImages, Shown
 from radbench.harness.predict import Seen
 from radbench.harness.result import ArmResult, Estimate, PairedResult
 from radbench.metrics.bootstrap import Draws
-from radbench.metrics.intervals import ANY, Mean, difference, mean
+from radbench.metrics.intervals import ANY, Interval, Mean, apart, difference, mean
 from radbench.metrics.points import NO_IMAGES
+from radbench.metrics.standard import standard_mean
 from radbench.models.base import ModelUnderTest, Prediction
 
 
@@ -72,6 +73,24 @@ class Measure(ABC):
         del partner, seen
         return None
 
+    def mean_of(self, name: str, seen: Seen) -> Mean | None:
+        """Return the metric ``name`` where it is a mean over images; None where it is made otherwise."""
+        del name, seen
+        return None
+
+    def unpaired(self, reference: Seen, seen: Seen) -> PairedResult:
+        """Return another cohort's arm against ``reference``: the drop, and the difference of every metric."""
+        before, after = self.figures(self.names, reference), self.figures(self.names, seen)
+        changes = {}
+        for name in self.names:
+            means = self.mean_of(name, seen), self.mean_of(name, reference)
+            if means[0] is not None and means[1] is not None:
+                found = gap(means[0], means[1]).model_copy(update={"n": after[name].n})
+            else:
+                found = change_of(before[name], after[name])
+            changes[name] = found
+        return PairedResult(drop=self.effect(reference, seen), changes=changes)
+
     def paired(self, real: Seen, seen: Seen, reconstruction: Seen | None = None) -> PairedResult:
         """Return an arm of edited studies against the real arm (and against ``reconstruction`` if given)."""
         partner = partner_of(real, seen)
@@ -94,6 +113,9 @@ class Measure(ABC):
         """Return the mean of any figure of the arm's images, within ``span``; those that are NaN are left out."""
         known = ~np.isnan(values)
         places = self.draws.places(seen.images.patient_ids)
+        weighting = seen.images.weighting
+        if weighting is not None:
+            return standard_mean(weighting.take(np.flatnonzero(known)), places[known], values[known], span)
         return mean(self.draws, places[known], values[known], span)
 
 
@@ -102,6 +124,21 @@ def gap(first: Mean, second: Mean, reason: str = NO_IMAGES) -> Estimate:
     if not first.n or not second.n:
         return Estimate.undefined(reason, second.n)
     return Estimate.of(first.value - second.value, difference(first, second), second.n)
+
+
+def change_of(before: Estimate, after: Estimate) -> Estimate:
+    """Return ``after - before`` of two cohorts, its limits made from theirs; undefined where one of them is."""
+    for figure, which in ((before, "cohort A"), (after, "cohort B")):
+        if figure.value is None:
+            return Estimate.undefined(f"{figure.note} ({which})", after.n)
+    later, earlier = ((one.value or 0.0, Interval(one.low, one.high)) for one in (after, before))
+    value, limits = apart(later, earlier)
+    return Estimate.of(value, limits, after.n)
+
+
+def reference_of(seen: Mapping[Shown, Seen], judged: Shown) -> Seen:
+    """Return what the judged arm is held against: the real images, or cohort A in the strata that both cohorts have."""
+    return seen["common"] if judged == "reweighted" else seen["real"]
 
 
 def of_mean(found: Mean, reason: str = NO_IMAGES) -> Estimate:

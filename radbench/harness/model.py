@@ -11,10 +11,10 @@ import numpy as np
 from radbench.harness.arms import Scene, Shown
 from radbench.harness.evidence.claims import claim_results
 from radbench.harness.evidence.controls import dose_rows
-from radbench.harness.evidence.significance import paired_tests, power_of, subgroup_tests
+from radbench.harness.evidence.significance import judged_of, paired_tests, power_of, subgroup_tests
 from radbench.harness.evidence.subgroups import subgroup_results
 from radbench.harness.gates.verdict import judge
-from radbench.harness.measure import Measure, matched, of_scenario
+from radbench.harness.measure import Measure, matched, of_scenario, reference_of
 from radbench.harness.predict import Outcome, Seen
 from radbench.harness.result import (
     ARMS,
@@ -31,13 +31,19 @@ from radbench.harness.result import (
     ScenarioResult,
     Spread,
     Verdict,
+    judged_arm,
+    rounded,
 )
 from radbench.metrics.scores import reliability
 from radbench.models.base import ModelUnderTest
 from radbench.specs import ModelSpec
 
-EDITED: Final = ARMS[1:]
-CALIBRATED: Final[tuple[Arm, ...]] = ("real", "stress")
+EDITED: Final[tuple[Arm, ...]] = ("geometry", "reconstruction", "sham", "stress", "truth")
+UNPAIRED: Final[tuple[Arm, ...]] = ("natural", "reweighted")
+"""The arms of another cohort."""
+DERIVED: Final[tuple[Arm, ...]] = ("common", "reweighted")
+"""The arms that are made of what was said in others, and have no cases of their own."""
+CALIBRATED: Final[tuple[Arm, ...]] = ("real", "stress", "natural")
 FORCED: Final = (
     "It breaks its own contract and was audited because that was asked for: believe the preflight first."
 )
@@ -103,7 +109,12 @@ def model_result(
         claims=claim_results(spec.claims, seen.get("real"), measure),
         preflight=list(preflight),
         forced=forced,
-        tests=[*paired_tests(seen, measure), *subgroup_tests(subgroups)],
+        tests=[
+            *paired_tests(seen, measure),
+            *subgroup_tests(
+                subgroups, "unpaired bootstrap" if scene.shift.is_natural else "paired bootstrap"
+            ),
+        ],
         power=power_of(seen, measure),
         subgroups=subgroups,
         calibration=calibration_bins(seen),
@@ -117,8 +128,13 @@ def _verdict(scene: Scene, outcome: Outcome, found: ScenarioResult, max_drop: fl
         return Verdict.NOT_RUN, "The model was not audited: it breaks its own contract."
     if outcome.error is not None:
         return Verdict.ERROR, "The model could not be run."
-    stress = found.paired.get("stress")
-    return judge(None if stress is None else stress.drop, max_drop, PRIMARY[scene.shift.task])
+    shift = scene.shift
+    judged = found.paired.get(judged_arm(shift.kind, shift.reweight))
+    drop = None if judged is None else judged.drop
+    if shift.is_natural:
+        where = "from cohort A to cohort B" + (" at cohort A's case mix" if shift.reweight else "")
+        return judge(drop, max_drop, PRIMARY[shift.task], where=where, missing="no film of both cohorts")
+    return judge(drop, max_drop, PRIMARY[shift.task])
 
 
 def source_name(spec: ModelSpec) -> str:
@@ -133,17 +149,25 @@ def source_name(spec: ModelSpec) -> str:
 def measured(seen: Mapping[Shown, Seen], measure: Measure) -> ScenarioResult:
     """Return the figures of the arms that were seen; all but the real one against it."""
     paired: dict[Arm, PairedResult] = {}
+    for arm in UNPAIRED:
+        if arm in seen:
+            paired[arm] = measure.unpaired(reference_of(seen, arm), seen[arm])
     for arm in EDITED:
         if arm in seen:
             control = seen["reconstruction"] if arm == "stress" else None
             paired[arm] = measure.paired(seen["real"], seen[arm], control)
     return ScenarioResult(
-        arms={arm: measure.arm(seen[arm]) for arm in ARMS if arm in seen},
+        arms={arm: measure.arm(seen[arm]) for arm in ARMS if arm in seen and _differs(arm, seen)},
         paired=paired,
         sham_effect=paired["sham"].paired_drop if "sham" in paired else None,
         shift_effect=_between("sham", "stress", seen, measure),
         truth_gap=_between("stress", "truth", seen, measure),
     )
+
+
+def _differs(arm: Arm, seen: Mapping[Shown, Seen]) -> bool:
+    """Whether an arm shows something of its own: cohort A in the common strata may be the whole of cohort A."""
+    return arm != "common" or len(seen[arm].images) < len(seen["real"].images)
 
 
 def _between(first: Arm, second: Arm, seen: Mapping[Shown, Seen], measure: Measure) -> Estimate | None:
@@ -189,9 +213,20 @@ def case_rows(model: str, seen: Mapping[Shown, Seen]) -> list[CaseRow]:
     return [
         _row(model, arm, seen[arm], index)
         for arm in ARMS
-        if arm in seen
+        if arm in seen and arm not in DERIVED
         for index in range(len(seen[arm].images))
     ]
+
+
+def weighted_rows(rows: Sequence[CaseRow], seen: Mapping[Shown, Seen]) -> list[CaseRow]:
+    """Return one model's rows with the images' weights in the reweighted comparison; as they were without one."""
+    if "reweighted" not in seen:
+        return list(rows)
+    weights: dict[str, float] = {}  # a study of both cohorts has a name in each
+    for images in (seen["common"].images, seen["reweighted"].images):
+        found = [] if images.weighting is None else images.weighting.image_weights().tolist()
+        weights |= dict(zip(images.study_ids, found, strict=True))
+    return [row.model_copy(update={"weight": rounded(weights.get(row.study_id, 0.0))}) for row in rows]
 
 
 def _row(model: str, arm: Arm, seen: Seen, index: int) -> CaseRow:
@@ -228,7 +263,12 @@ def summarise_runs(
         return None
     ran = [(model, outcome) for model, outcome in zip(models, outcomes, strict=True) if outcome.error is None]
     runs = [
-        {arm: measure.arm(outcome.seen[arm]) for arm in ARMS if arm in outcome.seen} for _, outcome in ran
+        {
+            arm: measure.arm(outcome.seen[arm])
+            for arm in ARMS
+            if arm in outcome.seen and _differs(arm, outcome.seen)
+        }
+        for _, outcome in ran
     ]
     arms: dict[Arm, dict[str, Spread]] = {}
     for arm in ARMS:
@@ -238,9 +278,9 @@ def summarise_runs(
         if known:
             arms[arm] = known
     drops = [
-        measure.effect(outcome.seen["real"], outcome.seen["stress"]).value
+        measure.effect(reference_of(outcome.seen, judged), outcome.seen[judged]).value
         for _, outcome in ran
-        if "stress" in outcome.seen
+        if (judged := judged_of(outcome.seen)) in outcome.seen
     ]
     return CheckpointSummary(
         n=len(ran),

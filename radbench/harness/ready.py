@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
 from radbench.harness.evidence.subgroups import check_subgroups
+from radbench.harness.natural import check_sites
 from radbench.harness.predict import Outcome
 from radbench.models.base import ModelUnderTest
 from radbench.specs import ShiftSpec
@@ -31,9 +32,11 @@ def check_ready(
 
     Raises:
         UsageError: a model of another target or task, two of one name, no study with a label of the target, or a
-            column of subgroups that no study has.
+            column of subgroups that no study has; of a natural shift also cohorts that cannot be compared.
     """
     check_models(shift, models, further)
+    if shift.is_natural:
+        check_sites(shift, cohort)
     check_subgroups(shift, measured_studies(shift, cohort))
 
 

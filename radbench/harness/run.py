@@ -4,18 +4,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
 from radbench.harness.classification import ClassificationMeasure
+from radbench.harness.evidence.case_mix import case_mix
 from radbench.harness.evidence.controls import foreign, judge_instrument, placebo_results
 from radbench.harness.evidence.edits import edit_quality
 from radbench.harness.evidence.significance import compare_models, correct_family
 from radbench.harness.films import FilmNotes
 from radbench.harness.gates.verdict import DEFAULT_MAX_DROP
 from radbench.harness.measure import Measure
-from radbench.harness.model import case_rows, model_result
+from radbench.harness.model import case_rows, model_result, weighted_rows
+from radbench.harness.natural import Sites, scene_of
 from radbench.harness.predict import Outcome, show
 from radbench.harness.ready import check_ready, refusals
 from radbench.harness.result import PRIMARY, AuditResult, Finding, IntervalSummary, Verdict
@@ -24,6 +26,7 @@ from radbench.harness.summary import (
     attrition_rows,
     summarise_cohort,
     summarise_shift,
+    summarise_sides,
     summarise_testset,
     tool_versions,
 )
@@ -49,6 +52,12 @@ METHOD: Final = (
     "fewer than five patients; areas under curves have percentiles; the expected calibration error has the basic "
     "bootstrap's upper limit"
 )
+BETWEEN: Final = (
+    "; the cohorts are independent samples, so their differences are unpaired: of shares from both Wilson limits, of "
+    "other means the bootstrap-t, of all other figures from the limits of both (Zou and Donner 2008); weights are "
+    "cohort A's share of a stratum divided by cohort B's, and are estimated anew in each resample, or enter the "
+    "linearised variance of a share, which is worth no more than Kish's effective number of images"
+)
 
 
 def run_audit(  # noqa: PLR0913 - each is something else that a run decides
@@ -71,7 +80,8 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
 
     Args:
         shift: the declared shift.
-        cohort: the real test set; its studies with a label (or mask) of the target are the real arm.
+        cohort: the real test set; its studies with a label (or mask) of the target are the real arm. Of a natural shift
+            ``ComparedCohorts``.
         testset: the edits; only records of status "ok" are measured, the others are counted.
         models: loaded, narrowed to the shift's task (``ModelSpec.answering``) and made for ``device``.
         seed: of the resampling.
@@ -98,11 +108,14 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     everyone = [*models, *control_models]
     further = checkpoints or {}
     check_ready(shift, cohort, everyone, further)
-    scene = Scene(shift, cohort, testset)
+    scene = scene_of(shift, cohort, testset)
     draws = draw_patients(map(scene.patient, scene.studies.values()), replicates=REPLICATES, seed=seed)
     measure = _measure(shift, draws, cache, millimetres=scene.millimetres)
     refused = refusals(preflight, [model.spec.name for model in everyone], forced)
     runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
+    sites = scene if isinstance(scene, Sites) else None
+    if sites is not None:
+        runs = [[sites.compared(outcome, draws) for outcome in own] for own in runs]
     limits = (max_drop, shift.max_drop, DEFAULT_MAX_DROP)
     allowed = next(limit for limit in limits if limit is not None)
     found = []
@@ -122,16 +135,15 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
             )
         )
     out_of_domain = foreign(testset.provenance)
-    results, instrument = judge_instrument(shift, out_of_domain, found)
+    results, instrument = judge_instrument(shift, out_of_domain, found) if sites is None else (found, None)
     result = AuditResult(
         tool=tool_versions(),
         task=shift.task,
         primary=PRIMARY[shift.task],
         shift=summarise_shift(shift),
-        cohort=summarise_cohort(scene, films),
         testset=summarise_testset(testset),
         seed=seed,
-        intervals=IntervalSummary(replicates=REPLICATES, method=METHOD),
+        intervals=IntervalSummary(replicates=REPLICATES, method=METHOD + (BETWEEN if sites else "")),
         gate=max_drop is not None,
         max_drop=allowed,
         verdict=Verdict.overall(result.verdict for result in results if result.role == "model"),
@@ -148,10 +160,19 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         cases=[
             row
             for model, shown in zip(everyone, runs, strict=True)
-            for row in case_rows(model.spec.name, shown[0].seen)
+            for row in weighted_rows(case_rows(model.spec.name, shown[0].seen), shown[0].seen)
         ],
+        **_material(scene, films),
     )
     return correct_family([result])[0]
+
+
+def _material(scene: Scene, films: FilmNotes) -> dict[str, Any]:
+    """Return the fields of the result that say which films were shown."""
+    if not isinstance(scene, Sites):
+        return {"cohort": summarise_cohort(scene, films)}
+    first, second = summarise_sides(scene, films)
+    return {"cohort": first, "against": second, "case_mix": case_mix(scene)}
 
 
 def _measure(shift: ShiftSpec, draws: Draws, cache: Path, *, millimetres: bool) -> Measure:

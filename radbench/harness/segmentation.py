@@ -135,6 +135,10 @@ class SegmentationMeasure(Measure):
         """Return the mean Dice."""
         return self.average(seen, seen.values, span_of(PRIMARY_FIGURE))
 
+    def mean_of(self, name: str, seen: Seen) -> Mean:
+        """Return the mean of the figure called ``name``."""
+        return self.average(seen, seen.figures[name], span_of(name))
+
     def details(self, real: Seen, partner: Seen, seen: Seen) -> dict[str, Any]:
         """Return the mean change of every figure against the same studies' real images."""
         del real

@@ -2,12 +2,16 @@
 
 import platform
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
 from radbench.harness.films import FilmNotes
+from radbench.harness.natural import Sites
 from radbench.harness.result import AttritionRow, CohortSummary, ShiftSummary, TestSetSummary
 from radbench.models.cache import versions
+from radbench.runtime import canonical_json, sha256_bytes
 from radbench.specs import ShiftSpec
 from radbench.testsets.records import rule
 from radbench.version import __version__
@@ -15,6 +19,8 @@ from radbench.version import __version__
 if TYPE_CHECKING:
     from radbench.testsets.testset import TestSet
 
+OF_EDITS = {"bundle", "editor", "scenarios", "filter", "controls"}
+"""Of a shift: what a natural one does not have."""
 PACKAGES = (
     "torch",
     "diffusers",
@@ -34,9 +40,44 @@ def tool_versions() -> dict[str, str]:
 
 
 def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
-    """Return the declared shift."""
+    """Return the declared shift; of a natural one its cohorts, and nothing about edits."""
     repeated = set(ShiftSummary.model_fields)
+    if shift.is_natural:
+        told = shift.model_dump(mode="json", include=repeated - OF_EDITS, exclude_none=True)
+        told |= {name: _declared(told[name]) for name in ("source", "against")}
+        return ShiftSummary.model_validate(told | {"bundle": "", "editor": {}, "scenarios": []})
+    repeated -= {"source"}
     return ShiftSummary.model_validate(shift.model_dump(mode="json", include=repeated))
+
+
+def _declared(cohort: dict[str, Any]) -> dict[str, Any]:
+    """Return what was declared of a cohort, without where it lies on this machine."""
+    kind, colon, path = cohort["cohort"].partition(":")
+    told = {name: value for name, value in cohort.items() if value not in ({}, []) and name != "root"}
+    return told | {"cohort": f"{kind}{colon}{Path(path).name}", **_several(told)}
+
+
+def _several(told: dict[str, Any]) -> dict[str, Any]:
+    return {"also": [_declared(part) for part in told["also"]]} if "also" in told else {}
+
+
+def summarise_sides(scene: Sites, told: FilmNotes) -> tuple[CohortSummary, CohortSummary]:
+    """Return cohort A and cohort B; what is odd about films, and in both cohorts, stands with cohort A."""
+    parts = scene.parts
+    first, second = (
+        CohortSummary(
+            name=parts[side].name,
+            digest=parts[side].digest,
+            truth_known=False,
+            studies=len(studies),
+            patients=len({scene.patient(study) for study in studies}),
+            positives=None if scene.segments else sum(scene.label(study) for study in studies),
+            unlabelled=len(parts[side].studies) - len(studies),
+        )
+        for side, studies in scene.sides.items()
+    )
+    warnings = [*scene.notes, *told.warnings, *scene.clusters.warnings]
+    return first.model_copy(update={"warnings": warnings, "films": list(told.done)}), second
 
 
 def summarise_cohort(scene: Scene, told: FilmNotes = FilmNotes()) -> CohortSummary:  # noqa: B008 - immutable
@@ -53,6 +94,14 @@ def summarise_cohort(scene: Scene, told: FilmNotes = FilmNotes()) -> CohortSumma
         warnings=[*told.warnings, *scene.clusters.warnings],
         films=list(told.done),
     )
+
+
+def nothing_edited(shift: ShiftSpec, cohort: Cohort) -> "TestSet":
+    """Return the empty test set of a natural shift; its key says which films are compared, and how."""
+    from radbench.testsets.testset import TestSet
+
+    key = sha256_bytes(canonical_json(["natural", cohort.digest, shift.target, list(shift.reweight)]))
+    return TestSet(key=key, path=Path(), records=[], attrition={}, provenance={})
 
 
 def summarise_testset(testset: "TestSet") -> TestSetSummary:

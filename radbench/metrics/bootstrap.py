@@ -14,9 +14,9 @@ several images of a patient, and patients that are in one mean only, are taken f
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ BLOCK: Final = 1 << 17
 ROUNDING: Final = 1e-12
 """Share of the observed variance under which a resample's variance is none."""
 _Pairs = list[tuple[int, int]]
+Resample: TypeAlias = Callable[[Floats], tuple[Floats, Floats]]
+"""From drawn counts, float64 [R, patients], to a figure in each draw, float64 [R], and what each patient moves it by,
+float64 [patients, R]."""
 
 
 @dataclass(frozen=True)
@@ -160,13 +163,45 @@ def studentized(draws: Draws, terms: Sequence[Term]) -> Studentized:
     value = sum(term.factor * float(term.sums.sum() / term.sizes.sum()) for term in terms)
     moves = np.sum([term.factor * influence(term.sums, term.sizes) for term in terms], axis=0)
     patients = int(np.any([term.sizes > 0 for term in terms], axis=0).sum())
-    spread = float(moves @ moves)
+    columns, pairs = _columns(terms)
+    resample = lambda block: _resample(block @ columns, terms, pairs)  # noqa: E731
+    return _studentized(draws, value, float(moves @ moves), patients, resample)
+
+
+def studentized_by(
+    draws: Draws, factors: Sequence[float], parts: Sequence[Resample], patients: int
+) -> Studentized:
+    """Return the sum of ``factors`` times figures of any kind that say what each patient moves them by.
+
+    Args:
+        draws: the shared draw.
+        factors: one a figure.
+        parts: each figure; drawing every patient once gives it as it was seen.
+        patients: those of which any figure has an image.
+    """
+
+    def together(block: Floats) -> tuple[Floats, Floats]:
+        found = [part(block) for part in parts]
+        values = sum((factor * own for factor, (own, _) in zip(factors, found, strict=True)), np.zeros(1))
+        moves = sum((factor * own for factor, (_, own) in zip(factors, found, strict=True)), np.zeros((1, 1)))
+        return values, moves
+
+    def resample(block: Floats) -> tuple[Floats, Floats]:
+        values, moves = together(block)
+        return values - value, np.einsum("rp,pr,pr->r", block, moves, moves)
+
+    own, moves = together(np.ones((1, len(draws.patients))))
+    value = float(own[0])
+    return _studentized(draws, value, float((moves**2).sum()), patients, resample)
+
+
+def _studentized(draws: Draws, value: float, spread: float, patients: int, resample: Resample) -> Studentized:
+    """Return a figure by its sum of squared influences, and how far each resample moves with its own such sum."""
     if patients < 2 or spread <= ROUNDING**2:
         nothing = np.zeros(len(draws.counts))
         return Studentized(value, 0.0, np.full_like(nothing, np.nan), nothing, patients)
     small = patients / (patients - 1)
-    columns, pairs = _columns(terms)
-    found = [_resample(block @ columns, terms, pairs) for block in draws.blocks()]
+    found = [resample(block) for block in draws.blocks()]
     moved = np.concatenate([part for part, _ in found])
     variance = small * np.concatenate([part for _, part in found])
     flat = variance <= ROUNDING * small * spread

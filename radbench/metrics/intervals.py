@@ -21,7 +21,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from radbench.metrics.bootstrap import (
     influence,
     mean_replicates,
     studentized,
+    studentized_by,
 )
 
 CONFIDENCE: Final = 0.95
@@ -72,6 +73,8 @@ class Mean:
         span: least and greatest that it can be.
     """
 
+    weighted: ClassVar[bool] = False
+    """Whether images have weights that are estimated themselves, so that a resample has weights of its own."""
     draws: Draws
     sums: Floats
     sizes: Floats
@@ -107,6 +110,17 @@ class Mean:
     def moves(self) -> Floats:
         """What each patient moves the mean by, float64 [patients of the draw]; there must be an image."""
         return influence(self.sums, self.sizes)
+
+    def resample(self, block: Floats) -> tuple[Floats, Floats]:
+        """Return the mean in each draw of ``block`` (float64 [R, patients]), and what each patient moves it by.
+
+        Returns:
+            float64 [R], NaN where none of its images was drawn, and float64 [patients, R].
+        """
+        totals = block @ self.sizes
+        values = divide(block @ self.sums, totals)
+        moves = (self.sums[:, None] - self.sizes[:, None] * values) / np.where(totals > 0, totals, np.nan)
+        return values, moves
 
     @cached_property
     def trials(self) -> float:
@@ -172,8 +186,7 @@ def combined(parts: list[tuple[float, Mean]]) -> Interval:
         return Interval(None, None)
     if all(part.rare is not None for _, part in parts):
         return Interval(*recovered(parts))
-    terms = [Term(factor, part.sums, part.sizes) for factor, part in parts]
-    found = studentized(parts[0][1].draws, terms)
+    found = resampled(parts)
     if min(part.patients for _, part in parts) < RARE or found.error < SAME:
         return Interval(None, None, TOO_FEW)
     low, high = found.limits(CONFIDENCE)
@@ -187,6 +200,34 @@ def combined(parts: list[tuple[float, Mean]]) -> Interval:
     return Interval(
         max(low, min(floor, found.value)), min(high, max(roof, found.value)), ROUGH if rough else ""
     )
+
+
+def resampled(parts: list[tuple[float, Mean]]) -> Studentized:
+    """Return a sum of factors times means of the same draw, with its standard error and all t*; each has an image."""
+    draws = parts[0][1].draws
+    if not any(part.weighted for _, part in parts):
+        return studentized(draws, [Term(factor, part.sums, part.sizes) for factor, part in parts])
+    patients = int(np.any([part.sizes > 0 for _, part in parts], axis=0).sum())
+    return studentized_by(
+        draws, [factor for factor, _ in parts], [part.resample for _, part in parts], patients
+    )
+
+
+def apart(
+    first: tuple[float, Interval], second: tuple[float, Interval], note: str = ""
+) -> tuple[float, Interval]:
+    """Return the difference of two independent figures with limits, and its limits made from theirs.
+
+    The method of variance estimates recovery (Zou and Donner 2008, doi:10.1002/sim.3095); no limits where one has
+    none. Where both share patients, and so move together, the limits are wider than they need to be.
+    """
+    (one, limits), (other, others) = first, second
+    value = one - other
+    if limits.low is None or limits.high is None or others.low is None or others.high is None:
+        return value, Interval(None, None, "; ".join(filter(None, (note, "one of the two has no interval"))))
+    low = value - math.hypot(one - limits.low, others.high - other)
+    high = value + math.hypot(limits.high - one, other - others.low)
+    return value, Interval(low, high, note)
 
 
 def _rough(found: Studentized) -> tuple[float, float]:

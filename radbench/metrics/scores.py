@@ -101,7 +101,7 @@ def auroc_interval(
     many pairs as can be formed without using a patient twice: each such pair is in order with a probability that is
     the area.
     """
-    return _area(auroc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
+    return area_interval(auroc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
 
 
 def auprc_interval(
@@ -112,7 +112,7 @@ def auprc_interval(
     It is widened where ``auroc_interval`` is, and to the same number of trials: no more of them than patients with a
     positive image, as in the binomial interval of Boyd, Eng and Page (2013, doi:10.1007/978-3-642-40994-3_55).
     """
-    return _area(auprc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
+    return area_interval(auprc_replicates(draws, places, labels, scores), value, _pairs(places, labels))
 
 
 def _pairs(places: NDArray[np.int64], labels: NDArray[Any]) -> int:
@@ -120,7 +120,14 @@ def _pairs(places: NDArray[np.int64], labels: NDArray[Any]) -> int:
     return min(len(np.unique(places[labels == 1])), len(np.unique(places[labels == 0])))
 
 
-def _area(replicates: Floats, value: float, pairs: int) -> Interval:
+def area_interval(replicates: Floats, value: float, pairs: int) -> Interval:
+    """Return the percentiles of an area of ``value``, widened as ``auroc_interval`` says.
+
+    Args:
+        replicates: float64 [replicates], NaN where the area is undefined.
+        value: the area.
+        pairs: pairs of a positive and a negative that use no patient twice.
+    """
     left_out = int(np.isnan(replicates).sum())
     note = f"{left_out} of {len(replicates)} resamples had one class and were left out" if left_out else ""
     low, high = percentiles(replicates)
@@ -230,7 +237,9 @@ def with_rare_errors(found: Interval, value: float, wrong: Mean) -> Interval:
     """
     if found.low is None or found.high is None or not wrong.is_rare:
         return found
-    wrong_low, wrong_high = wilson(wrong.value, wrong.patients)
+    wrong_low, wrong_high = wilson(
+        wrong.value, min(wrong.patients, wrong.trials) if wrong.weighted else wrong.patients
+    )
     low = max(0.0, min(found.low, value - (wrong.value - wrong_low)))
     high = min(1.0, max(found.high, value + wrong_high - wrong.value))
     return Interval(low, high, "; ".join(filter(None, (found.note, WIDENED))))

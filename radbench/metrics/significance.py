@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.metrics.bootstrap import Draws, Floats, Term, studentized
-from radbench.metrics.intervals import RARE
+from radbench.metrics.intervals import RARE, Mean, resampled
 
 ROUNDING: Final = 1e-12
 """Sums nearer to 0 than this are 0, whatever the order in which they were added up."""
@@ -117,6 +117,38 @@ def paired_bootstrap(draws: Draws, places: NDArray[np.int64], differences: Float
     sums = np.bincount(own, weights=values, minlength=width).astype(np.float64)
     found = studentized(draws, [Term(1.0, sums, np.bincount(own, minlength=width).astype(np.float64))])
     return Tested(min(1.0, max(found.p_value(), sign_test(differing, 0))))
+
+
+def mean_bootstrap(found: Mean) -> Tested:
+    """Return the two-sided p-value of "the mean is 0" that goes with its bootstrap-t interval; see above."""
+    if found.patients < RARE:
+        return Tested(None, TOO_FEW_PATIENTS)
+    tested = resampled([(1.0, found)])
+    if tested.error == 0:
+        return Tested(1.0 if tested.value == 0 else sign_test(found.patients, 0))
+    return Tested(min(1.0, max(tested.p_value(), sign_test(found.patients, 0))))
+
+
+def unpaired_bootstrap(first: Mean, second: Mean) -> Tested:
+    """Return the two-sided p-value of "both means are the same", of two cohorts of one draw.
+
+    As with pairs, t* is compared with the observed one, and the p-value is never less than few patients can carry: that
+    of an exact permutation test of as many patients whose most extreme split was seen, 2 / (n over k).
+    """
+    if min(first.patients, second.patients) < RARE:
+        return Tested(None, TOO_FEW_PATIENTS)
+    found = resampled([(1.0, first), (-1.0, second)])
+    least = 2 / math.comb(first.patients + second.patients, first.patients)
+    if found.error == 0:
+        return Tested(1.0 if found.value == 0 else min(1.0, least))
+    return Tested(min(1.0, max(found.p_value(), least)))
+
+
+def error_between(first: Mean, second: Mean) -> float | None:
+    """Return the standard error of the difference of two means; None where it cannot be told."""
+    if min(first.patients, second.patients) < RARE:
+        return None
+    return resampled([(1.0, first), (-1.0, second)]).error or None
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -31,6 +31,7 @@ _OWN: Final = {
     "subgroups": "effects",
 }
 _SEGMENTATION_ONLY: Final = ("boxes",)
+_EDITS_ONLY: Final = ("before_after", "bland_altman", "doses", "parts")
 _CLASSIFICATION_ONLY: Final = ("calibration", "precision_recall", "roc", "scores")
 
 
@@ -121,9 +122,10 @@ class Plots:
         return self._pictures
 
     def fitting(self) -> list[str]:
-        """Return the names of the figures that say something about this audit's task."""
+        """Return the names of the figures that say something about this audit's kind and task."""
         result = self._result
         left_out = {*(_CLASSIFICATION_ONLY if result.task == "segmentation" else _SEGMENTATION_ONLY)}
+        left_out |= {*(_EDITS_ONLY if result.is_natural else ())}
         for name, rows in (("doses", "dose"), ("subgroups", "subgroups"), ("calibration", "calibration")):
             if not any(getattr(model, rows) for model in result.models):
                 left_out.add(name)

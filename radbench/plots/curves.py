@@ -8,11 +8,21 @@ from numpy.typing import NDArray
 from radbench.errors import UsageError
 from radbench.harness.result import AuditResult, ModelResult
 from radbench.harness.result.words import capital, metric_name, plain
-from radbench.plots.style import COLOURS, LINE, Drawing, drawing, drawn, nothing, series_colour, shortened
+from radbench.plots.style import (
+    LINE,
+    Drawing,
+    arm_colour,
+    arm_label,
+    drawing,
+    drawn,
+    nothing,
+    series_colour,
+    shortened,
+)
 
 Floats = NDArray[np.float64]
 Point = tuple[float, float]
-_ARMS = ("real", "stress", "truth")
+_ARMS = ("real", "stress", "truth", "natural")
 
 
 @drawn
@@ -117,14 +127,23 @@ def _curves(
         if diagonal is not None:
             axes.plot(*diagonal, color=LINE, linewidth=1, zorder=1)
         for arm, (scores, truth) in arms.items():
-            told.append(f"{model.name}, {arm}: {len(scores)} images, {int(truth.sum())} with the target")
+            told.append(
+                f"{model.name}, {arm_label(result, arm)}: {len(scores)} images, {int(truth.sum())} with the target"
+            )
             found = model.metric(arm, metric)  # type: ignore[arg-type]
             value = "" if found is None or found.value is None else f", {metric.upper()} {found.value:.3f}"
             across, up = curve(scores, truth)
             style = "steps-post" if metric == "auroc" else "default"
-            axes.plot(across, up, color=COLOURS[arm], label=f"{arm}{value}", drawstyle=style, linewidth=1.6)
+            axes.plot(
+                across,
+                up,
+                color=arm_colour(arm),
+                label=f"{arm_label(result, arm)}{value}",
+                drawstyle=style,
+                linewidth=1.6,
+            )
             said = np.where(scores >= model.operating_point, 1.0, 0.0)
-            axes.plot(*_operating(said, truth, metric), "o", color=COLOURS[arm], markersize=6, zorder=3)
+            axes.plot(*_operating(said, truth, metric), "o", color=arm_colour(arm), markersize=6, zorder=3)
         axes.set(title=shortened(model.name), xlabel=labels[0], ylabel=labels[1], aspect="equal")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axes.legend(loc="lower right" if metric == "auroc" else "lower left")

@@ -1,8 +1,9 @@
 """Forest plots: what an edit changes in the same patients, the parts of a drop, and the drop in each subgroup."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from radbench.harness.result import AuditResult, Estimate, ModelResult
+from radbench.harness.result import Arm, AuditResult, Estimate, ModelResult
 from radbench.harness.result.words import fall_unit, plain, show
 from radbench.plots.style import (
     COLOURS,
@@ -18,6 +19,11 @@ from radbench.plots.style import (
     shortened,
 )
 
+BETWEEN: Final[Mapping[Arm, str]] = {
+    "natural": "cohort B, as it is",
+    "reweighted": "cohort B, at A's case mix",
+}
+"""How cohort B is held against cohort A."""
 Row = tuple[str, str, Estimate, str]
 """Model, what, the figure, and its colour."""
 
@@ -26,7 +32,8 @@ Row = tuple[str, str, Estimate, str]
 def effects(result: AuditResult, models: Sequence[str] | None = None, width: float = 6.4) -> Drawing:
     """Fall of the primary metric from the real to the edited image of the same study, with 95 % intervals.
 
-    One line a model, and of several scenarios one each; the dashed line is the largest fall allowed.
+    Between two cohorts it is the fall from cohort A to cohort B, as it is and at the same case mix. One line a model,
+    and of several scenarios one each; the dashed line is the largest fall allowed.
 
     Args:
         result: The audit.
@@ -80,14 +87,17 @@ def subgroups(result: AuditResult, models: Sequence[str] | None = None, width: f
 
 
 def _paired(model: ModelResult) -> list[tuple[str, Estimate]]:
-    found: list[tuple[str, Estimate]] = []
+    found: list[tuple[str, Estimate | None]] = []
     if len(model.scenarios) > 1:
         for name, scenario in model.scenarios.items():
             if "stress" in scenario.paired:
                 found.append((plain(name), scenario.paired["stress"].paired_drop))
     if "stress" in model.paired:
         found.append(("all edits" if found else "edited", model.paired["stress"].paired_drop))
-    return found
+    for arm, label in BETWEEN.items():
+        if arm in model.paired:
+            found.append((label, model.paired[arm].drop))
+    return [(label, figure) for label, figure in found if figure is not None]
 
 
 def _parts(model: ModelResult) -> list[tuple[str, Estimate, str]]:
@@ -122,7 +132,8 @@ def _forest(
     known = [row for row in everyone if chosen is None or row[0] in chosen]
     if not known:
         figure = drawing(width, 1.2)
-        nothing(figure, "No edited image was measured, so there is no effect to draw.")
+        what = "film of both cohorts" if result.is_natural else "edited image"
+        nothing(figure, f"No {what} was measured, so there is no effect to draw.")
         return figure
     models = list(dict.fromkeys(row[0] for row in known))
     headings = [shortened(model) for model in models] if chosen is None else []

@@ -144,6 +144,8 @@ def boxes(result: AuditResult, metric: str | None = None) -> Drawing:
     name = metric or result.primary
     scenarios = list(dict.fromkeys(case.scenario for case in result.cases if case.arm == "stress"))
     groups = [("real", "real"), *((scenario, "stress") for scenario in scenarios)]
+    if result.is_natural:
+        groups = [("cohort A", "real"), ("cohort B", "natural")]
     figure = drawing(max(4.2, min(9.0, 1.0 + 0.8 * len(groups) * max(1, len(result.models) / 2))), 3.4)
     told = []
     near: list[float] = []
@@ -156,7 +158,7 @@ def boxes(result: AuditResult, metric: str | None = None) -> Drawing:
                 for case in result.cases
                 if case.model == model.name
                 and case.arm == arm
-                and (arm == "real" or case.scenario == scenario)
+                and (arm != "stress" or case.scenario == scenario)
                 if (value := case.value if name == result.primary else case.figures.get(name)) is not None
             ]
             if not values:

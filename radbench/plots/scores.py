@@ -8,7 +8,19 @@ from numpy.typing import NDArray
 
 from radbench.harness.result import AuditResult, CaseRow, ModelResult
 from radbench.harness.result.words import plain
-from radbench.plots.style import COLOURS, LINE, MUTED, Drawing, drawing, drawn, nothing, rule, shortened
+from radbench.plots.style import (
+    COLOURS,
+    LINE,
+    MUTED,
+    Drawing,
+    arm_colour,
+    arm_label,
+    drawing,
+    drawn,
+    nothing,
+    rule,
+    shortened,
+)
 
 _MOST_DOTS = 1000
 BINS = 25
@@ -19,6 +31,12 @@ _GROUPS = (
     ("sham", None, "Sham", "sham"),
     ("stress", None, "Edited", "stress"),
     ("truth", None, "True counterfactual", "truth"),
+)
+_COHORTS = (
+    ("real", 1, "Cohort A, with the target", "real"),
+    ("real", 0, "Cohort A, without it", "negative"),
+    ("natural", 1, "Cohort B, with the target", "stress"),
+    ("natural", 0, "Cohort B, without it", "sham"),
 )
 
 
@@ -35,7 +53,8 @@ def scores(result: AuditResult, models: Sequence[str] | None = None) -> Drawing:
     shown = [model for model in _scored(result) if models is None or model.name in models]
     if not shown:
         return _no_scores()
-    groups = [group for group in _GROUPS if any(_of(result, model, *group[:2]) for model in shown)]
+    known = _COHORTS if result.is_natural else _GROUPS
+    groups = [group for group in known if any(_of(result, model, *group[:2]) for model in shown)]
     figure = drawing(3.4 * len(shown) + (0.6 if len(shown) > 1 else 1.2), 0.72 * len(groups) + 0.8)
     panels = figure.subplots(len(groups), len(shown), sharex=True, squeeze=False)
     told = []
@@ -178,11 +197,19 @@ def calibration(result: AuditResult, models: Sequence[str] | None = None) -> Dra
             across, up = [row.score or 0.0 for row in rows], [row.positive or 0.0 for row in rows]
             sizes = [12 + 100 * row.n / most for row in rows]
             told += [
-                f"{model.name}, {arm}: mean score {x:.2f}, {y:.0%} positive (n = {row.n})"
+                f"{model.name}, {arm_label(result, arm)}: mean score {x:.2f}, {y:.0%} positive (n = {row.n})"
                 for x, y, row in zip(across, up, rows, strict=True)
             ]
-            axes.plot(across, up, color=COLOURS[arm], linewidth=1.2)
-            axes.scatter(across, up, s=sizes, color=COLOURS[arm], alpha=0.6, label=arm, linewidth=0)
+            axes.plot(across, up, color=arm_colour(arm), linewidth=1.2)
+            axes.scatter(
+                across,
+                up,
+                s=sizes,
+                color=arm_colour(arm),
+                alpha=0.6,
+                label=arm_label(result, arm),
+                linewidth=0,
+            )
         axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
         axes.set(xlabel="mean score", ylabel=f"share with {plain(result.shift.target)}")
         if models is None or len(shown) > 1:

@@ -9,6 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from radbench.harness.result import AuditResult
+
 _P = ParamSpec("_P")
 COLOURS: Final = {
     "real": "#0a6aa8",
@@ -96,6 +98,16 @@ def shortened(words: str, most: int = 32) -> str:
     """Return words cut to what a chart has room for, without what would move a terminal's cursor or a line."""
     plain = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
+
+
+def arm_label(result: AuditResult, arm: str) -> str:
+    """Return what an arm is called in a legend."""
+    return {"real": "cohort A", "natural": "cohort B"}.get(arm, arm) if result.is_natural else arm
+
+
+def arm_colour(arm: str) -> str:
+    """Return an arm's colour; cohort B has that of edited images, for it stands where they stand."""
+    return COLOURS["stress" if arm == "natural" else arm]
 
 
 def series_colour(number: int) -> str:

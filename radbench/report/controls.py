@@ -105,8 +105,12 @@ def _parts(result: AuditResult, model: ModelResult) -> list[tuple[str, str, Show
 def flow_views(result: AuditResult) -> list[Row]:
     """Return where every study went: one flow a scenario, or one where the audit does not split its losses.
 
+    Nothing of two cohorts is edited, so they have none.
+
     Each is a drawing (``chart``) and ``lines`` of (words, number, is a loss).
     """
+    if result.is_natural:
+        return []
     if len(result.attrition) > 1:
         return [_flow(plain(row.scenario), _of_scenario(result, row)) for row in result.attrition]
     title = plain(result.attrition[0].scenario) if result.attrition else plain(result.shift.name)

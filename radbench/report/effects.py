@@ -16,12 +16,17 @@ from radbench.harness.result.words import (
     show,
 )
 from radbench.plots.curves import doses as draw_doses
+from radbench.plots.effects import BETWEEN
 from radbench.plots.effects import effects as draw_effects
 from radbench.plots.effects import subgroups as draw_subgroups
 from radbench.report.inline_svg import WIDTH
 from radbench.report.view import corrected
 
-_TESTS = {"mcnemar": "McNemar, exact", "paired bootstrap": "paired bootstrap"}
+_TESTS = {
+    "mcnemar": "McNemar, exact",
+    "paired bootstrap": "paired bootstrap",
+    "unpaired bootstrap": "unpaired bootstrap",
+}
 
 
 def effects_view(result: AuditResult) -> Row:
@@ -30,10 +35,11 @@ def effects_view(result: AuditResult) -> Row:
     ``families`` says how many tests were corrected together, ``qualified`` are the effects that a note speaks of.
     """
     effects = {model.name: _effects(result, model) for model in result.models}
+    everything = "all films" if result.is_natural else "all edits"
     tests = [
         Row(
             model=model.name,
-            scenario="all edits" if test.scenario == "all" else plain(test.scenario),
+            scenario=everything if test.scenario == "all" else plain(test.scenario),
             test=_TESTS[test.test],
             n=test.n,
             p=p_value(test.p),
@@ -68,6 +74,13 @@ def effects_view(result: AuditResult) -> Row:
 
 
 def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, Shown]]:
+    unit = fall_unit(result.primary)
+    if result.is_natural:
+        return [
+            (label, show(model.paired[arm].drop, unit))
+            for arm, label in BETWEEN.items()
+            if arm in model.paired
+        ]
     pooled = model.paired.get("stress")
     found: list[tuple[str, Estimate | None]] = []
     if len(model.scenarios) > 1:
@@ -75,7 +88,7 @@ def _effects(result: AuditResult, model: ModelResult) -> list[tuple[str, Shown]]
             paired = scenario.paired.get("stress")
             found.append((plain(name), None if paired is None else paired.paired_drop))
     found.append(("All edits" if found else "Edited", None if pooled is None else pooled.paired_drop))
-    return [(label, show(figure, fall_unit(result.primary))) for label, figure in found if figure is not None]
+    return [(label, show(figure, unit)) for label, figure in found if figure is not None]
 
 
 def subgroups_view(result: AuditResult) -> Row:

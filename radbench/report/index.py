@@ -31,7 +31,10 @@ TEMPLATE = "index.html.j2"
 
 
 class IndexModel(Strict):
-    """One model under one shift: its verdict and the figures behind it, as in that shift's result."""
+    """One model under one shift: its verdict and the figures behind it, as in that shift's result.
+
+    ``stress`` is the arm that is judged, and ``real`` what it is held against; of two cohorts B and A.
+    """
 
     name: str
     title: str
@@ -47,7 +50,11 @@ class IndexModel(Strict):
 
 
 class IndexShift(Strict):
-    """One shift; ``report`` and ``result`` are paths beside the index, None where it was not run."""
+    """One shift; ``report`` and ``result`` are paths beside the index, None where it was not run.
+
+    ``edited`` counts the edited images; of two cohorts (kind ``natural``) the films of cohort B, and ``studies`` those
+    of cohort A.
+    """
 
     name: str
     title: str
@@ -110,10 +117,10 @@ def summarise(result: AuditResult, folder: str) -> IndexShift:
         primary=result.primary,
         max_drop=result.max_drop,
         studies=result.cohort.studies,
-        edited=result.testset.ok,
+        edited=result.testset.ok if result.against is None else result.against.studies,
         report=f"{folder}/{REPORT}",
         result=f"{folder}/{RESULT}",
-        models=[_model(model, result.primary) for model in result.models],
+        models=[_model(model, result) for model in result.models],
         gates=result.gates,
     )
 
@@ -189,8 +196,8 @@ def _limits(index: Index) -> str:
     )
 
 
-def _model(model: ModelResult, primary: str) -> IndexModel:
-    paired = model.paired.get("stress")
+def _model(model: ModelResult, result: AuditResult) -> IndexModel:
+    paired = model.paired.get(result.judged)
     return IndexModel(
         name=model.name,
         title=model.title,
@@ -198,8 +205,8 @@ def _model(model: ModelResult, primary: str) -> IndexModel:
         verdict=model.verdict,
         reason=model.reason if model.error is None else model.error,
         instrument=None if model.instrument is None else model.instrument.verdict,
-        real=model.metric("real", primary),
-        stress=model.metric("stress", primary),
+        real=model.metric(result.held_against, result.primary),
+        stress=model.metric(result.judged, result.primary),
         drop=None if paired is None else paired.drop,
         sham_effect=model.sham_effect,
         shift_effect=model.shift_effect,

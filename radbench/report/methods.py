@@ -6,7 +6,7 @@ from types import SimpleNamespace as Row
 
 from pydantic import JsonValue
 
-from radbench.harness.result import AuditResult, ModelResult, ScenarioSummary
+from radbench.harness.result import AuditResult, CohortSummary, ModelResult, ScenarioSummary
 from radbench.harness.result.words import count, fall, listed, metric_name, plain
 
 PAPER = (
@@ -19,13 +19,22 @@ _KINDS = {
     "acquisition": "an acquisition shift (how images are made)",
     "manifestation": "a manifestation shift (how disease shows itself)",
     "population": "a population shift (which patients there are)",
+    "natural": "a natural shift (one real cohort against another)",
 }
 _TOLD_ELSEWHERE = {"set_key", "shift", "cohort", "editor", "attrition", "seed"}
 """Parts of a test set's datasheet that the page shows under other headings."""
 
 
 def methods_text(result: AuditResult) -> list[str]:
-    """Return the paragraphs: data, edits and controls, models, statistics, software."""
+    """Return the paragraphs: data, edits and controls (or two cohorts compared), models, statistics, software."""
+    if result.is_natural:
+        return [
+            _cohorts(result),
+            _comparison(result),
+            _models(result),
+            _statistics(result),
+            _software(result),
+        ]
     return [
         _data(result),
         _edits(result),
@@ -48,6 +57,41 @@ def _data(result: AuditResult) -> str:
         f"The effect of {_KINDS.get(shift.kind, shift.kind)} on models of {plain(shift.target)} was measured. The real "
         f"test set ({cohort.name}, digest {cohort.digest[:12]}) held {count(cohort.studies, 'image')} of "
         f"{count(cohort.patients, 'patient')}{positives}.{phantom}"
+    )
+
+
+def _cohorts(result: AuditResult) -> str:
+    shift = result.shift
+    told = []
+    for name, cohort in (("A", result.cohort), ("B", result.against)):
+        if cohort is not None:
+            positives = "" if cohort.positives is None else f", {cohort.positives} with {plain(shift.target)}"
+            told.append(
+                f"cohort {name} ({cohort.name}, digest {cohort.digest[:12]}) held {count(cohort.studies, 'image')} of "
+                f"{count(cohort.patients, 'patient')}{positives}"
+            )
+    drawn = (
+        " The images are those of a computed phantom, not of patients."
+        if result.cohort.name.startswith("phantom")
+        else ""
+    )
+    return (
+        f"Models of {plain(shift.target)} were compared on two real cohorts, without any change to an image: "
+        f"{listed(told)}.{drawn}"
+    )
+
+
+def _comparison(result: AuditResult) -> str:
+    found = None if result.case_mix is None else result.case_mix.reweighting
+    if found is None:
+        return "The cohorts were compared as they are, unpaired; no case mix was held equal."
+    return (
+        f"Cohort B was brought to cohort A's mix of {listed([plain(column) for column in found.columns])} by direct "
+        f"standardisation: in each stratum of their cross an image of cohort B has the weight of the stratum's share "
+        f"in cohort A divided by its share in cohort B. Both were cut down to the strata that they have in common "
+        f"({found.reference} of {found.reference_total} images of cohort A, {found.against} of {found.against_total} "
+        f"of cohort B). Kish's effective number of cohort B's images was {found.effective:.0f}; the largest weight was "
+        f"{found.largest:.1f}."
     )
 
 
@@ -103,7 +147,10 @@ def _models(result: AuditResult) -> str:
     judged = [model for model in result.models if model.role == "model"]
     points = sorted({f"{model.operating_point:g} ({model.operating_point_source})" for model in judged})
     named = listed([f"{model.name} (digest {model.digest[:12]})" for model in judged]) or "No model"
-    silent = sum(arm.indeterminate for model in judged for arm in model.arms.values())
+    derived = {"common", "reweighted"}  # the same answers once more
+    silent = sum(
+        found.indeterminate for model in judged for arm, found in model.arms.items() if arm not in derived
+    )
     words = f"{named} {'were' if len(judged) > 1 else 'was'} run on the same images"
     if result.task == "classification" and points:
         words += f" at the operating point {listed(points)}"
@@ -113,13 +160,20 @@ def _models(result: AuditResult) -> str:
 def _statistics(result: AuditResult) -> str:
     interval, name = result.intervals, metric_name(result.primary)
     tests = [test for model in result.models for test in model.tests]
+    between = "the real to the edited images"
+    if result.is_natural:
+        between = "cohort A to cohort B" + (" at the same case mix" if result.shift.reweight else "")
     words = (
-        f"The primary endpoint was the drop of {name} from the real to the edited images, judged against "
+        f"The primary endpoint was the drop of {name} from {between}, judged against "
         f"{fall(result.max_drop, result.primary)} on the bound of its interval. Intervals are "
         f"{100 * interval.confidence:g} % ({interval.method}, {interval.replicates} replicates, seed {result.seed})."
     )
     if tests:
-        kinds = {"mcnemar": "McNemar's exact test", "paired bootstrap": "the paired bootstrap"}
+        kinds = {
+            "mcnemar": "McNemar's exact test",
+            "paired bootstrap": "the paired bootstrap",
+            "unpaired bootstrap": "the unpaired bootstrap",
+        }
         used = [words_of for kind, words_of in kinds.items() if any(test.test == kind for test in tests)]
         words += f" Differences were tested two-sided with {listed(used)}"
         family = max(test.family for test in tests)
@@ -135,7 +189,8 @@ def _software(result: AuditResult) -> str:
     versions = dict(result.tool)
     name, own = versions.pop("name", "radbench"), versions.pop("version", versions.pop("radbench", ""))
     others = listed([f"{package} {version}" for package, version in versions.items()])
-    return f"{name} {own} was used{f' with {others}' if others else ''}. [1] {PAPER}".replace("  ", " ")
+    used = f"{name} {own} was used{f' with {others}' if others else ''}.".replace("  ", " ")
+    return used if result.is_natural else f"{used} [1] {PAPER}"
 
 
 def provenance(result: AuditResult) -> list[Row]:
@@ -150,20 +205,10 @@ def provenance(result: AuditResult) -> list[Row]:
         "target": shift.target,
         "diffusion bundle": shift.bundle,
     }
-    data: dict[str, JsonValue] = {
-        "name": cohort.name,
-        "digest": cohort.digest,
-        "studies": cohort.studies,
-        "patients": cohort.patients,
-    }
-    if cohort.positives is not None:
-        data[f"with {plain(shift.target)}"] = cohort.positives
-    if cohort.unlabelled:
-        data["left out, nothing known of the target"] = cohort.unlabelled
-    for number, words in enumerate(cohort.films, start=1):
-        data[f"reading of films {number}"] = words
-    for number, words in enumerate(cohort.warnings, start=1):
-        data[f"warning {number}"] = words
+    if result.is_natural:
+        del about["diffusion bundle"]
+        about |= {"reweighted to cohort A's mix of": list(shift.reweight)}
+    data = _cohort_facts(cohort, shift.target)
     interval = result.intervals
     statistics: dict[str, JsonValue] = {
         "interval": f"{100 * interval.confidence:g} %, {interval.method}, {interval.replicates} replicates",
@@ -180,13 +225,36 @@ def provenance(result: AuditResult) -> list[Row]:
         _group("Editor", shift.editor),
         _group("Filter", shift.filter),
         _group("Controls", shift.controls),
-        _group("Real test set", data),
-        _group("Synthetic test set", {"key": testset.key, **made}),
+        _group("Cohort A" if result.is_natural else "Real test set", {**data, **shift.source}),
+        *([] if result.is_natural else [_group("Synthetic test set", {"key": testset.key, **made})]),
+        *(
+            []
+            if result.against is None
+            else [_group("Cohort B", {**_cohort_facts(result.against, shift.target), **shift.against})]
+        ),
         *(_group(f"Model {model.name}", _model_facts(model)) for model in result.models),
         _group("Statistics", statistics),
         _group("Software", {"result schema": result.schema_version, **result.tool}),
     ]
     return [group for group in groups if group.facts]
+
+
+def _cohort_facts(cohort: CohortSummary, target: str) -> dict[str, JsonValue]:
+    data: dict[str, JsonValue] = {
+        "name": cohort.name,
+        "digest": cohort.digest,
+        "studies": cohort.studies,
+        "patients": cohort.patients,
+    }
+    if cohort.positives is not None:
+        data[f"with {plain(target)}"] = cohort.positives
+    if cohort.unlabelled:
+        data["left out, nothing known of the target"] = cohort.unlabelled
+    for number, words in enumerate(cohort.films, start=1):
+        data[f"reading of films {number}"] = words
+    for number, words in enumerate(cohort.warnings, start=1):
+        data[f"warning {number}"] = words
+    return data
 
 
 def _scenario_facts(scenario: ScenarioSummary) -> dict[str, JsonValue]:

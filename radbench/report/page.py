@@ -13,6 +13,7 @@ from radbench.harness.result import AuditResult
 from radbench.harness.result.words import Shown, capital, count, fall, grey_levels, metric_name, plain
 from radbench.report.cases import Answered, Gallery, Material, draw_gallery, first_cases, gather
 from radbench.report.checks import claim_rows, gates_view, model_rows, preflight_views
+from radbench.report.cohorts import case_mix_view, differences_view
 from radbench.report.config import (
     REPORTLETS,
     SUFFIX,
@@ -45,6 +46,7 @@ from radbench.report.view import (
     power_lines,
     ranking_view,
     reference_metric,
+    side_names,
     summary_rows,
 )
 
@@ -170,6 +172,9 @@ def _basics(result: AuditResult) -> dict[str, Any]:
         "limit": fall(result.max_drop, result.primary),
         "confidence": f"{100 * result.intervals.confidence:g}",
         "phantom": result.cohort.name.startswith("phantom"),
+        "natural": result.is_natural,
+        "reweighted": result.judged == "reweighted",
+        "names": side_names(result),
     }
 
 
@@ -182,6 +187,8 @@ def _views(result: AuditResult) -> dict[str, Any]:
         "asked": model_rows(result),
         "claims": claim_rows(result),
         "preflight": preflight_views(result),
+        "case_mix": case_mix_view(result),
+        "differences": differences_view(result),
         "effects": effects_view(result),
         "controls": controls_view(result),
         "segmentation": segmentation_view(result),

@@ -19,9 +19,7 @@ from radbench.plots.pictures import boxes
 from radbench.plots.scores import before_after, bland_altman
 from radbench.plots.scores import calibration as draw_calibration
 from radbench.plots.style import Drawing
-from radbench.report.view import ARM_WORDS, present_arms, run_spread
-
-_TITLES: dict[Arm, str] = {arm: title for arm, title, _ in ARM_WORDS}
+from radbench.report.view import arm_words, present_arms, run_spread
 
 
 def segmentation_view(result: AuditResult) -> Row | None:
@@ -54,11 +52,13 @@ def segmentation_view(result: AuditResult) -> Row | None:
 
 
 def _segmentation_rows(result: AuditResult, model: ModelResult, names: list[str]) -> list[Row]:
+    titles = {arm: title for arm, title, _ in arm_words(result)}
+
     def row(found: ArmResult, arm: Arm, scenario: str) -> Row:
         whole = not scenario or len(model.scenarios) == 1
         return Row(
             arm=arm,
-            title=f"{plain(scenario)}: {_TITLES[arm].lower()}" if scenario else _TITLES[arm],
+            title=f"{plain(scenario)}: {titles[arm].lower()}" if scenario else titles[arm],
             n=found.n,
             missed=found.missed or 0,
             figures=[show(found.metrics.get(name), metric_unit(name)) for name in names],
@@ -67,6 +67,8 @@ def _segmentation_rows(result: AuditResult, model: ModelResult, names: list[str]
 
     rows = [row(model.arms["real"], "real", "")] if "real" in model.arms else []
     edited = [arm for arm, _, _ in present_arms(result) if arm != "real"]
+    if result.is_natural:
+        return rows + [row(model.arms[arm], arm, "") for arm in edited if arm in model.arms]
     return rows + [
         row(found.arms[arm], arm, scenario)
         for scenario, found in model.scenarios.items()
@@ -81,14 +83,15 @@ def calibration_views(result: AuditResult) -> list[Row]:
 
 
 def _calibration(result: AuditResult, model: ModelResult) -> Row:
-    arms: tuple[Arm, ...] = ("real", "stress")
+    arms: tuple[Arm, ...] = ("real", "natural") if result.is_natural else ("real", "stress")
+    titles = {arm: title for arm, title, _ in arm_words(result)}
     return Row(
         name=model.name,
         is_control=model.role == "control",
         chart=draw_calibration(result, [model.name]) if any(one.n for one in model.calibration) else None,
         rows=[
             Row(
-                arm=_TITLES[arm],
+                arm=titles[arm],
                 span=f"{one.low:.1f} to {one.high:.1f}",
                 n=one.n,
                 score=number(one.score),
@@ -99,7 +102,7 @@ def _calibration(result: AuditResult, model: ModelResult) -> Row:
             if one.arm == arm and one.n
         ],
         errors=[
-            (_TITLES[arm], show(model.metric(arm, "ece"), "ratio"), show(model.metric(arm, "brier"), "ratio"))
+            (titles[arm], show(model.metric(arm, "ece"), "ratio"), show(model.metric(arm, "brier"), "ratio"))
             for arm in arms
             if model.metric(arm, "ece") is not None or model.metric(arm, "brier") is not None
         ],
@@ -125,7 +128,7 @@ def runs_views(result: AuditResult) -> list[Row]:
                 metrics=[metric_name(name) for name in names],
                 rows=[
                     Row(arm=arm, title=title, spreads=[run_spread(model, arm, name) for name in names])
-                    for arm, title, _ in ARM_WORDS
+                    for arm, title, _ in arm_words(result)
                     if arm in found.arms
                 ],
                 drop=""
@@ -139,6 +142,7 @@ def runs_views(result: AuditResult) -> list[Row]:
 def published_rows(result: AuditResult) -> list[Row]:
     """Return the figures that were published of the shift, each beside what was measured here of the model so named."""
     models = {model.name: model for model in result.models}
+    titles = {arm: title for arm, title, _ in arm_words(result)}
     rows = []
     for one in result.shift.published:
         name, arm, metric = str(one["name"]), cast("Arm", one["arm"]), str(one["metric"])
@@ -150,7 +154,7 @@ def published_rows(result: AuditResult) -> list[Row]:
                 model=one["model"],
                 name=name,
                 arm=arm,
-                data=_TITLES[arm],
+                data=titles[arm],
                 metric=capital(metric_name(metric)),
                 place=one["place"],
                 published=number(value, unit)

@@ -11,7 +11,7 @@ from html import escape
 from typing import Final, TypeVar
 
 from radbench.harness.gates.verdict import beside_model, beside_shift, together
-from radbench.harness.result import AuditResult, Estimate, GateResult, ModelResult, Verdict
+from radbench.harness.result import Arm, AuditResult, Estimate, GateResult, ModelResult, Verdict
 from radbench.harness.result.words import fall_unit, metric_name, metric_unit, show
 
 _Row = TypeVar("_Row", GateResult, ModelResult)
@@ -39,6 +39,11 @@ _NOTICE: Final = (
     "Edited images are synthetic: evidence of robustness on this test set, and no clinical evidence."
 )
 
+_BETWEEN: Final = (
+    "Two real cohorts are compared as they were found: a difference has many possible causes, and is no clinical "
+    "evidence."
+)
+
 
 def summary_markdown(results: Sequence[AuditResult], unmet: Sequence[GateResult] = ()) -> bytes:
     """Return the results as one GitHub-flavoured Markdown text in UTF-8.
@@ -53,7 +58,9 @@ def summary_markdown(results: Sequence[AuditResult], unmet: Sequence[GateResult]
         blocks += _section(result)
     if unmet:
         blocks += ["### Rules that nothing was run for", _gates(unmet), *_reasons(unmet)]
-    return ("\n\n".join(filter(None, [*blocks, _NOTICE])) + "\n").encode()
+    edited = not results or any(not result.is_natural for result in results)
+    notices = [_NOTICE if edited else "", _BETWEEN if any(result.is_natural for result in results) else ""]
+    return ("\n\n".join(filter(None, [*blocks, *notices])) + "\n").encode()
 
 
 def text(words: str, limit: int = 400) -> str:
@@ -106,10 +113,12 @@ def _section(result: AuditResult) -> list[str]:
         same = (
             "on the same test set"
             if result.baseline.same_testset
-            else "on another test set (edited images unpaired)"
+            else f"on another test set ({'cohort B' if result.is_natural else 'edited images'} unpaired)"
         )
         blocks.append(f"Compared with the baseline {code(result.baseline.sha256[:12])}, {same}.")
     sizes = f"{result.cohort.studies} real and {result.testset.ok} edited images"
+    if result.against is not None:
+        sizes = f"{result.cohort.studies} images of cohort A and {result.against.studies} of cohort B"
     version = code(result.tool.get("radbench", "unknown"))
     return [
         *blocks,
@@ -124,19 +133,28 @@ def _beside(result: AuditResult, model: ModelResult) -> str:
 
 
 def _models(result: AuditResult) -> str:
+    def last(model: ModelResult) -> list[str]:
+        if result.is_natural:
+            return [_figure(_drop(model, "natural"))] if result.judged == "reweighted" else []
+        return [_figure(model.shift_effect)]
+
     rows = [
         [
             code(model.name) + (" (control)" if model.role == "control" else ""),
             model.verdict.value,
-            _value(model.metric("real", result.primary)),
-            _value(model.metric("stress", result.primary)),
-            _figure(_drop(model)),
-            _figure(model.shift_effect),
+            _value(model.metric(result.held_against, result.primary)),
+            _value(model.metric(result.judged, result.primary)),
+            _figure(_drop(model, result.judged)),
+            *last(model),
         ]
         for model in _gravest_kept(result.models)
     ]
     name = result.primary.capitalize()
     head = ["Model", "Verdict on the drop", f"{name}, real", f"{name}, stress", "Drop", "Shift effect"]
+    if result.is_natural:
+        head[2:] = [f"{name}, cohort A", f"{name}, cohort B", "Drop"]
+    if result.judged == "reweighted":
+        head[2:] = [*head[2:3], f"{head[3]} at A's case mix", "Drop", "Drop without weights"]
     return _table(head, rows, len(result.models))
 
 
@@ -174,8 +192,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], total: int) -> st
     return table if total <= len(rows) else f"{table}\n\n{total - len(rows)} more rows are in the report."
 
 
-def _drop(model: ModelResult) -> Estimate | None:
-    paired = model.paired.get("stress")
+def _drop(model: ModelResult, arm: Arm) -> Estimate | None:
+    paired = model.paired.get(arm)
     return None if paired is None else paired.drop
 
 
@@ -211,10 +229,10 @@ def summary_html(result: AuditResult) -> str:
     """Return verdict, reason and a table of the models; everything from vendors is escaped."""
     rows = []
     for model in result.models:
-        paired = model.paired.get("stress")
+        paired = model.paired.get(result.judged)
         figures = (
-            show(model.metric("real", result.primary), metric_unit(result.primary)),
-            show(model.metric("stress", result.primary), metric_unit(result.primary)),
+            show(model.metric(result.held_against, result.primary), metric_unit(result.primary)),
+            show(model.metric(result.judged, result.primary), metric_unit(result.primary)),
             show(None if paired is None else paired.drop, fall_unit(result.primary)),
         )
         cells = [escape(model.name), _coloured(model.verdict)]
@@ -225,7 +243,8 @@ def summary_html(result: AuditResult) -> str:
         reason = escape(model.error or model.reason)
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in (*cells, reason)) + "</tr>")
     name = escape(metric_name(result.primary))
-    heads = ("model", "verdict", f"{name}, real", f"{name}, edited", "drop", "why")
+    sides = ("cohort A", "cohort B") if result.is_natural else ("real", "edited")
+    heads = ("model", "verdict", f"{name}, {sides[0]}", f"{name}, {sides[1]}", "drop", "why")
     header = "".join(f"<th>{head}</th>" for head in heads)
     told = f"<p>{escape(result.out_of_domain)}</p>" if result.out_of_domain else ""
     return (

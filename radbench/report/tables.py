@@ -43,6 +43,20 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
         *("p", "p_holm"),
     ),
     "preflight": ("model", "check", "level", "declared", "observed", "meaning", "forced"),
+    "case_mix": (
+        *(
+            "shift",
+            "column",
+            "value",
+            "reference",
+            "against",
+            "reference_share",
+            "against_share",
+            "difference",
+        ),
+        *("common_share", "reweighted_share", "difference_after"),
+    ),
+    "strata": ("shift", "stratum", "reference", "against", "weight"),
 }
 """The tables and their columns."""
 TABLES: Final = tuple(f"{name}.csv" for name in HEADERS)
@@ -63,8 +77,12 @@ def content(result: AuditResult, name: str) -> tuple[Row, Iterable[Row]]:
     """
     if name not in _ROWS:
         raise UsageError(f"There is no table '{name}', expected one of {', '.join(HEADERS)}.")
-    figures = _figures(result) if name == "cases" else ()
-    return (*HEADERS[name], *figures), _ROWS[name](result)
+    header = HEADERS[name]
+    if name == "cases":
+        header = (*header, *_figures(result), *(("weight",) if _has_weights(result) else ()))
+    if name == "subgroups" and result.is_natural:
+        header = tuple(part.replace("stress", result.judged) for part in header)
+    return header, _ROWS[name](result)
 
 
 def frame(result: AuditResult, name: str) -> "pd.DataFrame":
@@ -131,8 +149,27 @@ def _figures(result: AuditResult) -> list[str]:
 
 def _cases(result: AuditResult) -> Iterator[Row]:
     names = "study_id patient_id model scenario arm label score decision value"
-    figures = _figures(result)
-    return ((*_cells(case, names), *map(case.figures.get, figures)) for case in result.cases)
+    figures, last = _figures(result), " weight" if _has_weights(result) else ""
+    return (
+        (*_cells(case, names), *map(case.figures.get, figures), *_cells(case, last)) for case in result.cases
+    )
+
+
+def _has_weights(result: AuditResult) -> bool:
+    return any(case.weight is not None for case in result.cases)
+
+
+def _case_mix(result: AuditResult) -> Iterator[Row]:
+    names = "column value reference against reference_share against_share difference common_share reweighted_share"
+    for row in [] if result.case_mix is None else result.case_mix.rows:
+        yield (result.shift.name, *_cells(row, f"{names} difference_after"))
+
+
+def _strata(result: AuditResult) -> Iterator[Row]:
+    found = None if result.case_mix is None else result.case_mix.reweighting
+    for one in [] if found is None else found.strata:
+        stratum = ", ".join(f"{column}={value}" for column, value in one.values.items())
+        yield (result.shift.name, stratum, *_cells(one, "reference against weight"))
 
 
 def _gates(result: AuditResult) -> Iterator[Row]:
@@ -187,4 +224,6 @@ _ROWS: Final[Mapping[str, Callable[[AuditResult], Iterable[Row]]]] = {
     "claims": _claims,
     "comparisons": _comparisons,
     "preflight": _preflight,
+    "case_mix": _case_mix,
+    "strata": _strata,
 }

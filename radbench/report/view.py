@@ -38,6 +38,13 @@ ARM_WORDS: tuple[tuple[Arm, str, str], ...] = (
     ("truth", "True counterfactual", "control: rendered, without any editor"),
 )
 """The arms in the order of the page, with a title and an explanation."""
+COHORT_WORDS: tuple[tuple[Arm, str, str], ...] = (
+    ("real", "Cohort A", "the reference, as it is"),
+    ("natural", "Cohort B", "held against it, as it is"),
+    ("common", "Cohort A, common strata", "cut down to the strata that cohort B has too"),
+    ("reweighted", "Cohort B, at A's case mix", "weighted, in the strata that both have"),
+)
+"""Likewise of two cohorts."""
 _NOT_RUN = "the model was not run"
 
 
@@ -55,6 +62,21 @@ def badge(verdict: Verdict) -> Badge:
     return Badge(plain(verdict.value), *_SIGNS[verdict])
 
 
+def arm_words(result: AuditResult) -> tuple[tuple[Arm, str, str], ...]:
+    """Return the arms that an audit may have, in the order of the page, with a title and an explanation."""
+    return COHORT_WORDS if result.is_natural else ARM_WORDS
+
+
+def side_names(result: AuditResult) -> Row:
+    """Return what is called ``real`` and ``stress`` in a table's head: what is judged, and what it is held against."""
+    if not result.is_natural:
+        return Row(real="Real", stress="Synthetic")
+    if result.judged == "natural":
+        return Row(real="Cohort A", stress="Cohort B")
+    cut = ", common strata" if result.held_against == "common" else ""
+    return Row(real=f"Cohort A{cut}", stress="Cohort B, at A's case mix")
+
+
 def headline(result: AuditResult) -> str:
     """Say the overall verdict in one line; control models are no part of it."""
     judged = [model for model in result.models if model.role == "model"]
@@ -62,16 +84,15 @@ def headline(result: AuditResult) -> str:
     found = sum(model.verdict is result.verdict for model in judged)
     of_all = f"{found} of {total} models" if total != 1 else "the model"
     unsure = f"Too few images to decide for {of_all}"
+    where = "on cohort B" if result.is_natural else "under this shift"
     if result.instrument is not None and result.instrument.verdict is Verdict.INCONCLUSIVE:
         unsure = "The controls do not let the editor's part be told from the shift's"
     not_run = "Not everything was run, so nothing is concluded"
     if result.out_of_domain:  # whatever else is amiss, this comes first
         unsure = not_run = result.out_of_domain.removesuffix(".")
     return {
-        Verdict.PASS: "The model holds under this shift"
-        if total == 1
-        else f"All {total} models hold under this shift",
-        Verdict.FAIL: capital(f"{of_all} {'fails' if found == 1 else 'fail'} under this shift"),
+        Verdict.PASS: f"The model holds {where}" if total == 1 else f"All {total} models hold {where}",
+        Verdict.FAIL: capital(f"{of_all} {'fails' if found == 1 else 'fail'} {where}"),
         Verdict.INCONCLUSIVE: unsure,
         Verdict.NOT_RUN: not_run,
         Verdict.ERROR: capital(f"{of_all} could not be run"),
@@ -104,8 +125,12 @@ def present_arms(result: AuditResult) -> list[tuple[Arm, str, str]]:
     """Return the arms that the audit has: no truth where none is known, no sham or geometry where none was made."""
     absent: set[str] = set() if result.cohort.truth_known else {"truth"}
     made = {arm for model in result.models for arm in model.arms}
-    absent |= {"sham", "geometry"} - made
-    return [row for row in ARM_WORDS if row[0] not in absent]
+    absent |= {"sham", "geometry", "common"} - made
+    return [
+        row
+        for row in arm_words(result)
+        if row[0] not in absent and (row[0] in made or row[0] != "reweighted")
+    ]
 
 
 def run_spread(model: ModelResult, arm: Arm, metric: str) -> str:
@@ -121,12 +146,17 @@ def beside_every_model(result: AuditResult) -> list[str]:
 
 
 def main_figures(result: AuditResult, model: ModelResult, missing: str = "not measured") -> dict[str, Shown]:
-    """Return the primary metric on ``real`` and ``stress`` images and the ``drop`` that is judged."""
-    unit, paired = metric_unit(result.primary), model.paired.get("stress")
+    """Return the primary metric on ``real`` and ``stress`` images and the ``drop`` that is judged.
+
+    Between cohorts these are what is judged and what it is held against; ``unweighted`` is the drop as they are.
+    """
+    unit, paired = metric_unit(result.primary), model.paired.get(result.judged)
+    as_is = model.paired.get("natural")
     return {
-        "real": show(model.metric("real", result.primary), unit, missing),
-        "stress": show(model.metric("stress", result.primary), unit, missing),
+        "real": show(model.metric(result.held_against, result.primary), unit, missing),
+        "stress": show(model.metric(result.judged, result.primary), unit, missing),
         "drop": show(None if paired is None else paired.drop, fall_unit(result.primary), missing),
+        "unweighted": show(None if as_is is None else as_is.drop, fall_unit(result.primary), missing),
     }
 
 
@@ -174,7 +204,7 @@ def model_view(result: AuditResult, model: ModelResult, series: int = 0) -> Row:
         truth_gap=show(model.truth_gap, fall, "the true counterfactuals are not known"),
         metrics=[
             Row(arm=title, metric=metric_name(name), shown=show(figure, metric_unit(name)))
-            for arm, title, _ in ARM_WORDS
+            for arm, title, _ in arm_words(result)
             if arm in model.arms
             for name, figure in model.arms[arm].metrics.items()
         ],
@@ -200,14 +230,14 @@ def summary_rows(result: AuditResult) -> list[Row]:
 
 
 def _summary_row(result: AuditResult, model: ModelResult, index: int) -> Row:
-    test, stress = main_test(model), model.arms.get("stress")
+    test, stress = main_test(model), model.arms.get(result.judged)
     silent = 0 if stress is None else stress.indeterminate
     return Row(
         name=model.name,
         series=index % 6,
         is_control=model.role == "control",
         badge=badge(model.verdict),
-        **main_figures(result, model, _NOT_RUN if not model.arms else "no edited image"),
+        **main_figures(result, model, _NOT_RUN if not model.arms else "no such image"),
         p="–" if test is None else p_value(corrected(test.p, test.p_holm)),
         unanswered=f"{silent} of {stress.n}" if silent and stress is not None else "",
         error=model.error or "",
@@ -216,7 +246,7 @@ def _summary_row(result: AuditResult, model: ModelResult, index: int) -> Row:
 
 def main_test(model: ModelResult) -> TestResult | None:
     """Return the test of the primary metric over everyone and all scenarios; None where none was made."""
-    found = [test for test in model.tests if not test.subgroup and test.test == "paired bootstrap"]
+    found = [test for test in model.tests if not test.subgroup and test.test != "mcnemar"]
     pooled = [test for test in found if test.scenario == "all"]
     return next(iter([*pooled, *(found if len(found) == 1 else [])]), None)
 
@@ -239,7 +269,7 @@ def ranking_view(result: AuditResult) -> Row:
     whether the interval of its difference leaves out 0.
     """
     measured = [
-        (figure, model) for model in result.models if (figure := model.metric("stress", result.primary))
+        (figure, model) for model in result.models if (figure := model.metric(result.judged, result.primary))
     ]
     found = sorted(
         [(figure.value, model) for figure, model in measured if figure.value is not None],

@@ -47,7 +47,8 @@ class GateRule(Base):
         model: Name of the model; None for every model with role "model".
         scenario: One scenario of the shift; None for all pooled.
         subgroup: ``column=value`` for a subgroup's figure (metric and drop only); None for everyone.
-        arm: Which images.
+        arm: Which images; left out: ``stress``, and of a natural shift the arm that is judged (``natural``, or
+            ``reweighted`` where the shift says so).
         min: Lowest value that passes.
         max: Highest value that passes.
         why: The reason for the limit, for the report.
@@ -59,7 +60,9 @@ class GateRule(Base):
     model: Name | None = None
     scenario: Name | None = None
     subgroup: Text | None = None
-    arm: Literal["real", "geometry", "reconstruction", "sham", "stress", "truth"] = "stress"
+    arm: Literal["real", "geometry", "reconstruction", "sham", "stress", "truth", "natural", "reweighted"] = (
+        "stress"
+    )
     min: float | None = None
     max: float | None = None
     why: Text | None = None

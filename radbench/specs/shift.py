@@ -4,13 +4,13 @@ Vocabulary and defaults follow RadEdit (Pérez-García et al. 2024, Sections 4 a
 paper's ``m_edit``, the keep mask its ``m_keep``.
 """
 
-from typing import Annotated, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from radbench.specs.base import Base, Name, Text, repeated
 from radbench.specs.scenario import EditorSpec, Precision, Scenario, checked_template
-from radbench.specs.source import SourceSpec
+from radbench.specs.source import CohortSpec, SourceSpec
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Task: TypeAlias = Literal["classification", "segmentation"]
@@ -35,6 +35,19 @@ METRICS_OF: dict[str, tuple[str, ...]] = {
     "segmentation": get_args(SegmentationMetric),
 }
 """The metrics of each task."""
+NATURAL: Final = "natural"
+"""The kind of a shift that compares two real cohorts, without an edit."""
+_OF_EDITS: Final = (
+    "scenarios",
+    "bundle",
+    "composite",
+    "limit",
+    "editor",
+    "filter",
+    "controls",
+    "control_models",
+)
+"""What says how films are edited, or checks the editor; a natural shift has none of it."""
 
 
 class FilterSpec(Base):
@@ -107,14 +120,19 @@ class ShiftSpec(Base):
         name: Name of the shift.
         title: One line for people.
         description: What fails in the world if a model is not robust to it.
-        kind: Kind of the shift, after the paper's Section 3.
+        kind: Kind of the shift, after the paper's Section 3; or ``natural``: two real cohorts are compared, nothing is
+            edited, and all that is about edits (scenarios, bundle, editor, filter, controls, limit) is left out.
         task: What the models do.
         target: The label that the models predict; in a segmentation, the mask that they draw.
-        source: The cohort.
+        source: The cohort; of a natural shift cohort A, the reference.
+        against: Of a natural shift: cohort B, on which the models are held against cohort A.
+        reweight: Of a natural shift: labels and attributes (``age_band``, not an age in years) whose mix in cohort B is
+            brought to cohort A's by weights, so that what is left of a difference is not the case mix. Judged is then
+            the reweighted difference; the one without weights is shown beside it.
         bundle: ``phantom`` for the embedded diffusion bundle, a bundle's folder, or the YAML of an assembly.
         composite: What the models see. ``native``: every film as it was stored, an edit put back into it at full size.
             ``square``: the squares that are edited, in every arm, as in the paper.
-        scenarios: The edits.
+        scenarios: The edits, one at least (a natural shift has none).
         limit: Most images that are edited for the stress set, unless a run asks for another number; None for
             every study that a scenario selects. Controls come on top.
         editor: The editor and its settings; a scenario may have its own.
@@ -134,13 +152,15 @@ class ShiftSpec(Base):
     name: Name
     title: Text
     description: Text
-    kind: Literal["acquisition", "manifestation", "population"]
+    kind: Literal["acquisition", "manifestation", "population", "natural"]
     task: Task = "classification"
     target: Name
     source: SourceSpec
+    against: CohortSpec | None = Field(default=None, exclude_if=lambda found: found is None)
+    reweight: list[Text] = Field(default_factory=list, exclude_if=lambda found: not found)
     bundle: Text = "phantom"
     composite: Literal["native", "square"] = "native"
-    scenarios: list[Scenario] = Field(min_length=1)
+    scenarios: list[Scenario] = Field(default_factory=list)
     limit: Annotated[int, Field(ge=1)] | None = None
     editor: EditorSpec = EditorSpec()
     filter: FilterSpec = FilterSpec(encoder=None)
@@ -152,6 +172,11 @@ class ShiftSpec(Base):
     published: list[PublishedFigure] = Field(default_factory=list)
     models: list[Text] = Field(default_factory=list)
     control_models: list[Text] = Field(default_factory=list)
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether two real cohorts are compared and nothing is edited."""
+        return self.kind == NATURAL
 
     def editor_of(self, scenario: Scenario) -> EditorSpec:
         """The editor of a scenario: its own, or else the shift's."""
@@ -192,11 +217,34 @@ class ShiftSpec(Base):
         return self.model_copy(update=update)
 
     @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if not self.is_natural:
+            told = [name for name in ("against", "reweight") if getattr(self, name)]
+            if told:
+                raise ValueError(f"{told[0]} is for 'kind: natural' only, and kind is '{self.kind}'")
+            if not self.scenarios:
+                raise ValueError(f"scenarios is missing or empty, expected one edit for kind '{self.kind}'")
+            return self
+        if self.against is None:
+            raise ValueError("kind is 'natural' and against is missing, expected the cohort to compare with")
+        told = [name for name in _OF_EDITS if name in self.model_fields_set]
+        told += [f"source.{name}" for name in ("edit_split", "image_size") if getattr(self.source, name)]
+        if told:
+            raise ValueError(
+                f"{told[0]} is about edits, and kind is 'natural', which compares real films; take it out"
+            )
+        same = [getattr(self.source, name) == getattr(self.against, name) for name in CohortSpec.model_fields]
+        if all(same) and not self.source.also:
+            raise ValueError("source and against name the same films, expected two cohorts")
+        return self
+
+    @model_validator(mode="after")
     def _named_once(self) -> Self:
         for field, names in (
             ("scenarios", [scenario.name for scenario in self.scenarios]),
             ("metrics", list(self.metrics)),
             ("subgroups", self.subgroups),
+            ("reweight", self.reweight),
             ("models", self.models),
             ("control_models", self.control_models),
         ):

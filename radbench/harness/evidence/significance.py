@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from radbench.harness.arms import Shown
-from radbench.harness.measure import Measure, gap, of_scenario, partner_of
+from radbench.harness.measure import Measure, gap, of_scenario, partner_of, reference_of
 from radbench.harness.predict import Seen
 from radbench.harness.result import (
     ALL_SCENARIOS,
@@ -30,18 +30,33 @@ from radbench.metrics.significance import (
     Tested,
     detectable_mean,
     detectable_share,
+    error_between,
     holm,
     mcnemar,
+    mean_bootstrap,
     paired_bootstrap,
+    unpaired_bootstrap,
     votes,
 )
 
 _Family: TypeAlias = tuple[str, str]
+_Bootstrap: TypeAlias = Literal["paired bootstrap", "unpaired bootstrap"]
 _COMPARISONS: Final[_Family] = ("", "comparison")
 
 
 def paired_tests(seen: Mapping[Shown, Seen], measure: Measure) -> list[TestResult]:
-    """Return the tests of one model: of all scenarios together, then of each if there are several."""
+    """Return the tests of one model: of all scenarios together, then of each if there are several.
+
+    Of two cohorts it is one test, of the difference that is judged.
+    """
+    if "natural" in seen:
+        judged = judged_of(seen)
+        some = seen[judged]
+        found = difference_test(reference_of(seen, judged), some, measure)
+        n = len(some.images)
+        return [
+            TestResult(test="unpaired bootstrap", scenario=ALL_SCENARIOS, n=n, p=found.p, note=found.note)
+        ]
     if "stress" not in seen:
         return []
     stress = seen["stress"]
@@ -69,11 +84,21 @@ def drop_test(real: Seen, stress: Seen, measure: Measure) -> Tested:
     return paired_bootstrap(measure.draws, measure.draws.places(stress.images.patient_ids), falls)
 
 
-def subgroup_tests(subgroups: Sequence[SubgroupResult]) -> list[TestResult]:
+def judged_of(seen: Mapping[Shown, Seen]) -> Shown:
+    """Return the arm whose drop is judged, of those that a model has seen."""
+    return next((arm for arm in ("reweighted", "natural") if arm in seen), "stress")
+
+
+def difference_test(reference: Seen, seen: Seen, measure: Measure) -> Tested:
+    """Return the unpaired bootstrap test of the primary metric, one cohort against the other."""
+    return unpaired_bootstrap(measure.primary(reference), measure.primary(seen))
+
+
+def subgroup_tests(subgroups: Sequence[SubgroupResult], test: _Bootstrap) -> list[TestResult]:
     """Return the subgroups' tests as members of the family; those of small groups are none."""
     return [
         TestResult(
-            test="paired bootstrap",
+            test=test,
             scenario=ALL_SCENARIOS,
             subgroup=f"{group.column}={group.value}",
             n=group.n,
@@ -88,8 +113,11 @@ def power_of(seen: Mapping[Shown, Seen], measure: Measure) -> Power | None:
     """Return the smallest drop that the tests of this model find four times out of five; None for no stress arm.
 
     For decisions it is that of McNemar's test with as many patients, where as many as were seen change for the better;
-    for any other figure that of a z test with the standard error that was seen. Every patient counts once.
+    for any other figure, and between two cohorts, that of a z test with the standard error that was seen. Every patient
+    counts once.
     """
+    if "natural" in seen:
+        return _power_between(seen, measure)
     if "stress" not in seen:
         return None
     stress = seen["stress"]
@@ -103,9 +131,23 @@ def power_of(seen: Mapping[Shown, Seen], measure: Measure) -> Power | None:
         falls = measure.average(stress, partner.values - stress.values).replicates
         error = float(np.nanstd(falls)) if patients >= RARE else 0.0
         detectable = detectable_mean(error) if error > 0 else None
+    line = f"With n = {n}" if n == patients else f"With n = {n} images of {patients} patients"
+    return _power(n, patients, detectable, line)
+
+
+def _power_between(seen: Mapping[Shown, Seen], measure: Measure) -> Power:
+    judged = judged_of(seen)
+    reference, some = reference_of(seen, judged), seen[judged]
+    found = error_between(measure.primary(reference), measure.primary(some))
+    patients = [len(set(one.images.patient_ids)) for one in (reference, some)]
+    line = f"With {patients[0]} patients of cohort A and {patients[1]} of cohort B"
+    detectable = None if found is None else detectable_mean(found)
+    return _power(len(some.images), patients[1], detectable, line)
+
+
+def _power(n: int, patients: int, detectable: float | None, line: str) -> Power:
     if detectable is not None and detectable > 1:
         detectable = None
-    line = f"With n = {n}" if n == patients else f"With n = {n} images of {patients} patients"
     if detectable is None:
         line += " it cannot be said how small a drop would be seen."
     else:
@@ -120,14 +162,20 @@ def compare_models(
     """Return every pair of models on the same images, resampled together: the better one first, best models first.
 
     Args:
-        models: name and arms of every model under test, in the audit's order; those without a stress arm are left out.
+        models: name and arms of every model under test, in the audit's order; those without a stress arm (of two
+            cohorts: the judged one) are left out.
         measure: how figures are made.
     """
     ranked = sorted(
         (
-            (name, seen["stress"], measure.primary(seen["real"]), measure.primary(seen["stress"]))
+            (
+                name,
+                seen[judged_of(seen)],
+                measure.primary(reference_of(seen, judged_of(seen))),
+                measure.primary(seen[judged_of(seen)]),
+            )
             for name, seen in models
-            if "stress" in seen and len(seen["stress"].images)
+            if judged_of(seen) in seen and len(seen[judged_of(seen)].images)
         ),
         key=lambda entrant: -round(entrant[3].value, 12),
     )
@@ -136,13 +184,19 @@ def compare_models(
         drops = (real_2.value - stress_2.value) - (real.value - stress.value)
         limits = double_difference((real_2, stress_2), (real, stress))
         places = measure.draws.places(ours.images.patient_ids)
+        better = ours.values - theirs.values
+        tested = (
+            paired_bootstrap(measure.draws, places, better)
+            if ours.images.weighting is None
+            else mean_bootstrap(measure.average(ours, better))
+        )
         found.append(
             ModelComparison(
                 first=first,
                 second=second,
                 difference=gap(stress, stress_2),
                 drop_difference=Estimate.of(drops, limits, stress.n),
-                p=paired_bootstrap(measure.draws, places, ours.values - theirs.values).p,
+                p=tested.p,
             )
         )
     return found

@@ -1,6 +1,6 @@
 """Drops by the values of a column of the manifest: sex, age band, view, hospital, or whatever the shift asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -8,10 +8,10 @@ import numpy as np
 from radbench.data.cohort import UNKNOWN, Study, value_text
 from radbench.errors import UsageError, did_you_mean
 from radbench.harness.arms import Scene, Shown
-from radbench.harness.evidence.significance import drop_test
-from radbench.harness.measure import Measure
+from radbench.harness.evidence.significance import difference_test, drop_test
+from radbench.harness.measure import Measure, reference_of
 from radbench.harness.predict import Seen
-from radbench.harness.result import SubgroupResult
+from radbench.harness.result import SubgroupResult, judged_arm
 from radbench.specs import ShiftSpec
 
 SMALL: Final = 20
@@ -26,19 +26,23 @@ def subgroup_results(scene: Scene, seen: Mapping[Shown, Seen], measure: Measure)
     """Return one entry a value of every column that the shift names, in its order.
 
     Studies without a value come last, as "unknown": they are counted and shown, and never tested. A group that has no
-    stress image is listed all the same. Nothing is returned for a model without a stress arm.
+    stress image is listed all the same. Nothing is returned for a model without a stress arm (of two cohorts: the arm
+    that is judged).
     """
-    if "stress" not in seen:
+    judged, natural = judged_arm(scene.shift.kind, scene.shift.reweight), scene.shift.is_natural
+    if judged not in seen:
         return []
-    found = []
+    test, found = (difference_test if natural else drop_test), []
     for column in scene.shift.subgroups:
         held = {study: value_of(column, one) for study, one in scene.studies.items()}
         for value in values_of(column, list(scene.studies.values())):
             real, stress = (
                 arm.take(np.flatnonzero([held[study] == value for study in arm.images.study_ids]))
-                for arm in (seen["real"], seen["stress"])
+                for arm in (reference_of(seen, judged), seen[judged])
             )
             patients = len(set(stress.images.patient_ids))
+            if natural:  # the cohort with fewer decides what can be said
+                patients = min(patients, len(set(real.images.patient_ids)))
             small = patients < SMALL
             found.append(
                 SubgroupResult(
@@ -50,7 +54,7 @@ def subgroup_results(scene: Scene, seen: Mapping[Shown, Seen], measure: Measure)
                     real=measure.value(real),
                     stress=measure.value(stress),
                     drop=measure.effect(real, stress),
-                    p=None if small or value == UNKNOWN else drop_test(real, stress, measure).p,
+                    p=None if small or value == UNKNOWN else test(real, stress, measure).p,
                 )
             )
     return found
@@ -85,8 +89,12 @@ def check_subgroups(shift: ShiftSpec, studies: Sequence[Study]) -> None:
 
 def values_of(column: str, studies: Sequence[Study]) -> list[str]:
     """Return the distinct values of a column as text, numbers by their size first, "unknown" last."""
-    found = {value_of(column, study) for study in studies}
-    return sorted(found, key=_rank)
+    return values_among(value_of(column, study) for study in studies)
+
+
+def values_among(values: Iterable[str]) -> list[str]:
+    """Return the distinct values, numbers by their size first, "unknown" last."""
+    return sorted(set(values), key=_rank)
 
 
 def value_of(column: str, study: Study) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from radbench.errors import did_you_mean
 from radbench.harness.gates.baseline import Earlier, about
-from radbench.harness.gates.rules import belongs, judged, rule_result
+from radbench.harness.gates.rules import belongs, fits_kind, judged, rule_result, settled_arm
 from radbench.harness.gates.verdict import beside_model
 from radbench.harness.result import AuditResult, GateResult, ModelResult, Verdict
 from radbench.specs import GateRule, GatesSpec
@@ -26,7 +26,7 @@ def gated(result: AuditResult, spec: GatesSpec | None, baseline: Earlier | None 
         result: The audit. Where a largest drop was asked for (``gate``), that is one more rule.
         spec: The rules; those of other shifts are left out (``unmet`` finds them).
         baseline: The earlier result of this shift. Without a rule about it, the models may be worse by ``MARGIN``
-            on the real and on the stress images.
+            on the real images and in the arm that is judged.
 
     Returns:
         The result with ``gates``, ``baseline``, ``gate`` and ``verdict``; as it was where no rule speaks of it.
@@ -46,7 +46,7 @@ def with_baseline_rules(spec: GatesSpec | None, *, asked: bool) -> list[GateRule
         why = f"a baseline was given, and {MARGIN:g} is the margin where no rule says another"
         rules += [
             GateRule(measure="worse_than_baseline", arm="real", max=MARGIN, why=why),
-            GateRule(measure="worse_than_baseline", arm="stress", max=MARGIN, why=why),
+            GateRule(measure="worse_than_baseline", max=MARGIN, why=why),
         ]
     return rules
 
@@ -79,6 +79,7 @@ def speaks_of(rule: GateRule, result: AuditResult) -> bool:
     if rule.shift is not None:
         return rule.shift == result.shift.name
     fits = rule.metric is None or belongs(rule.metric, result.task)
+    fits = fits and fits_kind(rule, natural=result.is_natural)
     decides = rule.measure != "flip_rate" or result.task == "classification"
     model = rule.model is None or any(model.name == rule.model for model in result.models)
     scenario = rule.scenario is None or any(one.name == rule.scenario for one in result.shift.scenarios)
@@ -90,8 +91,10 @@ def _asked_drops(result: AuditResult) -> list[GateResult]:
     rule = GateRule(
         measure="drop", max=result.max_drop, why="the largest drop that the run was asked to accept"
     )
+    rule = settled_arm(rule, result.judged)
     shift, models = result.shift.name, [model for model in result.models if model.role == "model"]
-    drops = {model.name: model.paired["stress"].drop for model in models if "stress" in model.paired}
+    arm = result.judged
+    drops = {model.name: model.paired[arm].drop for model in models if arm in model.paired}
     return [
         rule_result(
             rule, shift, model.name, drops.get(model.name), model.verdict, _with_error(model)

@@ -67,11 +67,12 @@ def read_baseline(path: Path, what: str = "baseline") -> dict[str, Earlier]:
 def about(result: AuditResult, earlier: Earlier) -> Baseline:
     """Return what the result says of the earlier one that it was compared with."""
     same = _same_testset(result, earlier.result)
+    what = "the films of cohort B" if result.is_natural else "edited images"
     return Baseline(
         sha256=earlier.sha256,
         tool=earlier.result.tool,
         same_testset=same,
-        note="" if same else "Another test set than the baseline's: edited images are compared unpaired.",
+        note="" if same else f"Another test set than the baseline's: {what} are compared unpaired.",
     )
 
 
@@ -164,15 +165,16 @@ def _paired(
 def _rows(result: AuditResult, model: str, arm: Arm, scenario: str | None) -> dict[tuple[int, str], CaseRow]:
     """Return a model's rows of one arm by study and scenario.
 
-    A study is known by its place among the model's real images and not by its name, which a report that was made
-    without identifiers has replaced.
+    A study is known by its place among the model's real images (of another cohort: among those) and not by its name,
+    which a report that was made without identifiers has replaced.
     """
     own = [row for row in result.cases if row.model == model]
-    number = {row.study_id: place for place, row in enumerate(row for row in own if row.arm == "real")}
+    base = "natural" if arm == "natural" else "real"  # other films than the real ones
+    number = {row.study_id: place for place, row in enumerate(row for row in own if row.arm == base)}
     return {
         (number[row.study_id], row.scenario): row
         for row in own
-        if row.arm == arm and row.study_id in number and (arm == "real" or scenario in {None, row.scenario})
+        if row.arm == arm and row.study_id in number and (arm == base or scenario in {None, row.scenario})
     }
 
 

@@ -6,6 +6,7 @@ from radbench.errors import did_you_mean
 from radbench.harness.gates.baseline import Earlier, worse_by
 from radbench.harness.gates.verdict import beside_rule, subgroup_of, too_small
 from radbench.harness.result import (
+    Arm,
     AuditResult,
     Estimate,
     Extreme,
@@ -43,8 +44,31 @@ _NAMES: Final = {
     "placebo_share": "placebo share",
     "worse_than_baseline": "loss against the baseline",
 }
+BETWEEN: Final = ("natural", "reweighted")
+"""Arms of two cohorts."""
+OF_EDITS: Final = ("paired_drop", "shift_effect", "sham_effect", "flip_rate", "kept", "placebo_share")
+"""What only edits have."""
 _ARMLESS: Final = {"shift_effect", "sham_effect", "kept", "placebo_share"}
 _SLACK: Final = 1e-9
+
+
+def settled_arm(rule: GateRule, judged: Arm) -> GateRule:
+    """Return a rule that names no arm with the arm that its shift judges.
+
+    A rule about the baseline looks at cohort B as it is: the films are the same, whatever their weights.
+    """
+    if "arm" in rule.model_fields_set or judged == "stress":
+        return rule
+    arm = "natural" if rule.measure == "worse_than_baseline" else judged
+    return rule.model_copy(update={"arm": arm})
+
+
+def fits_kind(rule: GateRule, *, natural: bool) -> bool:
+    """Whether a shift of edits, or a natural one, has what a rule is about."""
+    told = rule.arm if "arm" in rule.model_fields_set else None
+    if not natural:
+        return told not in BETWEEN
+    return rule.measure not in OF_EDITS and told in {None, "real", *BETWEEN} and rule.scenario is None
 
 
 def rule_words(rule: GateRule, scenario: str | None = None) -> str:
@@ -59,7 +83,7 @@ def rule_words(rule: GateRule, scenario: str | None = None) -> str:
 
 def judged(rule: GateRule, result: AuditResult, earlier: Earlier | None) -> list[GateResult]:
     """Return a rule judged by a result that it speaks of: once a model, a scenario's placebo, or for the test set."""
-    shift = result.shift.name
+    shift, rule = result.shift.name, settled_arm(rule, result.judged)
     if rule.measure == "kept":
         found = _of(rule, shift, "", kept(result, rule.scenario))
         return [found.model_copy(update={"left_out": beside_rule(rule, result, None)})]
@@ -277,6 +301,8 @@ def _of_pair(place: ModelResult | ScenarioResult, rule: GateRule) -> Estimate:
     if paired is None:
         return Estimate.undefined(f"there are no {rule.arm} images")
     found: Estimate | None = getattr(paired, rule.measure)
+    if found is None and rule.arm in BETWEEN:
+        return Estimate.undefined("two cohorts have other patients, so nothing is paired")
     return Estimate.undefined("a segmentation has no decisions") if found is None else found
 
 
@@ -286,9 +312,11 @@ def _of_subgroup(result: AuditResult, group: SubgroupResult | None, rule: GateRu
     if rule.scenario is not None:
         return Estimate.undefined("subgroups are reported over all scenarios together")
     if rule.measure == "drop":
-        missing = Estimate.undefined("a subgroup has a drop in the stress images only")
-        return group.drop if rule.arm == "stress" else missing
-    figures = {"real": group.real, "stress": group.stress}
+        missing = Estimate.undefined(f"a subgroup has a drop in the {result.judged} images only")
+        return group.drop if rule.arm == result.judged else missing
+    figures = {"real": group.real, result.judged: group.stress}
     if rule.metric != result.primary or rule.arm not in figures:
-        return Estimate.undefined(f"a subgroup has {result.primary} in the real and the stress images only")
+        return Estimate.undefined(
+            f"a subgroup has {result.primary} in the real and the {result.judged} images only"
+        )
     return figures[rule.arm]

@@ -45,6 +45,8 @@ from radbench.harness.result.figures import (
     Task,
     Verdict,
     Withheld,
+    judged_arm,
+    rounded,
 )
 from radbench.harness.result.material import (
     AttritionRow,
@@ -56,14 +58,16 @@ from radbench.harness.result.material import (
     ShiftSummary,
     TestSetSummary,
 )
+from radbench.harness.result.mix import CaseMix, MixRow, Reweighting, Stratum
 
 __all__ = [
     "ALL_SCENARIOS", "ARMS", "PRIMARY", "SCHEMA_VERSION", "Arm", "ArmResult", "AttritionRow",
-    "AuditResult", "Baseline", "CalibrationBin", "CaseRow", "CheckpointSummary", "ClaimResult",
+    "AuditResult", "Baseline", "CalibrationBin", "CaseMix", "CaseRow", "CheckpointSummary", "ClaimResult",
     "CohortSummary", "DoseRow", "EditQuality", "Estimate", "Extreme", "Figure", "Finding", "GateResult",
-    "Instrument", "IntervalSummary", "ModelComparison", "ModelResult", "PairedResult", "PlaceboResult",
-    "Power", "Primary", "Role", "ScenarioResult", "ScenarioSummary", "ShiftSummary", "Spread", "Strict",
-    "SubgroupResult", "Task", "TestResult", "TestSetSummary", "Verdict", "Withheld",
+    "Instrument", "IntervalSummary", "MixRow", "ModelComparison", "ModelResult", "PairedResult",
+    "PlaceboResult", "Power", "Primary", "Reweighting", "Role", "ScenarioResult", "ScenarioSummary",
+    "ShiftSummary", "Spread", "Stratum", "Strict", "SubgroupResult", "Task", "TestResult",
+    "TestSetSummary", "Verdict", "Withheld", "judged_arm", "rounded",
 ]  # fmt: skip
 
 
@@ -72,7 +76,8 @@ class ModelResult(Strict):
 
     Attributes:
         role: "model" is judged; a "control" is a model known to be sound, which only judges the instrument.
-        verdict: judged on the stress arm's drop, and INCONCLUSIVE where the instrument is not believed.
+        verdict: judged on the drop in the arm that ``AuditResult.judged`` names, and INCONCLUSIVE where the instrument
+            is not believed.
         arms: by arm, all scenarios pooled; empty where the model could not be run (see ``error``).
         paired: likewise, for every arm but the real one.
         scenarios: arms and paired by scenario.
@@ -137,6 +142,10 @@ class ModelResult(Strict):
         return None if result is None else result.metrics.get(name)
 
 
+def _is_none(found: object) -> bool:
+    return found is None
+
+
 def _correct(data: dict[str, Any]) -> float:
     return float(data["decision"] == data["label"])
 
@@ -150,6 +159,8 @@ class CaseRow(Strict):
         decision: 0 or 1 at the locked operating point, -1 for no answer; None for a segmentation.
         value: the image's part in the primary metric: 0 or 1 (right), or its Dice.
         figures: for a segmentation, the image's other metrics; None where undefined.
+        weight: where cohort B was reweighted: an image's weight in it, 1 for one of cohort A, and 0 for one that is
+            left out of the reweighted comparison.
     """
 
     study_id: str
@@ -162,6 +173,7 @@ class CaseRow(Strict):
     decision: int | None
     value: Figure = Field(default_factory=_correct)
     figures: dict[str, Figure | None] = Field(default_factory=dict)
+    weight: Figure | None = Field(default=None, exclude_if=_is_none)
 
 
 class AuditResult(Strict):
@@ -171,6 +183,9 @@ class AuditResult(Strict):
     these alone decide, beside the models' errors). ``instrument`` speaks for the whole audit:
     the gravest of the models', and INCONCLUSIVE where a control model falls. ``out_of_domain`` says why the bundle
     cannot speak of such films ("" where nothing says so); then no verdict rests on its edits.
+
+    Of a natural shift ``cohort`` is cohort A and ``against`` cohort B; there are no edits, so that ``testset`` counts
+    none and there is no ``instrument``.
     """
 
     schema_version: Literal[3] = SCHEMA_VERSION
@@ -195,7 +210,25 @@ class AuditResult(Strict):
     gates: list[GateResult] = Field(default_factory=list)
     baseline: Baseline | None = None
     prevalence: float | None = None
+    against: CohortSummary | None = Field(default=None, exclude_if=_is_none)
+    case_mix: CaseMix | None = Field(default=None, exclude_if=_is_none)
     cases: list[CaseRow]
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether two real cohorts were compared and nothing was edited."""
+        return self.shift.is_natural
+
+    @property
+    def judged(self) -> Arm:
+        """The arm whose drop is judged."""
+        return judged_arm(self.shift.kind, self.shift.reweight)
+
+    @property
+    def held_against(self) -> Arm:
+        """The arm that the judged one is held against: cohort A in the strata that both have, where some are cut."""
+        cut = self.judged == "reweighted" and any("common" in model.arms for model in self.models)
+        return "common" if cut else "real"
 
     @property
     def exit_code(self) -> int:

@@ -89,14 +89,15 @@ class ClaimResult(Strict):
 
 
 class TestResult(Strict):
-    """A test of "nothing changed" between the real and the stress images of the same studies.
+    """A test of "nothing changed" between the real and the stress images of the same studies, or between two cohorts.
 
     Attributes:
         test: "mcnemar" (exact, on right and wrong decisions; every patient has one vote) or "paired bootstrap" (of the
-            primary metric; patients are resampled).
+            primary metric; patients are resampled). Between cohorts "unpaired bootstrap", of the difference that is
+            judged.
         scenario: Name of the scenario, "all" for all pooled.
         subgroup: ``column=value``, "" for everyone.
-        n: Pairs.
+        n: Pairs; between cohorts, images of cohort B.
         p: Two-sided; None where undefined.
         p_holm: After Holm's correction over the family.
         family: How many tests of this kind of one model were corrected together, over shifts, scenarios, subgroups.
@@ -105,7 +106,7 @@ class TestResult(Strict):
 
     __test__ = False  # not a pytest class
 
-    test: Literal["mcnemar", "paired bootstrap"]
+    test: Literal["mcnemar", "paired bootstrap", "unpaired bootstrap"]
     scenario: str
     subgroup: str = ""
     n: int
@@ -119,7 +120,7 @@ class Power(Strict):
     """The smallest true drop that a test set of this size shows with 80 % power at the two-sided 5 % level.
 
     Attributes:
-        n: Pairs of real and stress images.
+        n: Pairs of real and stress images; between cohorts, images of cohort B.
         patients: Their patients.
         detectable: That drop; None where it cannot be said.
         line: One sentence, such as "With n = 60 a drop under 0.11 cannot be seen."
@@ -132,18 +133,18 @@ class Power(Strict):
 
 
 class SubgroupResult(Strict):
-    """One value of one column of the manifest.
+    """One value of one column of the manifest; between cohorts, ``stress`` is cohort B in the arm that is judged.
 
     Attributes:
         column: The column (attribute), "age_band" for example.
         value: Its value, "unknown" for studies that have none (which are never tested).
         n: Stress images.
-        patients: Their patients.
-        small: Fewer patients than can be judged (20): shown, and never a verdict of its own.
+        patients: Their patients; between cohorts, of the one that has fewer.
+        small: Fewer patients than can be judged (20, in either cohort): shown, and never a verdict of its own.
         real: Primary metric on the subgroup's real images.
         stress: Primary metric on its stress images.
         drop: ``real - stress``.
-        p: Two-sided paired bootstrap, ``p_holm`` after Holm's correction over shifts' subgroups.
+        p: Two-sided bootstrap (paired, but between cohorts), ``p_holm`` after Holm's correction over shifts' subgroups.
     """
 
     column: str

@@ -1,6 +1,6 @@
 """What every audit result is made of: arms, verdicts, figures with intervals, and the figures of an arm."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -10,8 +10,22 @@ SCHEMA_VERSION: Final = 3
 Task = Literal["classification", "segmentation"]
 Primary = Literal["accuracy", "dice"]
 Role = Literal["model", "control"]
-Arm = Literal["real", "geometry", "reconstruction", "sham", "stress", "truth"]
-ARMS: Final[tuple[Arm, ...]] = ("real", "geometry", "reconstruction", "sham", "stress", "truth")
+Arm = Literal[
+    "real", "geometry", "reconstruction", "sham", "stress", "truth", "natural", "common", "reweighted"
+]
+ARMS: Final[tuple[Arm, ...]] = (
+    *("real", "geometry", "reconstruction", "sham", "stress", "truth"),
+    *("natural", "common", "reweighted"),
+)
+"""The last three are of two cohorts that are compared: cohort B (cohort A is "real"); cohort A cut down to the strata
+that B has too, where that leaves some of it out; and cohort B weighted to the case mix of that."""
+
+
+def judged_arm(kind: str, reweight: Sequence[str]) -> Arm:
+    """Return the arm whose drop is judged, by the shift's kind and what it brings to the same mix."""
+    return "stress" if kind != "natural" else "reweighted" if reweight else "natural"
+
+
 PRIMARY: Final[dict[Task, Primary]] = {"classification": "accuracy", "segmentation": "dice"}
 ALL_SCENARIOS: Final = "all"
 
@@ -138,26 +152,28 @@ class ArmResult(Strict):
 
 
 class PairedResult(Strict):
-    """An arm of edited studies against the real images.
+    """An arm of edited studies against the real images; or of two cohorts, cohort B against cohort A.
 
     Attributes:
         flip_rate: share of the arm's images whose decision differs from the same study's real image.
         score_change: mean of (score in this arm - score of the same study's real image), in [-1, 1].
-        drop: primary metric on the whole real test set minus in this arm; the stress arm's is judged.
-        paired_drop: primary metric on the real images of the same studies minus in this arm.
+        drop: primary metric on the whole real test set minus in this arm; the stress arm's is judged. Of the arm
+            "reweighted", on cohort A in the strata that B has too.
+        paired_drop: primary metric on the real images of the same studies minus in this arm; None between cohorts.
         specificity_drop: specificity on the real negatives minus specificity in this arm.
         beyond_reconstruction: primary metric after encode-decode alone minus in this arm: the part of the
             drop that the editor's autoencoder does not explain (None outside the stress arm).
         changes: for a segmentation, every metric's mean of (this arm - the same study's real image), over the
-            images where both are defined; distances are in pixels, and more of them is worse.
+            images where both are defined; distances are in pixels, and more of them is worse. Between cohorts, of
+            either task, every metric of this arm minus that of cohort A.
 
-    ``flip_rate``, ``score_change`` and ``specificity_drop`` are None for a segmentation.
+    ``flip_rate``, ``score_change`` and ``specificity_drop`` are None for a segmentation, and between cohorts.
     """
 
     flip_rate: Estimate | None = None
     score_change: Estimate | None = None
     drop: Estimate
-    paired_drop: Estimate
+    paired_drop: Estimate | None = None
     specificity_drop: Estimate | None = None
     beyond_reconstruction: Estimate | None = None
     changes: dict[str, Estimate] = Field(default_factory=dict)

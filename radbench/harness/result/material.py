@@ -22,7 +22,7 @@ class ScenarioSummary(Strict):
 
 
 class ShiftSummary(Strict):
-    """The declared shift."""
+    """The declared shift; ``source``, ``against`` and ``reweight`` of a natural one only."""
 
     name: str
     title: str
@@ -35,6 +35,14 @@ class ShiftSummary(Strict):
     filter: dict[str, JsonValue] = Field(default_factory=dict)
     controls: dict[str, JsonValue] = Field(default_factory=dict)
     published: list[dict[str, JsonValue]] = Field(default_factory=list)
+    source: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda found: not found)
+    against: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda found: not found)
+    reweight: list[str] = Field(default_factory=list, exclude_if=lambda found: not found)
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether two real cohorts were compared and nothing was edited."""
+        return self.kind == "natural"
 
     @property
     def asks_for_sham(self) -> bool:

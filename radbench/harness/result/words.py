@@ -15,10 +15,10 @@ from radbench.harness.result import (
     ScenarioResult,
 )
 
-Unit = Literal["share", "points", "score", "ratio", "pixels", "mm", "number"]
+Unit = Literal["share", "points", "score", "ratio", "pixels", "mm", "number", "signed"]
 """``share``: a rate in [0, 1], in per cent; ``points``: a difference of rates; ``score``: a signed number;
 ``ratio``: an overlap such as Dice, or a fall of one; ``pixels`` and ``mm``: a distance;
-``number``: anything, a count too."""
+``number``: anything, a count too; ``signed``: a signed number with two decimals."""
 
 _FORMATS: Final[dict[Unit, tuple[float, str, str, str]]] = {
     "share": (100.0, ".1f", " %", " %"),
@@ -28,6 +28,7 @@ _FORMATS: Final[dict[Unit, tuple[float, str, str, str]]] = {
     "pixels": (1.0, ".2f", " px", " px"),
     "mm": (1.0, ".2f", " mm", " mm"),
     "number": (1.0, "", "", ""),
+    "signed": (1.0, "+.2f", "", ""),
 }
 """Factor, format, and what follows a figure and an interval."""
 _METRICS: Final = {
