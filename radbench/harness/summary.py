@@ -2,7 +2,7 @@
 
 import platform
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from radbench.harness.arms import Scene
 from radbench.harness.films import FilmNotes
@@ -28,6 +28,10 @@ PACKAGES = (
 )
 
 
+_TOLD_APART: Final = {"scenarios": {"__all__": {"anchor"}}}
+"""Anchors have a summary of their own, without the place where their films lie."""
+
+
 def tool_versions() -> dict[str, str]:
     """Return the versions of radbench, Python and the packages that decide a figure."""
     return {"radbench": __version__, "python": platform.python_version()} | versions(PACKAGES)
@@ -36,7 +40,7 @@ def tool_versions() -> dict[str, str]:
 def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
     """Return the declared shift."""
     repeated = set(ShiftSummary.model_fields)
-    return ShiftSummary.model_validate(shift.model_dump(mode="json", include=repeated))
+    return ShiftSummary.model_validate(shift.model_dump(mode="json", include=repeated, exclude=_TOLD_APART))
 
 
 def summarise_cohort(scene: Scene, told: FilmNotes = FilmNotes()) -> CohortSummary:  # noqa: B008 - immutable

@@ -59,7 +59,7 @@ class GateRule(Base):
     model: Name | None = None
     scenario: Name | None = None
     subgroup: Text | None = None
-    arm: Literal["real", "geometry", "reconstruction", "sham", "stress", "truth"] = "stress"
+    arm: Literal["real", "geometry", "reconstruction", "sham", "stress", "truth", "anchor"] = "stress"
     min: float | None = None
     max: float | None = None
     why: Text | None = None

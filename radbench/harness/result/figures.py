@@ -10,8 +10,8 @@ SCHEMA_VERSION: Final = 3
 Task = Literal["classification", "segmentation"]
 Primary = Literal["accuracy", "dice"]
 Role = Literal["model", "control"]
-Arm = Literal["real", "geometry", "reconstruction", "sham", "stress", "truth"]
-ARMS: Final[tuple[Arm, ...]] = ("real", "geometry", "reconstruction", "sham", "stress", "truth")
+Arm = Literal["real", "geometry", "reconstruction", "sham", "stress", "truth", "anchor"]
+ARMS: Final[tuple[Arm, ...]] = ("real", "geometry", "reconstruction", "sham", "stress", "truth", "anchor")
 PRIMARY: Final[dict[Task, Primary]] = {"classification": "accuracy", "segmentation": "dice"}
 ALL_SCENARIOS: Final = "all"
 
