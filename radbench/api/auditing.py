@@ -90,7 +90,7 @@ class Audit:
         """Return one of the tables that are written beside the report.
 
         Args:
-            name: metrics, cases, tests, subgroups, gates, doses, attrition, calibration, claims, comparisons or
+            name: metrics, cases, tests, subgroups, gates, doses, anchors, attrition, calibration, claims, comparisons or
                 preflight.
 
         Raises:

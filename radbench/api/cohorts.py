@@ -34,24 +34,34 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
     Raises:
         UsageError: There is no such cohort, its folder cannot be read, or the embedded cohort has another size.
     """
-    source = shift.source
-    size = source.image_size
-    if size is None and not source.is_phantom:
-        from radbench.api.bundles import find_bundle
-        from radbench.diffusion.bundle_card import bundle_size
-
-        size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
-    cohorts = [load_part(part, shift.resolve, size) for part in source.parts]
+    size = square_size(shift, bundle)
+    cohorts = [load_part(part, shift.resolve, size) for part in shift.source.parts]
     if len(cohorts) == 1:
         return cohorts[0]
     names = [
         part.cohort.partition(":")[0] if part.is_dataset else cohort.name
-        for part, cohort in zip(source.parts, cohorts, strict=True)
+        for part, cohort in zip(shift.source.parts, cohorts, strict=True)
     ]
     twice = repeated(names)
     if twice is not None:
         names = [f"{name}-{number}" for number, name in enumerate(names, 1)]
     return JoinedCohort(dict(zip(names, cohorts, strict=True)))
+
+
+def square_size(shift: ShiftSpec, bundle: Any = None) -> int | None:
+    """Return the side of the squares that are edited; None for an embedded cohort's own. See ``load_cohort``."""
+    size = shift.source.image_size
+    if size is None and not shift.source.is_phantom:
+        from radbench.api.bundles import find_bundle
+        from radbench.diffusion.bundle_card import bundle_size
+
+        size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
+    return size
+
+
+def part_names(shift: ShiftSpec, cohort: Cohort) -> list[str]:
+    """Return what stands before the ids of each cohort that belongs to the real set; its own name where it is alone."""
+    return [*cohort.parts] if isinstance(cohort, JoinedCohort) else [cohort.name for _ in shift.source.parts]
 
 
 def load_part(part: CohortSpec, resolve: Callable[[str], Path], image_size: int | None = None) -> Cohort:

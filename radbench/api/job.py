@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from radbench.api.anchors import open_anchors
 from radbench.api.answers_match import refuse_foreign, refuse_uncovered
 from radbench.api.bundles import BundleRef, find_bundle, uses_hub
 from radbench.api.choices import Choice, ModelName, choose_models
@@ -20,7 +21,7 @@ from radbench.diffusion.bundle_card import bundle_card
 from radbench.diffusion.editors import algorithm_version
 from radbench.errors import UsageError
 from radbench.harness.films import film_notes
-from radbench.harness.ready import check_masks, check_ready
+from radbench.harness.ready import check_anchor_masks, check_masks, check_ready
 from radbench.harness.run import run_audit
 from radbench.models.isolation import open_model
 from radbench.quality.encoders import EMBEDDED
@@ -34,6 +35,7 @@ from radbench.testsets.testset import TestSet
 if TYPE_CHECKING:
     from radbench.data.cohort import Cohort
     from radbench.diffusion.bundle import Bundle
+    from radbench.harness.anchors import AnchorSet
     from radbench.harness.result import AuditResult
     from radbench.models.base import Finding, ModelUnderTest
 
@@ -93,7 +95,8 @@ class Job:
 class Opened:
     """A job whose cohort and models were found and verified; ``close`` ends the models' processes.
 
-    ``plan`` is that of its test set, once ``check_job`` has made it.
+    ``anchors`` are the real films that its scenarios name; ``plan`` is that of its test set, once ``check_job`` has
+    made it.
     """
 
     job: Job
@@ -102,6 +105,7 @@ class Opened:
     control_models: "list[ModelUnderTest]"
     checkpoints: "dict[str, list[ModelUnderTest]]"
     plan: Plan | None = None
+    anchors: "tuple[AnchorSet, ...]" = ()
 
     @property
     def everyone(self) -> "list[ModelUnderTest]":
@@ -190,9 +194,10 @@ def open_job(job: Job, options: RunOptions) -> Opened:
     def opened(spec: ModelSpec) -> "ModelUnderTest":
         return open_model(spec, options.device, trust=options.trust)
 
+    cohort = load_cohort(job.shift, job.bundle)
     return Opened(
         job,
-        load_cohort(job.shift, job.bundle),
+        cohort,
         [*(opened(spec) for spec in job.choice.models), *job.own],
         [opened(spec) for spec in job.choice.controls],
         {
@@ -200,6 +205,7 @@ def open_job(job: Job, options: RunOptions) -> Opened:
             for spec in everyone
             if spec.checkpoints
         },
+        anchors=open_anchors(job.shift, cohort, job.bundle),
     )
 
 
@@ -216,14 +222,15 @@ def check_job(opened: Opened, options: RunOptions, gate: Gate) -> Opened:
     check_ready(shift, cohort, opened.everyone, opened.checkpoints)
     gate.check_cohort(shift, cohort.studies)
     check_masks(shift, cohort)
-    refuse_foreign(opened.everyone, shift, cohort)
+    check_anchor_masks(shift, opened.anchors)
+    refuse_foreign(opened.everyone, shift, cohort, opened.anchors)
     return replace(opened, plan=plan_of(opened, options))
 
 
 def perform(opened: Opened, options: RunOptions, cache: Path, progress: Progress) -> Audited:
     """Build the test set, check the models against their declarations, and audit them."""
     testset = build_set(opened, options, cache, progress)
-    refuse_uncovered(opened.everyone, opened.job.shift, opened.cohort, testset)
+    refuse_uncovered(opened.everyone, opened.job.shift, opened.cohort, testset, opened.anchors)
     checked = preflights(opened.everyone, opened.cohort, cache, options.device, progress)
     return Audited(opened, testset, audit_set(opened, options, testset, cache, progress, checked))
 
@@ -289,4 +296,5 @@ def audit_set(
             preflight=checked,
             forced=list(checked) if options.force else (),
             films=film_notes(opened.cohort, cache),
+            anchors=opened.anchors,
         )

@@ -63,6 +63,11 @@ class AnchorSpec(CohortSpec):
             self.of(source)
         except ValueError as error:
             raise ValueError(f"the anchor of scenario '{scenario}': {error}") from None
+        if self.cohort != SAME and self.is_phantom != source.is_phantom:
+            raise ValueError(
+                f"the anchor of scenario '{scenario}' is of '{self.cohort}' and the source of '{source.cohort}'; drawn "
+                f"and real films are never held against each other"
+            )
         wanted = self.select.get(target)
         if after is not None and wanted is not None and str(wanted) in {"0", "1"} and str(wanted) != str(after):
             raise ValueError(
