@@ -49,7 +49,9 @@ def refuse_uncovered(
 def refuse_foreign(
     models: Iterable[ModelUnderTest], shift: ShiftSpec, cohort: Cohort, anchors: Sequence[AnchorSet] = ()
 ) -> None:
-    """Refuse, before anything is edited, a table that names not one of the real images, or of the anchors; see ``refuse_uncovered``.
+    """Refuse, before anything is edited, a table that names none of the real images, or of the anchors.
+
+    See ``refuse_uncovered``.
 
     Raises:
         UsageError: such a table.

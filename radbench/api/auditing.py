@@ -90,8 +90,8 @@ class Audit:
         """Return one of the tables that are written beside the report.
 
         Args:
-            name: metrics, cases, tests, subgroups, gates, doses, anchors, attrition, calibration, claims, comparisons or
-                preflight.
+            name: metrics, cases, tests, subgroups, gates, doses, anchors, attrition, calibration, claims,
+                comparisons or preflight.
 
         Raises:
             UsageError: There is no such table.

@@ -68,7 +68,9 @@ def _print_anchors(console: Console, result: AuditResult) -> None:
     """Print whether the anchors agree with the edits, a line a model and scenario."""
     for model in result.models:
         for one in model.anchors:
-            line = Text.assemble((f"Anchors {one.verdict}", "bold"), f" ({plain(model.name)}): {plain(one.reason)}")
+            line = Text.assemble(
+                (f"Anchors {one.verdict}", "bold"), f" ({plain(model.name)}): {plain(one.reason)}"
+            )
             console.print(line, highlight=False, soft_wrap=True)
 
 

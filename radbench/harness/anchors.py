@@ -175,4 +175,3 @@ def summarise_anchors(scene: "Scene") -> list[AnchorSummary]:
             )
         )
     return found
-

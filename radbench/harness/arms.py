@@ -1,4 +1,4 @@
-"""The sets of images that a model is shown: real, resized, reconstructed, sham, edited, truly rendered, anchors, and doses.
+"""The sets of images that a model is shown: real, resized, reconstructed, sham, edited, truly rendered, anchors, doses.
 
 With ``composite: native`` every arm shows films: the original as it was stored, and the same film with what the editor
 changed put back into it. With ``composite: square`` every arm shows the editor's squares.

@@ -34,10 +34,12 @@ from radbench.metrics.intervals import CONFIDENCE, RARE, SAME, TOO_FEW, Interval
 
 BELIEF: Final = 0.5
 """Belief, before the anchors are looked at, that the synthetic images show the anchors' figure."""
-SPLITS: Final = np.linspace(0.05, 0.95, 91)
+SPLITS: Final = np.linspace(0.05, 0.95, 46)
 """Parts of the level that may be laid on the upper tail."""
 GRID: Final = 2001
-"""Figures that are tested."""
+"""Shares that are tested."""
+NEAR: Final = 801
+"""Means that are tested within eight standard errors; half as many over the whole span."""
 _BLOCK: Final = 1 << 21
 _SLACK: Final = 1e-9
 
@@ -82,7 +84,9 @@ def anchored(anchors: Mean, synthetic: Mean, belief: float = BELIEF) -> Anchored
     apart = without(synthetic, anchors)
     if not apart.n:
         belief = 0.0
-    return _of_shares(anchors, apart, belief) if anchors.rare is not None else _of_means(anchors, apart, belief)
+    return (
+        _of_shares(anchors, apart, belief) if anchors.rare is not None else _of_means(anchors, apart, belief)
+    )
 
 
 def without(mean: Mean, other: Mean) -> Mean:
@@ -119,7 +123,7 @@ def _of_shares(anchors: Mean, synthetic: Mean, belief: float) -> Anchored:
     share = synthetic.value if synthetic.n else 0.5
     prior = (1 + more * share, 1 + more * (1 - share))
     hits = anchors.value * trials
-    told = math.exp(_log_predicted(hits, trials, *prior))
+    told = math.exp(float(_log_predicted(np.array(hits), trials, *prior)))
     belief = belief * told / (belief * told + (1 - belief) / (trials + 1))
     pooled = (hits + more * share) / (trials + more)
     value = belief * pooled + (1 - belief) * anchors.value
@@ -130,11 +134,11 @@ def _of_shares(anchors: Mean, synthetic: Mean, belief: float) -> Anchored:
     return Anchored(min(max(value, ends[0]), ends[1]), ends[0], ends[1], belief, belief * more)
 
 
-def _log_predicted(hits: Floats | float, trials: float, yes: float, no: float) -> Floats:
+def _log_predicted(hits: Floats, trials: float, yes: float, no: float) -> Floats:
     """Return the log chance of ``hits`` of ``trials`` under a beta prior of ``yes`` and ``no``."""
     from scipy.special import betaln
 
-    ways = -np.log(trials + 1) - betaln(trials - np.asarray(hits) + 1, np.asarray(hits) + 1)
+    ways = -np.log(trials + 1) - betaln(trials - hits + 1, hits + 1)
     found: Floats = ways + betaln(yes + hits, no + trials - hits) - betaln(yes, no)
     return found
 
@@ -149,7 +153,7 @@ def share_limits(trials: int, yes: float, no: float, belief: float) -> tuple[Flo
         no: likewise.
         belief: in that prior beside a flat one.
     """
-    hits = np.arange(trials + 1)
+    hits = np.arange(trials + 1.0)
     predicted = belief * np.exp(_log_predicted(hits, trials, yes, no)) + (1 - belief) / (trials + 1)
     shares = np.linspace(0.0, 1.0, GRID)
     low, high = np.full(trials + 1, np.nan), np.full(trials + 1, np.nan)
@@ -164,7 +168,9 @@ def share_limits(trials: int, yes: float, no: float, belief: float) -> tuple[Flo
     step = shares[1]
     own = hits / trials
     low, high = np.fmin(low, own), np.fmax(high, own)
-    return np.where(low > 0, np.maximum(low - step, 0), low), np.where(high < 1, np.minimum(high + step, 1), high)
+    return np.where(low > 0, np.maximum(low - step, 0), low), np.where(
+        high < 1, np.minimum(high + step, 1), high
+    )
 
 
 def _kept(shares: Floats, trials: int, predicted: Floats) -> NDArray[np.bool_]:
@@ -174,7 +180,7 @@ def _kept(shares: Floats, trials: int, predicted: Floats) -> NDArray[np.bool_]:
     """
     from scipy.stats import binom
 
-    chance = binom.pmf(np.arange(trials + 1)[None], trials, shares[:, None])
+    chance: Floats = np.asarray(binom.pmf(np.arange(trials + 1)[None], trials, shares[:, None]))
     order = np.argsort(-chance / predicted, axis=1, kind="stable")
     sorted_chance = np.take_along_axis(chance, order, axis=1)
     before = np.cumsum(sorted_chance, axis=1) - sorted_chance
@@ -218,18 +224,19 @@ def _tilted(
     belief: float,
 ) -> tuple[float, float]:
     """Return the limits of a mean: those figures whose t lies between the quantiles that their tails leave."""
-    near = found.value + found.error * np.linspace(-8, 8, GRID)
-    figures = np.unique(np.clip(np.concatenate([np.linspace(*span, GRID), near]), *span))
+    near = found.value + found.error * np.linspace(-8, 8, NEAR)
+    figures = np.unique(np.clip(np.concatenate([np.linspace(*span, NEAR // 2), near]), *span))
     upper = upper_tail(figures, sd, predicted, flat, belief)
     known = np.sort(found.t[~np.isnan(found.t)])
     level = 1 - CONFIDENCE
     least = np.quantile(known, level * (1 - upper), method="lower")
     most = np.quantile(known, 1 - level * upper, method="higher")
     t = (found.value - figures) / found.error
-    kept = figures[(least <= t) & (t <= most)]
+    kept = np.flatnonzero((least <= t) & (t <= most))
     if not len(kept):
         return found.value, found.value
-    return float(min(kept[0], found.value)), float(max(kept[-1], found.value))
+    low, high = figures[max(kept[0] - 1, 0)], figures[min(kept[-1] + 1, len(figures) - 1)]
+    return float(min(low, found.value)), float(max(high, found.value))
 
 
 def upper_tail(

@@ -41,20 +41,31 @@ def compare(first: Mean, second: Mean, margin: float) -> Equivalence:
         return Equivalence(None, nothing, nothing, None, "not measured")
     value = first.value - second.value
     wide, narrow = difference(first, second), difference(first, second, WITHIN)
+    verdict = _verdict(value, wide, narrow, margin)
+    p = None if verdict == "not measured" else tost(first, second, margin)
+    return Equivalence(value, wide, narrow, p, verdict)
+
+
+def verdict_of(first: Mean, second: Mean, margin: float) -> Agreement:
+    """Return the verdict alone, without the p-value, which takes the time."""
+    if not first.n or not second.n:
+        return "not measured"
+    wide, narrow = difference(first, second), difference(first, second, WITHIN)
+    return _verdict(first.value - second.value, wide, narrow, margin)
+
+
+def _verdict(value: float, wide: Interval, narrow: Interval, margin: float) -> Agreement:
     if wide.low is None or wide.high is None or narrow.low is None or narrow.high is None:
-        return Equivalence(value, wide, narrow, None, "not measured")
-    verdict: Agreement = "cannot tell"
+        return "not measured"
     if -margin < narrow.low and narrow.high < margin:
-        verdict = "agree"
-    elif (wide.low > 0 or wide.high < 0) and abs(value) > margin:
-        verdict = "disagree"
-    return Equivalence(value, wide, narrow, tost(first, second, margin), verdict)
+        return "agree"
+    return "disagree" if (wide.low > 0 or wide.high < 0) and abs(value) > margin else "cannot tell"
 
 
 def tost(first: Mean, second: Mean, margin: float) -> float | None:
     """Return the p-value of two one-sided tests: the smallest level at which the interval lies within the margin.
 
-    To 0.0001, and never less; above 0.5 where the difference itself is beyond the margin. None where there is no interval.
+    To 0.0001, and never less; above 0.5 where the difference itself is beyond the margin. None for no interval.
     """
     value = first.value - second.value
     beyond = abs(value) >= margin
@@ -64,6 +75,10 @@ def tost(first: Mean, second: Mean, margin: float) -> float | None:
         found = difference(first, second, 1 - 2 * middle)
         if found.low is None or found.high is None:
             return None
-        apart = (found.low > margin or found.high < -margin) if beyond else -margin < found.low < found.high < margin
+        apart = (
+            (found.low > margin or found.high < -margin)
+            if beyond
+            else -margin < found.low < found.high < margin
+        )
         low, high = (low, middle) if apart else (middle, high)
     return max(round(1 - high if beyond else high, 4), 1e-4)

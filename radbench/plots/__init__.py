@@ -125,7 +125,12 @@ class Plots:
         """Return the names of the figures that say something about this audit's task."""
         result = self._result
         left_out = {*(_CLASSIFICATION_ONLY if result.task == "segmentation" else _SEGMENTATION_ONLY)}
-        for name, rows in (("anchors", "anchors"), ("doses", "dose"), ("subgroups", "subgroups"), ("calibration", "calibration")):
+        for name, rows in (
+            ("anchors", "anchors"),
+            ("doses", "dose"),
+            ("subgroups", "subgroups"),
+            ("calibration", "calibration"),
+        ):
             if not any(getattr(model, rows) for model in result.models):
                 left_out.add(name)
         return [name for name in plot_names() if name not in left_out]

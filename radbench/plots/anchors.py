@@ -58,7 +58,9 @@ def anchors(result: AuditResult, models: Sequence[str] | None = None, width: flo
     for number, tick in enumerate(axes.get_yticklabels()):
         tick.set_fontweight("bold" if number in bold else "normal")
     axes.set_ylim(place - 0.6, -0.6 if bold else 0.4)
-    axes.set_xlim(*_span([one for model in shown for _, rows in _blocks(result, model) for _, one, _ in rows], scale))
+    axes.set_xlim(
+        *_span([one for model in shown for _, rows in _blocks(result, model) for _, one, _ in rows], scale)
+    )
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"{metric_name(result.primary)}{', %' if unit == 'share' else ''}", fontsize=8.5)
     figure.description = "; ".join(told) + "."

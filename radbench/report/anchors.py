@@ -48,7 +48,9 @@ def _told(result: AuditResult, one: AnchorSummary) -> str:
     if one.edited:
         words += f" Of {one.edited} of these patients a film is edited too; those edits are not borrowed."
     if one.unlabelled:
-        words += f" {count(one.unlabelled, 'further film')} had no label or mask of {plain(result.shift.target)}."
+        words += (
+            f" {count(one.unlabelled, 'further film')} had no label or mask of {plain(result.shift.target)}."
+        )
     return words
 
 

@@ -69,7 +69,12 @@ class AnchorSpec(CohortSpec):
                 f"and real films are never held against each other"
             )
         wanted = self.select.get(target)
-        if after is not None and wanted is not None and str(wanted) in {"0", "1"} and str(wanted) != str(after):
+        if (
+            after is not None
+            and wanted is not None
+            and str(wanted) in {"0", "1"}
+            and str(wanted) != str(after)
+        ):
             raise ValueError(
                 f"the anchor of scenario '{scenario}' selects {target}: {wanted}, expected {after}, which the edit "
                 f"makes (labels_after)"

@@ -134,7 +134,7 @@ class ShiftSpec(Base):
         return scenario.editor or self.editor
 
     def without_controls(self) -> Self:
-        """Return the shift without doses, sham and placebo edits and anchors; its stress edits are the same to the pixel."""
+        """Return the shift without doses, sham, placebo and anchors; its stress edits are the same to the pixel."""
         scenarios = [
             scenario.model_copy(
                 update={

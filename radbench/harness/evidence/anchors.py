@@ -32,7 +32,9 @@ def anchor_results(scene: Scene, seen: Mapping[Shown, Seen], measure: Measure) -
 def _result(scene: Scene, anchors: AnchorSet, seen: Mapping[Shown, Seen], measure: Measure) -> AnchorResult:
     real, primary = measure.primary(seen["real"]), PRIMARY[scene.shift.task]
     own = of_scenario(seen["anchor"], anchors.scenario)
-    edited = of_scenario(seen["stress"], anchors.scenario) if "stress" in seen else own.take(np.zeros(0, np.int64))
+    edited = (
+        of_scenario(seen["stress"], anchors.scenario) if "stress" in seen else own.take(np.zeros(0, np.int64))
+    )
     anchor, stress = measure.primary(own), measure.primary(edited)
     found, same = anchored(anchor, stress), compare(stress, anchor, anchors.margin)
     combined = _combined(found, anchor.n + stress.n)
@@ -67,7 +69,9 @@ def _combined(found: Anchored, n: int) -> Estimate:
 
 
 def _difference(same: Equivalence, n: int) -> Estimate:
-    return Estimate.undefined(NO_STRESS, n) if same.value is None else Estimate.of(same.value, same.interval, n)
+    return (
+        Estimate.undefined(NO_STRESS, n) if same.value is None else Estimate.of(same.value, same.interval, n)
+    )
 
 
 def _reason(same: Equivalence, anchors: AnchorSet, anchor: Mean, primary: Primary) -> str:
@@ -90,4 +94,6 @@ def _reason(same: Equivalence, anchors: AnchorSet, anchor: Mean, primary: Primar
 
 def disagreements(found: Sequence[AnchorResult]) -> list[str]:
     """Return a sentence for each scenario whose anchors say that its synthetic images are wrong."""
-    return [f"{one.reason} The edits are not what they stand for." for one in found if one.verdict == "disagree"]
+    return [
+        f"{one.reason} The edits are not what they stand for." for one in found if one.verdict == "disagree"
+    ]

@@ -60,12 +60,13 @@ from radbench.harness.result.material import (
 )
 
 __all__ = [
-    "ALL_SCENARIOS", "ARMS", "AnchorResult", "AnchorSummary", "PRIMARY", "SCHEMA_VERSION", "Arm", "ArmResult", "AttritionRow",
-    "AuditResult", "Baseline", "CalibrationBin", "CaseRow", "CheckpointSummary", "ClaimResult",
-    "CohortSummary", "DoseRow", "EditQuality", "Estimate", "Extreme", "Figure", "Finding", "GateResult",
-    "Instrument", "IntervalSummary", "ModelComparison", "ModelResult", "PairedResult", "PlaceboResult",
-    "Power", "Primary", "Role", "ScenarioResult", "ScenarioSummary", "ShiftSummary", "Spread", "Strict",
-    "SubgroupResult", "Task", "TestResult", "TestSetSummary", "Verdict", "Withheld",
+    "ALL_SCENARIOS", "ARMS", "PRIMARY", "SCHEMA_VERSION", "AnchorResult", "AnchorSummary", "Arm",
+    "ArmResult", "AttritionRow", "AuditResult", "Baseline", "CalibrationBin", "CaseRow",
+    "CheckpointSummary", "ClaimResult", "CohortSummary", "DoseRow", "EditQuality", "Estimate", "Extreme",
+    "Figure", "Finding", "GateResult", "Instrument", "IntervalSummary", "ModelComparison", "ModelResult",
+    "PairedResult", "PlaceboResult", "Power", "Primary", "Role", "ScenarioResult", "ScenarioSummary",
+    "ShiftSummary", "Spread", "Strict", "SubgroupResult", "Task", "TestResult", "TestSetSummary",
+    "Verdict", "Withheld",
 ]  # fmt: skip
 
 

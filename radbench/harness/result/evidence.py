@@ -39,8 +39,8 @@ class AnchorResult(Strict):
         reason: one sentence.
         combined: the anchored estimate of the primary metric under the shift (``radbench.metrics.anchored``).
         belief: in [0, 1], that the synthetic images show the anchors' figure; one half before the anchors are seen.
-        borrowed: synthetic images that ``combined`` borrows; ``shared`` more are of patients who have an anchor, and
-            are not.
+        borrowed: as many independent synthetic images as ``combined`` borrows.
+        shared: synthetic images of patients who have an anchor; they are not borrowed.
         drop: primary metric on the whole real set minus ``combined``.
     """
 

@@ -247,7 +247,9 @@ def metric_rows(result: AuditResult) -> list[MetricRow]:
 def _anchor_rows(shift: str, model: ModelResult) -> list[MetricRow]:
     """Return what is made of anchors and synthetic images together; ``anchored`` is the primary metric of both."""
     return [
-        MetricRow(model.name, shift, one.scenario, "anchor", name, found.n, found.value, found.low, found.high)
+        MetricRow(
+            model.name, shift, one.scenario, "anchor", name, found.n, found.value, found.low, found.high
+        )
         for one in model.anchors
         for name, found in (
             ("stress_less_anchor", one.difference),
