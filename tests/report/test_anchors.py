@@ -4,54 +4,16 @@ import io
 
 from html_page import Page
 from rich.console import Console
-from synthetic import near
+from synthetic import with_anchors
 
 from radbench.cli.summary import print_summary
-from radbench.harness.result import AnchorResult, AnchorSummary, Estimate, Verdict
+from radbench.harness.result import Estimate, Verdict
 from radbench.plots.anchors import anchors as draw
 from radbench.plots.style import svg
 from radbench.report.anchors import anchors_view
 from radbench.report.identity import deidentified
 from radbench.report.page import render_page
 from radbench.report.tables import tables
-
-
-def with_anchors(result, verdict="cannot tell", scenarios=("remove",)):
-    found = [
-        AnchorResult(
-            scenario=name,
-            n=16,
-            patients=14,
-            margin=0.1,
-            anchor=near(0.7, 0.2, 16),
-            stress=near(0.6, 0.1, 64),
-            difference=near(-0.1, 0.25, 16),
-            low_90=-0.3,
-            high_90=0.1,
-            p=0.5,
-            verdict=verdict,
-            reason=f"They {verdict}.",
-            combined=near(0.63, 0.12, 80),
-            belief=0.7,
-            borrowed=45.0,
-            drop=near(0.33, 0.13, 80),
-        )
-        for name in scenarios
-    ]
-    summary = AnchorSummary(
-        scenario=scenarios[0],
-        cohort="other",
-        digest="d" * 64,
-        select={"pneumothorax": 0, "drain": 1},
-        margin=0.1,
-        studies=16,
-        patients=14,
-        in_real=2,
-        edited=1,
-        unlabelled=3,
-    )
-    models = [model.model_copy(update={"anchors": found}) for model in result.models]
-    return result.model_copy(update={"models": models, "anchors": [summary]})
 
 
 def test_the_page_shows_anchors_synthetic_and_both_beside_each_other(result):

@@ -6,7 +6,6 @@ import io
 import evidence
 import pytest
 import synthetic
-import test_anchors
 from html_page import HOSTILE
 
 from radbench.report.tables import HEADERS, safe_cell, table, tables
@@ -14,7 +13,7 @@ from radbench.report.tables import HEADERS, safe_cell, table, tables
 
 @pytest.fixture(scope="module")
 def made(result):
-    return test_anchors.with_anchors(evidence.with_evidence(synthetic.with_controls(result)))
+    return synthetic.with_anchors(evidence.with_evidence(synthetic.with_controls(result)))
 
 
 def read(data):
