@@ -1,6 +1,7 @@
 """Anchors: whether real films that show the shift agree with the synthetic ones, and one figure made of both."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from radbench.metrics.intervals import Mean
 
 UNPAIRED: Final = "anchors are other films than the real set's: nothing is paired"
 NO_STRESS: Final = "no synthetic image could be measured"
+_PLACES: Final[Mapping[Primary, int]] = {"accuracy": 2, "dice": 3}
 
 
 def anchor_results(scene: Scene, seen: Mapping[Shown, Seen], measure: Measure) -> list[AnchorResult]:
@@ -80,16 +82,21 @@ def _reason(same: Equivalence, anchors: AnchorSet, anchor: Mean, primary: Primar
     if same.value is None or same.interval.low is None or same.narrow.low is None:
         why = NO_STRESS if same.value is None else same.interval.note or "there is no interval"
         return f"Not compared with the {films}: {why}."
-    low, high = same.interval.low, same.interval.high or 0.0
-    told = f"{primary.capitalize()} on synthetic images differs by {same.value:+.2f} from that on {films}"
-    within = f"the margin of {anchors.margin:.2f}"
+    signed = partial(_signed, places=_PLACES[primary])
+    told = f"{primary.capitalize()} on synthetic images differs by {signed(same.value)} from that on {films}"
+    within = f"the margin of {anchors.margin:g}"
     if same.verdict == "agree":
-        limits = f"{same.narrow.low:+.2f} to {same.narrow.high or 0.0:+.2f}"
+        limits = f"{signed(same.narrow.low)} to {signed(same.narrow.high or 0.0)}"
         return f"{told}; the 90 % interval, {limits}, lies within {within}: they agree."
-    limits = f"{low:+.2f} to {high:+.2f}"
+    limits = f"{signed(same.interval.low)} to {signed(same.interval.high or 0.0)}"
     if same.verdict == "disagree":
         return f"{told} (95 % interval {limits}), beyond {within} and not by chance: they disagree."
     return f"{told} (95 % interval {limits}): neither that they agree within {within} nor that they disagree is shown."
+
+
+def _signed(value: float, places: int) -> str:
+    """Return a difference with its sign; what rounds to nothing is +0, never -0."""
+    return f"{round(value, places) + 0.0:+.{places}f}"
 
 
 def disagreements(found: Sequence[AnchorResult]) -> list[str]:
