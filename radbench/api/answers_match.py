@@ -4,12 +4,13 @@ An edited image is known by its pixels: another seed, limit, bundle or kind of d
 of theirs would silently answer nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
+from radbench.harness.anchors import AnchorSet
 from radbench.harness.arms import ArmImages
 from radbench.harness.natural import scene_of
 from radbench.models.adapters.table import PredictionTable
@@ -19,7 +20,11 @@ from radbench.testsets.testset import TestSet
 
 
 def refuse_uncovered(
-    models: Iterable[ModelUnderTest], shift: ShiftSpec, cohort: Cohort, testset: TestSet
+    models: Iterable[ModelUnderTest],
+    shift: ShiftSpec,
+    cohort: Cohort,
+    testset: TestSet,
+    anchors: Sequence[AnchorSet] = (),
 ) -> None:
     """Refuse a table that names not one image of an arm; of other models nothing is asked.
 
@@ -30,25 +35,30 @@ def refuse_uncovered(
         shift: its shift.
         cohort: its cohort.
         testset: its test set.
+        anchors: its anchors.
 
     Raises:
         UsageError: such a table, with the arm and how to mend it.
     """
     tables = [model for model in models if isinstance(model, PredictionTable)]
     if tables:
-        arms = scene_of(shift, cohort, testset).arms()
+        arms = scene_of(shift, cohort, testset, anchors).arms()
         for table in tables:
             refuse_strange_table(table, arms)
 
 
-def refuse_foreign(models: Iterable[ModelUnderTest], shift: ShiftSpec, cohort: Cohort) -> None:
-    """Refuse, before anything is edited, a table that names not one of the real images; see ``refuse_uncovered``.
+def refuse_foreign(
+    models: Iterable[ModelUnderTest], shift: ShiftSpec, cohort: Cohort, anchors: Sequence[AnchorSet] = ()
+) -> None:
+    """Refuse, before anything is edited, a table that names none of the real images, or of the anchors.
+
+    See ``refuse_uncovered``.
 
     Raises:
         UsageError: such a table.
     """
     nothing = TestSet(key="not built yet", path=Path(), records=[], attrition={}, provenance={})
-    refuse_uncovered(models, shift, cohort, nothing)
+    refuse_uncovered(models, shift, cohort, nothing, anchors)
 
 
 def refuse_strange_table(table: PredictionTable, arms: Mapping[Any, ArmImages]) -> None:

@@ -93,7 +93,7 @@ class Audit:
         """Return one of the tables that are written beside the report.
 
         Args:
-            name: metrics, cases, tests, subgroups, gates, doses, attrition, calibration, claims, comparisons,
+            name: metrics, cases, tests, subgroups, gates, doses, anchors, attrition, calibration, claims, comparisons,
                 preflight, or of two cohorts case_mix and strata.
 
         Raises:

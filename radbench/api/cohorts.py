@@ -36,12 +36,7 @@ def load_cohort(shift: ShiftSpec, bundle: Any = None) -> Cohort:
         UsageError: There is no such cohort, its folder cannot be read, or the embedded cohort has another size.
     """
     source = shift.source
-    size = source.image_size
-    if size is None and not source.is_phantom and not shift.is_natural:
-        from radbench.api.bundles import find_bundle
-        from radbench.diffusion.bundle_card import bundle_size
-
-        size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
+    size = square_size(shift, bundle)
     further = () if source.edit_split is None else (source.edit_split,)
     first = load_part(source, shift.resolve, size, further=further)
     others = [load_part(part, shift.resolve, size) for part in source.also]
@@ -88,6 +83,22 @@ def _whose_patients(part: CohortSpec, resolve: Callable[[str], Path]) -> str:
         return PHANTOM
     kind, colon, path = part.cohort.partition(":")
     return f"{kind}:{resolve(path).resolve()}" if colon else part.cohort
+
+
+def square_size(shift: ShiftSpec, bundle: Any = None) -> int | None:
+    """Return the side of the squares that are edited; None for an embedded cohort's own. See ``load_cohort``."""
+    size = shift.source.image_size
+    if size is None and not shift.source.is_phantom and not shift.is_natural:
+        from radbench.api.bundles import find_bundle
+        from radbench.diffusion.bundle_card import bundle_size
+
+        size = bundle_size(find_bundle(shift, None) if bundle is None else bundle)
+    return size
+
+
+def part_names(shift: ShiftSpec, cohort: Cohort) -> list[str]:
+    """Return what stands before the ids of each cohort that belongs to the real set; its own name where it is alone."""
+    return [*cohort.parts] if isinstance(cohort, JoinedCohort) else [cohort.name for _ in shift.source.parts]
 
 
 def _tell(cohort: Cohort, sentences: Sequence[str]) -> None:

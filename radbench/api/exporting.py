@@ -95,7 +95,7 @@ def export_testset(
     cache = jobs.settle([job], options)
     opened = jobs.open_job(job, options)
     testset = jobs.build_set(opened, options, cache, said)
-    arms = Scene(spec, opened.cohort, testset).arms()
+    arms = Scene(spec, opened.cohort, testset, opened.anchors).arms()
     with said.loop("Writing") as report:
         sizes = _write(spec, arms, folder, report)
     key = _key(options, spec, sizes, {str(arm): len(images) for arm, images in arms.items()}, testset.key)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from radbench.api.anchors import open_anchors
 from radbench.api.answers_match import refuse_foreign, refuse_uncovered
 from radbench.api.bundles import BundleRef, find_bundle, uses_hub
 from radbench.api.choices import Choice, ModelName, choose_models
@@ -20,7 +21,7 @@ from radbench.diffusion.bundle_card import bundle_card
 from radbench.diffusion.editors import algorithm_version
 from radbench.errors import UsageError
 from radbench.harness.films import film_notes
-from radbench.harness.ready import check_masks, check_ready
+from radbench.harness.ready import check_anchor_masks, check_masks, check_ready
 from radbench.harness.run import run_audit
 from radbench.harness.summary import nothing_edited
 from radbench.models.isolation import open_model
@@ -36,6 +37,7 @@ from radbench.testsets.testset import TestSet
 if TYPE_CHECKING:
     from radbench.data.cohort import Cohort
     from radbench.diffusion.bundle import Bundle
+    from radbench.harness.anchors import AnchorSet
     from radbench.harness.result import AuditResult
     from radbench.models.base import Finding, ModelUnderTest
     from radbench.testsets.executor import Shard
@@ -98,7 +100,8 @@ class Job:
 class Opened:
     """A job whose cohort and models were found and verified; ``close`` ends the models' processes.
 
-    ``plan`` is that of its test set, once ``check_job`` has made it.
+    ``anchors`` are the real films that its scenarios name; ``plan`` is that of its test set, once ``check_job`` has
+    made it.
     """
 
     job: Job
@@ -107,6 +110,7 @@ class Opened:
     control_models: "list[ModelUnderTest]"
     checkpoints: "dict[str, list[ModelUnderTest]]"
     plan: Plan | None = None
+    anchors: "tuple[AnchorSet, ...]" = ()
 
     @property
     def everyone(self) -> "list[ModelUnderTest]":
@@ -216,9 +220,10 @@ def open_job(job: Job, options: RunOptions) -> Opened:
     def opened(spec: ModelSpec) -> "ModelUnderTest":
         return open_model(spec, options.device, trust=options.trust)
 
+    cohort = load_cohort(job.shift, job.bundle)
     return Opened(
         job,
-        load_cohort(job.shift, job.bundle),
+        cohort,
         [*(opened(spec) for spec in job.choice.models), *job.own],
         [opened(spec) for spec in job.choice.controls],
         {
@@ -226,6 +231,7 @@ def open_job(job: Job, options: RunOptions) -> Opened:
             for spec in everyone
             if spec.checkpoints
         },
+        anchors=open_anchors(job.shift, cohort, job.bundle),
     )
 
 
@@ -242,7 +248,8 @@ def check_job(opened: Opened, options: RunOptions, gate: Gate) -> Opened:
     check_ready(shift, cohort, opened.everyone, opened.checkpoints)
     gate.check_cohort(shift, cohort.studies)
     check_masks(shift, cohort)
-    refuse_foreign(opened.everyone, shift, cohort)
+    check_anchor_masks(shift, opened.anchors)
+    refuse_foreign(opened.everyone, shift, cohort, opened.anchors)
     if shift.is_natural:
         return opened
     return replace(opened, plan=plan_of(opened, options))
@@ -254,7 +261,7 @@ def perform(opened: Opened, options: RunOptions, cache: Path, progress: Progress
     testset = (
         nothing_edited(shift, cohort) if shift.is_natural else build_set(opened, options, cache, progress)
     )
-    refuse_uncovered(opened.everyone, opened.job.shift, opened.cohort, testset)
+    refuse_uncovered(opened.everyone, shift, cohort, testset, opened.anchors)
     checked = preflights(opened.everyone, opened.cohort, cache, options.device, progress)
     return Audited(opened, testset, audit_set(opened, options, testset, cache, progress, checked))
 
@@ -360,4 +367,5 @@ def audit_set(
             preflight=checked,
             forced=list(checked) if options.force else (),
             films=film_notes(opened.cohort, cache),
+            anchors=opened.anchors,
         )

@@ -28,6 +28,7 @@ _TITLES: dict[Arm, str] = {
     "natural": "Cohort B",
     "common": "Cohort A (common strata)",
     "reweighted": "Cohort B (A's case mix)",
+    "anchor": "Anchors (real films)",
 }
 _METRICS = {"accuracy": "Accuracy", "dice": "Dice"}
 
@@ -58,10 +59,21 @@ def print_summary(console: Console, result: AuditResult) -> None:
     console.print(_judgement(result), highlight=False, soft_wrap=True)
     if result.instrument is not None:
         console.print(_of_instrument(result), highlight=False, soft_wrap=True)
+    _print_anchors(console, result)
     _print_beside(console, result)
     for model in result.models:
         if model.forced:
             line = Text.assemble(("Forced ", "bold yellow"), f"{model.name}: {model.reason}")
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+def _print_anchors(console: Console, result: AuditResult) -> None:
+    """Print whether the anchors agree with the edits, a line a model and scenario."""
+    for model in result.models:
+        for one in model.anchors:
+            line = Text.assemble(
+                (f"Anchors {one.verdict}", "bold"), f" ({plain(model.name)}): {plain(one.reason)}"
+            )
             console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -87,6 +99,9 @@ def _add(table: Table, model: ModelResult, result: AuditResult) -> None:
     rows += [(words, model.paired[arm].drop) for arm, words in drops.items() if arm in model.paired]
     if model.shift_effect is not None:
         rows.append(("Shift (sham-stress)", model.shift_effect))
+    for one in model.anchors:
+        where = f", {plain(one.scenario)}" if len(model.anchors) > 1 else ""
+        rows += [(f"Anchored{where}", one.combined), (f"Drop to anchored{where}", one.drop)]
     if not rows:
         rows.append((model.error or "nothing was measured", None))
     labels = [Text(model.name, style="bold"), Text(model.verdict.value, style=STYLES[model.verdict])]

@@ -1,4 +1,4 @@
-"""The sets of images that a model is shown: real, resized, reconstructed, sham, edited, truly rendered, and doses.
+"""The sets of images that a model is shown: real, resized, reconstructed, sham, edited, truly rendered, anchors, doses.
 
 With ``composite: native`` every arm shows films: the original as it was stored, and the same film with what the editor
 changed put back into it. With ``composite: square`` every arm shows the editor's squares.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from radbench.data.cohort import Cohort, GrayImage, Mask, Pixels, Study
 from radbench.errors import UsageError
+from radbench.harness.anchors import AnchorSet, anchor_arm, anchor_film
 from radbench.harness.films import Clusters, Spacing, all_known, find_clusters, spacing_of
 from radbench.harness.result import ALL_SCENARIOS, Arm
 from radbench.metrics.standard import Weighting
@@ -112,14 +113,18 @@ class Scene:
         cases: the usable stress edits.
         shams: the usable sham edits.
         placebos: the usable edits of studies without the finding; no model sees them.
+        anchors: the real films that show a scenario's shift already, one set a scenario that has some.
         doses: the usable edits at other strengths.
 
     Raises:
         UsageError: a record of a study that the cohort does not have, or that has no label of the target.
     """
 
-    def __init__(self, shift: ShiftSpec, cohort: Cohort, testset: "TestSet") -> None:
+    def __init__(
+        self, shift: ShiftSpec, cohort: Cohort, testset: "TestSet", anchors: Sequence[AnchorSet] = ()
+    ) -> None:
         self.shift = shift
+        self.anchors = tuple(anchors)
         self.cohort = cohort
         self.testset = testset
         self.scenarios: Mapping[str, Scenario] = {scenario.name: scenario for scenario in shift.scenarios}
@@ -148,7 +153,20 @@ class Scene:
     def clusters(self) -> Clusters:
         """Who counts as one patient; reads every real film once."""
         target = None if self.segments else self.shift.target
-        return find_clusters(list(self.studies.values()), lambda study: self.source(study.study_id), target)
+        further = {
+            study.study_id: (anchors, study)
+            for anchors in self.anchors
+            for study in anchors.studies
+            if study.study_id not in self.studies
+        }
+
+        def film(study: Study) -> Pixels:
+            if study.study_id in self.studies:
+                return self.source(study.study_id)
+            return anchor_film(further[study.study_id][0], study.study_id, native=self.native)
+
+        everyone = [*self.studies.values(), *(study for _, study in further.values())]
+        return find_clusters(everyone, film, target)
 
     def patient(self, study: Study) -> str:
         """Return what a study's patient counts as in every interval."""
@@ -187,6 +205,7 @@ class Scene:
             self._edited("sham", shams, lambda index: edited(shams[index].record)),
             self._edited("stress", cases, lambda index: edited(cases[index].record)),
             self._edited("truth", [case for case, _ in known], lambda index: known[index][1]),
+            anchor_arm(self),
             self._edited("dose", doses, lambda index: edited(doses[index].record)),
         ]
         return {images.arm: images for images in found if images.arm == "real" or len(images)}
@@ -280,7 +299,8 @@ class Scene:
     @cached_property
     def millimetres(self) -> bool:
         """Whether distances are also given in millimetres."""
-        return self.segments and all_known(self.cohort, list(self.studies.values()))
+        known = self.segments and all_known(self.cohort, list(self.studies.values()))
+        return known and all(all_known(one.cohort, list(one.own.values())) for one in self.anchors)
 
     def _outline(self, study_id: str) -> Mask:
         study, target = self.studies[study_id], self.shift.target

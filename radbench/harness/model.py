@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from radbench.harness.arms import Scene, Shown
+from radbench.harness.evidence.anchors import UNPAIRED, anchor_results
 from radbench.harness.evidence.claims import claim_results
 from radbench.harness.evidence.controls import dose_rows
 from radbench.harness.evidence.significance import judged_of, paired_tests, power_of, subgroup_tests
@@ -39,7 +40,8 @@ from radbench.models.base import ModelUnderTest
 from radbench.specs import ModelSpec
 
 EDITED: Final[tuple[Arm, ...]] = ("geometry", "reconstruction", "sham", "stress", "truth")
-UNPAIRED: Final[tuple[Arm, ...]] = ("natural", "reweighted")
+SHOWN: Final[tuple[Arm, ...]] = (*EDITED, "anchor")
+OF_ANOTHER: Final[tuple[Arm, ...]] = ("natural", "reweighted")
 """The arms of another cohort."""
 DERIVED: Final[tuple[Arm, ...]] = ("common", "reweighted")
 """The arms that are made of what was said in others, and have no cases of their own."""
@@ -104,6 +106,7 @@ def model_result(
         sham_effect=found.sham_effect,
         shift_effect=found.shift_effect,
         truth_gap=found.truth_gap,
+        anchors=anchor_results(scene, seen, measure),
         dose=dose_rows(scene, seen, measure),
         checkpoints=None if outcome.failure == "refused" else summarise_runs(models, outcomes, measure),
         claims=claim_results(spec.claims, seen.get("real"), measure),
@@ -149,13 +152,16 @@ def source_name(spec: ModelSpec) -> str:
 def measured(seen: Mapping[Shown, Seen], measure: Measure) -> ScenarioResult:
     """Return the figures of the arms that were seen; all but the real one against it."""
     paired: dict[Arm, PairedResult] = {}
-    for arm in UNPAIRED:
+    for arm in OF_ANOTHER:
         if arm in seen:
             paired[arm] = measure.unpaired(reference_of(seen, arm), seen[arm])
     for arm in EDITED:
         if arm in seen:
             control = seen["reconstruction"] if arm == "stress" else None
             paired[arm] = measure.paired(seen["real"], seen[arm], control)
+    if "anchor" in seen:
+        drop = measure.effect(seen["real"], seen["anchor"])
+        paired["anchor"] = PairedResult(drop=drop, paired_drop=Estimate.undefined(UNPAIRED))
     return ScenarioResult(
         arms={arm: measure.arm(seen[arm]) for arm in ARMS if arm in seen and _differs(arm, seen)},
         paired=paired,
@@ -180,13 +186,13 @@ def _between(first: Arm, second: Arm, seen: Mapping[Shown, Seen], measure: Measu
 def _by_scenario(
     scene: Scene, seen: Mapping[Shown, Seen], measure: Measure, pooled: ScenarioResult
 ) -> dict[str, ScenarioResult]:
-    present = {name for arm in EDITED if arm in seen for name in seen[arm].images.scenarios}
+    present = {name for arm in SHOWN if arm in seen for name in seen[arm].images.scenarios}
     found: dict[str, ScenarioResult] = {}
     for name in [name for name in scene.scenarios if name in present]:
         part = pooled
         if len(present) > 1:
             shown: dict[Shown, Seen] = {"real": seen["real"]}
-            only = {arm: of_scenario(seen[arm], name) for arm in EDITED if arm in seen}
+            only = {arm: of_scenario(seen[arm], name) for arm in SHOWN if arm in seen}
             shown |= {arm: some for arm, some in only.items() if len(some.images)}
             part = measured(shown, measure)
         own = {arm: result for arm, result in part.arms.items() if arm != "real"}

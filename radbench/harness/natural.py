@@ -14,6 +14,7 @@ import numpy as np
 from radbench.data.cohort import UNKNOWN, Cohort, Study, value_text
 from radbench.data.compared import ComparedCohorts, Side, side_of
 from radbench.errors import UsageError, did_you_mean
+from radbench.harness.anchors import AnchorSet
 from radbench.harness.arms import ArmImages, Scene, Shown
 from radbench.harness.evidence.subgroups import MOST_VALUES, values_among
 from radbench.harness.predict import Outcome, Seen
@@ -108,9 +109,11 @@ class Sites(Scene):
         return seen.take(np.flatnonzero(strata >= 0)), strata[strata >= 0]
 
 
-def scene_of(shift: ShiftSpec, cohort: Cohort, testset: "TestSet") -> Scene:
-    """Return what an audit shows: a cohort with its edits, or two cohorts."""
-    return Sites(shift, cohort, testset) if shift.is_natural else Scene(shift, cohort, testset)
+def scene_of(
+    shift: ShiftSpec, cohort: Cohort, testset: "TestSet", anchors: Sequence[AnchorSet] = ()
+) -> Scene:
+    """Return what an audit shows: a cohort with its edits and perhaps anchors, or two cohorts."""
+    return Sites(shift, cohort, testset) if shift.is_natural else Scene(shift, cohort, testset, anchors)
 
 
 def cell_of(study: Study, columns: Sequence[str]) -> Cell | None:

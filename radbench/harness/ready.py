@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from radbench.data.cohort import Cohort
 from radbench.errors import UsageError
+from radbench.harness.anchors import AnchorSet
 from radbench.harness.evidence.subgroups import check_subgroups
 from radbench.harness.natural import check_sites
 from radbench.harness.predict import Outcome
@@ -51,6 +52,14 @@ def check_masks(shift: ShiftSpec, cohort: Cohort) -> None:
     if shift.task == "segmentation" and not cohort.truth_known:
         for study in measured_studies(shift, cohort):
             cohort.mask(study, shift.target)
+
+
+def check_anchor_masks(shift: ShiftSpec, anchors: Sequence[AnchorSet]) -> None:
+    """Read the true mask of every anchor, as ``check_masks`` does of the real set; see there."""
+    for one in anchors:
+        if shift.task == "segmentation" and not one.cohort.truth_known:
+            for study in one.own.values():
+                one.cohort.mask(study, shift.target)
 
 
 def check_models(

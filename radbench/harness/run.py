@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from radbench.data.cohort import Cohort
+from radbench.harness.anchors import AnchorSet, draw_everyone, summarise_anchors
 from radbench.harness.arms import Scene
 from radbench.harness.classification import ClassificationMeasure
 from radbench.harness.evidence.case_mix import case_mix
@@ -30,7 +31,7 @@ from radbench.harness.summary import (
     summarise_testset,
     tool_versions,
 )
-from radbench.metrics.bootstrap import Draws, draw_patients
+from radbench.metrics.bootstrap import Draws
 from radbench.metrics.segmentation import in_millimetres
 from radbench.models.base import ModelUnderTest
 from radbench.models.cache import remembered
@@ -75,6 +76,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     preflight: "Mapping[str, Sequence[Found]]" = MappingProxyType({}),
     forced: Collection[str] = (),
     films: FilmNotes = FilmNotes(),  # noqa: B008 - immutable
+    anchors: Sequence[AnchorSet] = (),
 ) -> AuditResult:
     """Audit models on a cohort and the test set edited from it.
 
@@ -96,6 +98,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         preflight: by a model's name, what was declared and observed before the audit. A model with a finding of level
             "failure" is refused: it is shown nothing and its verdict is NOT_RUN.
         forced: names of models that are audited whatever the preflight found.
+        anchors: real films that show a scenario's shift already; they change no figure of another arm.
         films: what was found when the films were read (``film_notes``); it stands in the result's ``cohort``.
 
     Returns:
@@ -108,8 +111,8 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
     everyone = [*models, *control_models]
     further = checkpoints or {}
     check_ready(shift, cohort, everyone, further)
-    scene = scene_of(shift, cohort, testset)
-    draws = draw_patients(map(scene.patient, scene.studies.values()), replicates=REPLICATES, seed=seed)
+    scene = scene_of(shift, cohort, testset, anchors)
+    draws = draw_everyone(scene, replicates=REPLICATES, seed=seed)
     measure = _measure(shift, draws, cache, millimetres=scene.millimetres)
     refused = refusals(preflight, [model.spec.name for model in everyone], forced)
     runs = _run(everyone, further, scene, measure, cache, device_kind(device), refused)
@@ -152,6 +155,7 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
         models=results,
         edit_quality=edit_quality(scene),
         placebo=placebo_results(scene, draws),
+        anchors=summarise_anchors(scene),
         attrition=attrition_rows(scene),
         comparisons=compare_models(
             [(model.spec.name, shown[0].seen) for model, shown in zip(models, runs, strict=False)], measure

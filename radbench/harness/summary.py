@@ -3,7 +3,7 @@
 import platform
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
@@ -34,6 +34,10 @@ PACKAGES = (
 )
 
 
+_TOLD_APART: Final = {"scenarios": {"__all__": {"anchor"}}}
+"""Anchors have a summary of their own, without the place where their films lie."""
+
+
 def tool_versions() -> dict[str, str]:
     """Return the versions of radbench, Python and the packages that decide a figure."""
     return {"radbench": __version__, "python": platform.python_version()} | versions(PACKAGES)
@@ -47,7 +51,7 @@ def summarise_shift(shift: ShiftSpec) -> ShiftSummary:
         told |= {name: _declared(told[name]) for name in ("source", "against")}
         return ShiftSummary.model_validate(told | {"bundle": "", "editor": {}, "scenarios": []})
     repeated -= {"source"}
-    return ShiftSummary.model_validate(shift.model_dump(mode="json", include=repeated))
+    return ShiftSummary.model_validate(shift.model_dump(mode="json", include=repeated, exclude=_TOLD_APART))
 
 
 def _declared(cohort: dict[str, Any]) -> dict[str, Any]:

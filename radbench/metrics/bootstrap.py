@@ -38,8 +38,8 @@ class Draws:
     """All replicates.
 
     Attributes:
-        patients: the distinct patients, sorted.
-        counts: uint8 [replicates, patients]; every row sums to the number of patients.
+        patients: the distinct patients; of one group sorted.
+        counts: uint8 [replicates, patients]; every row sums to the number of patients, in each group.
     """
 
     patients: tuple[str, ...]
@@ -64,7 +64,12 @@ class Draws:
             yield piece
 
 
-def draw_patients(patient_ids: Iterable[str], *, replicates: int, seed: int) -> Draws:
+def side_by_side(first: Draws, second: Draws) -> Draws:
+    """Return both draws as one, of two groups that share no patient and have as many replicates."""
+    return Draws((*first.patients, *second.patients), np.concatenate([first.counts, second.counts], axis=1))
+
+
+def draw_patients(patient_ids: Iterable[str], *, replicates: int, seed: int | Sequence[int]) -> Draws:
     """Draw as many patients as there are, with replacement, ``replicates`` times.
 
     Args:

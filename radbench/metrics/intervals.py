@@ -167,15 +167,15 @@ def mean(draws: Draws, places: NDArray[np.int64], values: Floats, span: tuple[fl
     return Mean(draws, sums.astype(np.float64), sizes.astype(np.float64), None, span)
 
 
-def difference(first: Mean, second: Mean) -> Interval:
+def difference(first: Mean, second: Mean, confidence: float = CONFIDENCE) -> Interval:
     """Return the interval of ``first - second``, two means of the same draw.
 
     Both must be shares, or both means. No limits where either has no images or, of means, too few patients.
     """
-    return combined([(1.0, first), (-1.0, second)])
+    return combined([(1.0, first), (-1.0, second)], confidence)
 
 
-def combined(parts: list[tuple[float, Mean]]) -> Interval:
+def combined(parts: list[tuple[float, Mean]], confidence: float = CONFIDENCE) -> Interval:
     """Return the interval of a sum of factors times means of the same draw, all of them shares or all of them not.
 
     No limits where a part has no images; of means that are no shares, where any has fewer than ``RARE`` patients, or
@@ -185,16 +185,16 @@ def combined(parts: list[tuple[float, Mean]]) -> Interval:
     if not all(part.n for _, part in parts):
         return Interval(None, None)
     if all(part.rare is not None for _, part in parts):
-        return Interval(*recovered(parts))
+        return Interval(*recovered(parts, confidence))
     found = resampled(parts)
     if min(part.patients for _, part in parts) < RARE or found.error < SAME:
         return Interval(None, None, TOO_FEW)
-    low, high = found.limits(CONFIDENCE)
+    low, high = found.limits(confidence)
     if math.isnan(low):
         return Interval(None, None, TOO_FEW)
     rough = math.isinf(low) or math.isinf(high)
     if rough:
-        low, high = _rough(found)
+        low, high = _rough(found, confidence)
     floor = sum(factor * part.span[factor < 0] for factor, part in parts)
     roof = sum(factor * part.span[factor > 0] for factor, part in parts)
     return Interval(
@@ -230,22 +230,22 @@ def apart(
     return value, Interval(low, high, note)
 
 
-def _rough(found: Studentized) -> tuple[float, float]:
+def _rough(found: Studentized, confidence: float) -> tuple[float, float]:
     from scipy.stats import t
 
-    low, high = percentiles(found.value + found.moved)
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, found.patients - 1)) * found.error
+    low, high = percentiles(found.value + found.moved, confidence)
+    reach = float(t.ppf((1 + confidence) / 2, found.patients - 1)) * found.error
     return min(low, found.value - reach), max(high, found.value + reach)
 
 
-def recovered(parts: list[tuple[float, Mean]]) -> tuple[float, float]:
+def recovered(parts: list[tuple[float, Mean]], confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return the limits of a sum of factors times shares, from the shares' own limits and their correlation.
 
     The method of variance estimates recovery (Zou and Donner 2008, doi:10.1002/sim.3095): the distance of a share to
     its Wilson limit stands for its standard error near that limit. Every share has an image.
     """
     value = sum(factor * part.value for factor, part in parts)
-    limits = [wilson(part.value, part.trials) for _, part in parts]
+    limits = [wilson(part.value, part.trials, confidence) for _, part in parts]
     ends = []
     for side in (0, 1):
         reach = [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "radbench.plots"
 _OWN: Final = {
+    "anchors": "anchors",
     "bland_altman": "scores",
     "before_after": "scores",
     "boxes": "pictures",
@@ -126,7 +127,12 @@ class Plots:
         result = self._result
         left_out = {*(_CLASSIFICATION_ONLY if result.task == "segmentation" else _SEGMENTATION_ONLY)}
         left_out |= {*(_EDITS_ONLY if result.is_natural else ())}
-        for name, rows in (("doses", "dose"), ("subgroups", "subgroups"), ("calibration", "calibration")):
+        for name, rows in (
+            ("anchors", "anchors"),
+            ("doses", "dose"),
+            ("subgroups", "subgroups"),
+            ("calibration", "calibration"),
+        ):
             if not any(getattr(model, rows) for model in result.models):
                 left_out.add(name)
         return [name for name in plot_names() if name not in left_out]

@@ -20,6 +20,7 @@ COLOURS: Final = {
     "stress": "#c24e00",
     "shift": "#b3261e",
     "truth": "#7a4f9e",
+    "anchor": "#00757a",
     "negative": "#5b7083",
 }
 """By arm, as the report's stylesheet has them; readable on white and told apart by colour-blind readers."""

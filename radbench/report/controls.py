@@ -13,8 +13,8 @@ _MEANING = {
     Verdict.PASS: "The instrument can be believed: edits that should change nothing move no model by more than "
     "the tolerance, so a larger drop is the shift's and not the editor's.",
     Verdict.INCONCLUSIVE: "The instrument cannot be believed here: an edit that should change nothing moves a "
-    "model, a model known to be sound falls, or the bundle never saw such films. The drops may be the editor's own "
-    "doing, so they are shown and not judged.",
+    "model, a model known to be sound falls, real films that show the shift disagree with the edits, or the bundle "
+    "never saw such films. The drops may be the editor's own doing, so they are shown and not judged.",
     Verdict.NOT_RUN: "The instrument was not checked: there are no sham edits, so this report cannot say how "
     "much of a drop is the editor's.",
     Verdict.FAIL: "The instrument failed its own check, so the drops are shown and not judged.",

@@ -130,6 +130,9 @@ def _controls(result: AuditResult) -> str:
         found.append("placebo edits (where the finding is absent)")
     if "truth" in arms:
         found.append("true counterfactuals, rendered without an editor")
+    if result.anchors:
+        films = sum(one.studies for one in result.anchors)
+        found.append(f"anchors ({count(films, 'real film')} that show the shift already)")
     controls = [model.name for model in result.models if model.role == "control"]
     words = (
         f"As controls of the editor, {listed(found)} were made."
@@ -178,6 +181,12 @@ def _statistics(result: AuditResult) -> str:
         words += f" Differences were tested two-sided with {listed(used)}"
         family = max(test.family for test in tests)
         words += f", p values corrected by Holm's method over {family} tests." if family > 1 else "."
+    if result.anchors:
+        words += (
+            " Synthetic images and anchors were compared by two one-sided tests (Schuirmann 1987) and combined with a "
+            "robust mixture prior (Schmidli et al. 2014), the interval by Pratt's tests of the anchors (Pratt 1961; Yu "
+            "and Hoff 2018)."
+        )
     if result.gates:
         words += f" The verdict is that of {count(len(result.gates), 'rule')} declared before the run."
     if result.prevalence is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from radbench.harness.gates.verdict import beside_shift
 from radbench.harness.result import AuditResult
 from radbench.harness.result.words import Shown, capital, count, fall, grey_levels, metric_name, plain
+from radbench.report.anchors import anchors_view
 from radbench.report.cases import Answered, Gallery, Material, draw_gallery, first_cases, gather
 from radbench.report.checks import claim_rows, gates_view, model_rows, preflight_views
 from radbench.report.cohorts import case_mix_view, differences_view
@@ -190,6 +191,7 @@ def _views(result: AuditResult) -> dict[str, Any]:
         "case_mix": case_mix_view(result),
         "differences": differences_view(result),
         "effects": effects_view(result),
+        "anchors": anchors_view(result),
         "controls": controls_view(result),
         "segmentation": segmentation_view(result),
         "patients": patient_figures(result),

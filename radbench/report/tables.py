@@ -31,6 +31,13 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
         *(f"{name}_{bound}" for name in ("primary", "score_change") for bound in _BOUNDS),
         "change_edit",
     ),
+    "anchors": (
+        *("model", "shift", "scenario", "n", "patients", "margin"),
+        *(f"{name}_{bound}" for name in ("anchor", "stress", "difference") for bound in _BOUNDS),
+        *("difference_low_90", "difference_high_90", "p", "verdict"),
+        *(f"{name}_{bound}" for name in ("combined", "drop") for bound in _BOUNDS),
+        *("belief", "borrowed", "shared", "reason"),
+    ),
     "attrition": ("shift", "scenario", "stage", "reason", "n"),
     "calibration": ("model", "shift", "arm", "from", "to", "n", "mean_score", "positive"),
     "claims": (
@@ -219,6 +226,11 @@ _ROWS: Final[Mapping[str, Callable[[AuditResult], Iterable[Row]]]] = {
     "subgroups": _of_models("subgroups", "column value n patients small real* stress* drop* p p_holm"),
     "gates": _gates,
     "doses": _of_models("dose", "scenario factor value main n primary* score_change* change_edit"),
+    "anchors": _of_models(
+        "anchors",
+        "scenario n patients margin anchor* stress* difference* low_90 high_90 p verdict combined* drop* belief "
+        "borrowed shared reason",
+    ),
     "attrition": _attrition,
     "calibration": _of_models("calibration", "arm low high n score positive"),
     "claims": _claims,

@@ -36,6 +36,7 @@ ARM_WORDS: tuple[tuple[Arm, str, str], ...] = (
     ("geometry", "Geometry", "control: resized to the editor's size and back, nothing else"),
     ("reconstruction", "Reconstruction", "control: decoded without an edit"),
     ("truth", "True counterfactual", "control: rendered, without any editor"),
+    ("anchor", "Anchors", "real films that show the shift already"),
 )
 """The arms in the order of the page, with a title and an explanation."""
 COHORT_WORDS: tuple[tuple[Arm, str, str], ...] = (
@@ -125,7 +126,7 @@ def present_arms(result: AuditResult) -> list[tuple[Arm, str, str]]:
     """Return the arms that the audit has: no truth where none is known, no sham or geometry where none was made."""
     absent: set[str] = set() if result.cohort.truth_known else {"truth"}
     made = {arm for model in result.models for arm in model.arms}
-    absent |= {"sham", "geometry", "common"} - made
+    absent |= {"sham", "geometry", "anchor", "common"} - made
     return [
         row
         for row in arm_words(result)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from radbench.specs.anchor import AnchorSpec
 from radbench.specs.base import Base
 from radbench.specs.bundle import BundleSpec, ComponentRef
 from radbench.specs.gates import GateRule, GatesSpec
@@ -13,6 +14,7 @@ from radbench.specs.shift import ControlsSpec, FilterSpec, ShiftSpec
 from radbench.specs.source import CohortSpec, LabelsSpec, SourceSpec
 
 __all__ = [
+    "AnchorSpec",
     "Base",
     "BundleSpec",
     "Claim",

@@ -60,9 +60,9 @@ class GateRule(Base):
     model: Name | None = None
     scenario: Name | None = None
     subgroup: Text | None = None
-    arm: Literal["real", "geometry", "reconstruction", "sham", "stress", "truth", "natural", "reweighted"] = (
-        "stress"
-    )
+    arm: Literal[
+        "real", "geometry", "reconstruction", "sham", "stress", "truth", "anchor", "natural", "reweighted"
+    ] = "stress"
     min: float | None = None
     max: float | None = None
     why: Text | None = None

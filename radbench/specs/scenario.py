@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from radbench.errors import UsageError, did_you_mean
+from radbench.specs.anchor import AnchorSpec
 from radbench.specs.base import Base, Name, OneOrList, Text, as_list, repeated
 
 REPORT = "report"
@@ -250,6 +251,7 @@ class Scenario(Base):
         sham_prompt: Prompt of the sham edit, which keeps what the study shows; None for no sham edits.
         placebo: The edit where the finding is absent; None for none.
         editor: The editor of this scenario instead of the shift's.
+        anchor: Real films that already show what the edit makes, to be measured beside the edited ones; None for none.
     """
 
     name: Name
@@ -263,6 +265,7 @@ class Scenario(Base):
     sham_prompt: Template | None = "{report}"
     placebo: Placebo | None = None
     editor: EditorSpec | None = None
+    anchor: AnchorSpec | None = Field(default=None, exclude_if=lambda found: found is None)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

@@ -198,13 +198,14 @@ class ShiftSpec(Base):
         return self.model_copy(update={"editor": editor, "scenarios": scenarios})
 
     def without_controls(self) -> Self:
-        """Return the shift without doses, sham and placebo edits; its stress edits are the same to the pixel."""
+        """Return the shift without doses, sham, placebo and anchors; its stress edits are the same to the pixel."""
         scenarios = [
             scenario.model_copy(
                 update={
                     "editor": None if scenario.editor is None else scenario.editor.main,
                     "sham_prompt": None,
                     "placebo": None,
+                    "anchor": None,
                 }
             )
             for scenario in self.scenarios
@@ -275,4 +276,7 @@ class ShiftSpec(Base):
                     f"labels_after of scenario '{scenario.name}' lacks the target '{self.target}', "
                     f"expected 0 or 1 for it after the edit"
                 )
+            if scenario.anchor is not None:
+                after = scenario.labels_after.get(self.target)
+                scenario.anchor.check(self.source, self.target, after, scenario.name)
         return self

@@ -22,6 +22,12 @@ def _shares(splits: dict[str, float]) -> dict[str, float]:
     return splits
 
 
+CohortName: TypeAlias = Annotated[
+    str, Field(pattern=r"^(phantom/[a-z0-9_-]+|[a-z][a-z0-9_-]*:.+|[a-z][a-z0-9_-]*)$")
+]
+"""``phantom/<name>``, ``<source>:<path>``, or a public dataset by its name."""
+
+
 class LabelsSpec(Base):
     """What a label that is neither 0, 1 nor blank means. Without this, a folder's is refused and a dataset's ignored.
 
@@ -62,7 +68,7 @@ class CohortSpec(Base):
         masks_from: Datasets that hold masks or labels of this one's films, such as ``chexmask``.
     """
 
-    cohort: Annotated[str, Field(pattern=r"^(phantom/[a-z0-9_-]+|[a-z][a-z0-9_-]*:.+|[a-z][a-z0-9_-]*)$")]
+    cohort: CohortName
     root: Text | None = None
     split: Name = "test"
     make_splits: (

@@ -3,6 +3,8 @@
 import numpy as np
 
 from radbench.harness.result import (
+    AnchorResult,
+    AnchorSummary,
     ArmResult,
     AttritionRow,
     CaseRow,
@@ -107,6 +109,44 @@ def _controlled(model, verdict, index):
             "instrument": instrument(verdict), "dose": doses, "checkpoints": runs if index == 0 else None,
         }
     )  # fmt: skip
+
+
+def with_anchors(result, verdict="cannot tell", scenarios=("remove",)):
+    found = [
+        AnchorResult(
+            scenario=name,
+            n=16,
+            patients=14,
+            margin=0.1,
+            anchor=near(0.7, 0.2, 16),
+            stress=near(0.6, 0.1, 64),
+            difference=near(-0.1, 0.25, 16),
+            low_90=-0.3,
+            high_90=0.1,
+            p=0.5,
+            verdict=verdict,
+            reason=f"They {verdict}.",
+            combined=near(0.63, 0.12, 80),
+            belief=0.7,
+            borrowed=45.0,
+            drop=near(0.33, 0.13, 80),
+        )
+        for name in scenarios
+    ]
+    summary = AnchorSummary(
+        scenario=scenarios[0],
+        cohort="other",
+        digest="d" * 64,
+        select={"pneumothorax": 0, "drain": 1},
+        margin=0.1,
+        studies=16,
+        patients=14,
+        in_real=2,
+        edited=1,
+        unlabelled=3,
+    )
+    models = [model.model_copy(update={"anchors": found}) for model in result.models]
+    return result.model_copy(update={"models": models, "anchors": [summary]})
 
 
 def rejected_items(gallery):

@@ -13,7 +13,7 @@ from radbench.report.tables import HEADERS, safe_cell, table, tables
 
 @pytest.fixture(scope="module")
 def made(result):
-    return evidence.with_evidence(synthetic.with_controls(result))
+    return synthetic.with_anchors(evidence.with_evidence(synthetic.with_controls(result)))
 
 
 def read(data):

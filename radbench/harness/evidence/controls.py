@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from radbench.harness.arms import Case, Scene, Shown
+from radbench.harness.evidence.anchors import disagreements
 from radbench.harness.gates.verdict import signed
 from radbench.harness.measure import Measure, of_scenario, partner_of
 from radbench.harness.predict import Seen
@@ -64,11 +65,11 @@ def sham_verdict(effect: Estimate | None, tolerance: float, primary: Primary, *,
 
 
 def with_controls(instrument: Instrument, fallen: Sequence[str]) -> Instrument:
-    """Return the instrument after the control models: INCONCLUSIVE if any has fallen.
+    """Return the instrument after control models and anchors: INCONCLUSIVE if one has fallen, or one disagrees.
 
     Args:
         instrument: as judged by the sham edits.
-        fallen: what happened to each fallen control model, as ``control_fell`` says it.
+        fallen: what happened to each fallen control model, as ``control_fell`` says it, and what disagreed.
     """
     if not fallen:
         return instrument
@@ -157,7 +158,8 @@ def judge_instrument(
     ]
     results, instruments = [], []
     for result, sham in zip(found, own, strict=True):
-        instrument = made_foreign(with_controls(sham, fallen), out_of_domain)
+        doubts = [*fallen, *disagreements(result.anchors)]
+        instrument = made_foreign(with_controls(sham, doubts), out_of_domain)
         verdict, reason = settled(result.verdict, result.reason, instrument, asked=asked)
         update = {"verdict": verdict, "reason": reason, "instrument": instrument}
         results.append(result.model_copy(update=update))

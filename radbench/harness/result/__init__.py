@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from radbench.errors import UsageError
 from radbench.harness.result.evidence import (
+    AnchorResult,
     Baseline,
     CalibrationBin,
     ClaimResult,
@@ -49,6 +50,7 @@ from radbench.harness.result.figures import (
     rounded,
 )
 from radbench.harness.result.material import (
+    AnchorSummary,
     AttritionRow,
     CohortSummary,
     EditQuality,
@@ -61,13 +63,55 @@ from radbench.harness.result.material import (
 from radbench.harness.result.mix import CaseMix, MixRow, Reweighting, Stratum
 
 __all__ = [
-    "ALL_SCENARIOS", "ARMS", "PRIMARY", "SCHEMA_VERSION", "Arm", "ArmResult", "AttritionRow",
-    "AuditResult", "Baseline", "CalibrationBin", "CaseMix", "CaseRow", "CheckpointSummary", "ClaimResult",
-    "CohortSummary", "DoseRow", "EditQuality", "Estimate", "Extreme", "Figure", "Finding", "GateResult",
-    "Instrument", "IntervalSummary", "MixRow", "ModelComparison", "ModelResult", "PairedResult",
-    "PlaceboResult", "Power", "Primary", "Reweighting", "Role", "ScenarioResult", "ScenarioSummary",
-    "ShiftSummary", "Spread", "Stratum", "Strict", "SubgroupResult", "Task", "TestResult",
-    "TestSetSummary", "Verdict", "Withheld", "judged_arm", "rounded",
+    "ALL_SCENARIOS",
+    "ARMS",
+    "PRIMARY",
+    "SCHEMA_VERSION",
+    "AnchorResult",
+    "AnchorSummary",
+    "Arm",
+    "ArmResult",
+    "AttritionRow",
+    "AuditResult",
+    "Baseline",
+    "CalibrationBin",
+    "CaseMix",
+    "CaseRow",
+    "CheckpointSummary",
+    "ClaimResult",
+    "CohortSummary",
+    "DoseRow",
+    "EditQuality",
+    "Estimate",
+    "Extreme",
+    "Figure",
+    "Finding",
+    "GateResult",
+    "Instrument",
+    "IntervalSummary",
+    "MixRow",
+    "ModelComparison",
+    "ModelResult",
+    "PairedResult",
+    "PlaceboResult",
+    "Power",
+    "Primary",
+    "Reweighting",
+    "Role",
+    "ScenarioResult",
+    "ScenarioSummary",
+    "ShiftSummary",
+    "Spread",
+    "Stratum",
+    "Strict",
+    "SubgroupResult",
+    "Task",
+    "TestResult",
+    "TestSetSummary",
+    "Verdict",
+    "Withheld",
+    "judged_arm",
+    "rounded",
 ]  # fmt: skip
 
 
@@ -79,7 +123,7 @@ class ModelResult(Strict):
         verdict: judged on the drop in the arm that ``AuditResult.judged`` names, and INCONCLUSIVE where the instrument
             is not believed.
         arms: by arm, all scenarios pooled; empty where the model could not be run (see ``error``).
-        paired: likewise, for every arm but the real one.
+        paired: likewise, for every arm but the real one; of the anchors, which are other films, the drop alone.
         scenarios: arms and paired by scenario.
         sham_effect: primary metric on the real images minus on the sham edits of the same studies.
         shift_effect: primary metric on the sham edits minus on the stress edits of the same studies: what is
@@ -87,6 +131,7 @@ class ModelResult(Strict):
         truth_gap: primary metric on the stress edits minus on the true counterfactuals of the same studies
             (known for the phantom only).
         instrument: whether this model's verdict can be believed; None where nothing was measured.
+        anchors: the model on real films that show the shift already, scenario by scenario.
         dose: the editor's settings that the shift lists, scenario by scenario.
         checkpoints: further runs of the model, if it has any.
         format: how the model was delivered; ``source`` its file name or address, ``pinned`` whether a SHA-256 was
@@ -119,6 +164,7 @@ class ModelResult(Strict):
     shift_effect: Estimate | None = None
     truth_gap: Estimate | None = None
     instrument: Instrument | None = None
+    anchors: list[AnchorResult] = Field(default_factory=list)
     dose: list[DoseRow] = Field(default_factory=list)
     checkpoints: CheckpointSummary | None = None
     format: str = ""
@@ -205,6 +251,7 @@ class AuditResult(Strict):
     models: list[ModelResult]
     edit_quality: list[EditQuality]
     placebo: list[PlaceboResult] = Field(default_factory=list)
+    anchors: list[AnchorSummary] = Field(default_factory=list)
     attrition: list[AttritionRow] = Field(default_factory=list)
     comparisons: list[ModelComparison] = Field(default_factory=list)
     gates: list[GateResult] = Field(default_factory=list)

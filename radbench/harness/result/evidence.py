@@ -12,7 +12,7 @@ class Instrument(Strict):
 
     Attributes:
         verdict: PASS within tolerance; INCONCLUSIVE where an edit that should change nothing moves a model
-            by more, or where a control model falls; NOT_RUN without a sham arm.
+            by more, where a control model falls, or where anchors disagree; NOT_RUN without a sham arm.
         reason: one sentence of why.
         tolerance: largest sham effect allowed in absolute value, the shift's ``controls.sham_tolerance``.
     """
@@ -20,6 +20,47 @@ class Instrument(Strict):
     verdict: Verdict
     reason: str
     tolerance: float
+
+
+class AnchorResult(Strict):
+    """One model on the anchors of one scenario, real films that show the shift already, beside its synthetic images.
+
+    Attributes:
+        scenario: name of the scenario.
+        n: anchors, of ``patients`` patients.
+        margin: largest difference that counts as none.
+        anchor: the primary metric on the anchors.
+        stress: the primary metric on the scenario's synthetic images.
+        difference: ``stress - anchor``, with its 95 % interval.
+        low_90: lower limit of its 90 % interval, ``high_90`` the upper one; None for none.
+        p: of two one-sided tests of "they differ by ``margin`` or more", the larger one.
+        verdict: "agree": the 90 % interval lies within the margin; "disagree": the 95 % interval leaves out 0 and the
+            difference is beyond the margin; "cannot tell": neither; "not measured": no interval.
+        reason: one sentence.
+        combined: the anchored estimate of the primary metric under the shift (``radbench.metrics.anchored``).
+        belief: in [0, 1], that the synthetic images show the anchors' figure; one half before the anchors are seen.
+        borrowed: as many independent synthetic images as ``combined`` borrows.
+        shared: synthetic images of patients who have an anchor; they are not borrowed.
+        drop: primary metric on the whole real set minus ``combined``.
+    """
+
+    scenario: str
+    n: int
+    patients: int
+    margin: float
+    anchor: Estimate
+    stress: Estimate
+    difference: Estimate
+    low_90: Figure | None = None
+    high_90: Figure | None = None
+    p: Figure | None = None
+    verdict: Literal["agree", "disagree", "cannot tell", "not measured"]
+    reason: str
+    combined: Estimate
+    belief: Figure = 0.0
+    borrowed: Figure = 0.0
+    shared: int = 0
+    drop: Estimate
 
 
 class DoseRow(Strict):

@@ -11,10 +11,19 @@ Task = Literal["classification", "segmentation"]
 Primary = Literal["accuracy", "dice"]
 Role = Literal["model", "control"]
 Arm = Literal[
-    "real", "geometry", "reconstruction", "sham", "stress", "truth", "natural", "common", "reweighted"
+    "real",
+    "geometry",
+    "reconstruction",
+    "sham",
+    "stress",
+    "truth",
+    "anchor",
+    "natural",
+    "common",
+    "reweighted",
 ]
 ARMS: Final[tuple[Arm, ...]] = (
-    *("real", "geometry", "reconstruction", "sham", "stress", "truth"),
+    *("real", "geometry", "reconstruction", "sham", "stress", "truth", "anchor"),
     *("natural", "common", "reweighted"),
 )
 """The last three are of two cohorts that are compared: cohort B (cohort A is "real"); cohort A cut down to the strata

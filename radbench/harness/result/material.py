@@ -131,6 +131,34 @@ class EditQuality(Strict):
     saturation: Figure | None = None
 
 
+class AnchorSummary(Strict):
+    """The real films that show a scenario's shift already.
+
+    Attributes:
+        scenario: name of the scenario.
+        cohort: name of their cohort.
+        digest: of it.
+        select: what a film had to have.
+        margin: largest difference of the primary metric between synthetic images and anchors that counts as none.
+        studies: the anchors.
+        patients: their patients; those who share a film, pixel by pixel, are one.
+        unlabelled: further films that were selected and have no label (or mask) of the target.
+        in_real: patients who are also in the real set.
+        edited: patients of whom the scenario also edits a film; those edits are not borrowed.
+    """
+
+    scenario: str
+    cohort: str
+    digest: str
+    select: dict[str, JsonValue]
+    margin: float
+    studies: int
+    patients: int
+    unlabelled: int = 0
+    in_real: int = 0
+    edited: int = 0
+
+
 class AttritionRow(Strict):
     """Where the studies of one scenario went: ``eligible >= edited = failed + sum(rejected) + kept``.
 

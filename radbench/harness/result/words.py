@@ -241,7 +241,23 @@ def metric_rows(result: AuditResult) -> list[MetricRow]:
         for name in names if len(names) > 1 else []:
             for arm in ARMS:
                 rows += _arm_rows((model.name, result.shift.name, name), arm, model.scenarios[name])
+        rows += _anchor_rows(result.shift.name, model)
     return rows
+
+
+def _anchor_rows(shift: str, model: ModelResult) -> list[MetricRow]:
+    """Return what is made of anchors and synthetic images together; ``anchored`` is the primary metric of both."""
+    return [
+        MetricRow(
+            model.name, shift, one.scenario, "anchor", name, found.n, found.value, found.low, found.high
+        )
+        for one in model.anchors
+        for name, found in (
+            ("stress_less_anchor", one.difference),
+            ("anchored", one.combined),
+            ("drop_to_anchored", one.drop),
+        )
+    ]
 
 
 def _arm_rows(place: tuple[str, str, str], arm: Arm, found: ModelResult | ScenarioResult) -> list[MetricRow]:
