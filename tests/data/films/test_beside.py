@@ -62,7 +62,9 @@ def test_a_film_of_8_bits_was_shown_already(tmp_path, ramp):
     assert any("shown already" in warning for warning in film.warnings)
 
 
-@pytest.mark.parametrize(("largest", "bits"), [(900, 10), (1023, 10), (1024, 12), (4095, 12), (9000, 16), (60000, 16)])
+@pytest.mark.parametrize(
+    ("largest", "bits"), [(900, 10), (1023, 10), (1024, 12), (4095, 12), (9000, 16), (60000, 16)]
+)
 def test_a_dataset_may_say_which_depths_its_files_have(tmp_path, largest, bits):
     values = (np.arange(32 * 32).reshape(32, 32) % (largest + 1)).astype(np.uint16)
     values[0, 0] = largest

@@ -67,7 +67,9 @@ def test_films_labels_views_and_attributes_are_those_of_the_table(root, tmp_path
     }  # fmt: skip
     assert by_id["c"].attributes["projection"] == "AP_horizontal" and by_id["c"].attributes["view"] == "AP"
     assert not {"sex", "age"} & set(by_id["c"].attributes) and by_id["c"].labels["pneumothorax"] == 1
-    assert dict(by_id["g"].labels) == {} and by_id["g"].report == "" and by_id["g"].attributes["pediatric"] == 1
+    assert (
+        dict(by_id["g"].labels) == {} and by_id["g"].report == "" and by_id["g"].attributes["pediatric"] == 1
+    )
 
 
 def test_a_selection_finds_the_drains_without_pneumothorax(root, tmp_path, monkeypatch):
@@ -111,8 +113,8 @@ def test_a_gzip_table_one_folder_deeper_is_found(root, tmp_path):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (line(0, "a", "['pneumotorax']"), "row 2 has the label 'pneumotorax', which is none of PadChest's 194.*"
-         "Did you mean 'pneumothorax'"),
+        (line(0, "a", "['pneumotorax']"), ("row 2 has the label 'pneumotorax', which is none of PadChest's 194.*"
+         "Did you mean 'pneumothorax'")),
         (line(0, "a", "['normal'"), r"row 2 has the Labels .*; expected a list such as \['pneumonia'\]"),
         (line(0, "a", "['normal']", "PA_oblique"), "row 2 has the Projection 'PA_oblique'; expected one of PA, AP"),
     ],

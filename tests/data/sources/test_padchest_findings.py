@@ -17,7 +17,11 @@ def test_every_word_has_a_name_of_its_own():
 
 def test_what_a_list_does_not_name_is_absent():
     found, problems = labels("pleural effusion", "chest drain tube")
-    assert {name for name, value in found.items() if value} == {"pleural_effusion", "chest_drain_tube", "drain"}
+    assert {name for name, value in found.items() if value} == {
+        "pleural_effusion",
+        "chest_drain_tube",
+        "drain",
+    }
     assert set(found) == set(names_of(PADCHEST)) and not problems.counts
 
 
@@ -28,7 +32,13 @@ def test_a_pseudonodule_is_no_nodule():
 
 def test_a_hydropneumothorax_is_a_pneumothorax_and_that_is_said():
     found, problems = labels("hydropneumothorax", "chest drain tube")
-    assert found["pneumothorax"] == found["pleural_effusion"] == found["hydropneumothorax"] == found["drain"] == 1
+    assert (
+        found["pneumothorax"]
+        == found["pleural_effusion"]
+        == found["hydropneumothorax"]
+        == found["drain"]
+        == 1
+    )
     assert list(problems.counts.values()) == [1]
     assert not labels("hydropneumothorax", "pneumothorax", "pleural effusion")[1].counts
 

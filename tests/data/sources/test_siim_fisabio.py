@@ -33,19 +33,35 @@ def root(tmp_path):
     ):
         tags = {"PatientID": patient, "PatientSex": "M"}
         values = film(seed, 64, 128).astype(np.uint16) * 16
-        put_dicom(root / "train" / study / f"series{seed}" / f"{image}.dcm", values, BitsStored=12, HighBit=11, **tags)
+        put_dicom(
+            root / "train" / study / f"series{seed}" / f"{image}.dcm",
+            values,
+            BitsStored=12,
+            HighBit=11,
+            **tags,
+        )
     return root
 
 
 def test_the_labels_are_those_of_appendix_b(root, tmp_path, monkeypatch):
-    by_id = {study.study_id: study for study in opened("siim-fisabio-covid19", root, monkeypatch, tmp_path).studies}
-    assert {name: study.labels["covid"] for name, study in by_id.items()} == {"a": 0, "b": 1, "c": 1, "d": 1, "e": 0}
+    by_id = {
+        study.study_id: study for study in opened("siim-fisabio-covid19", root, monkeypatch, tmp_path).studies
+    }
+    assert {name: study.labels["covid"] for name, study in by_id.items()} == {
+        "a": 0,
+        "b": 1,
+        "c": 1,
+        "d": 1,
+        "e": 0,
+    }
     assert by_id["e"].labels["atypical"] == 1 and by_id["e"].labels["typical"] == 0
     assert by_id["a"].report == "No findings" and by_id["d"].report == "Indeterminate appearance."
 
 
 def test_patients_are_those_of_the_headers_and_else_the_studies(root, tmp_path, monkeypatch):
-    by_id = {study.study_id: study for study in opened("siim-fisabio-covid19", root, monkeypatch, tmp_path).studies}
+    by_id = {
+        study.study_id: study for study in opened("siim-fisabio-covid19", root, monkeypatch, tmp_path).studies
+    }
     assert {name: study.patient_id for name, study in by_id.items()} == {
         "a": "P1", "b": "P2", "c": "P2", "d": "P1", "e": "aty",
     }  # fmt: skip
@@ -59,7 +75,9 @@ def test_boxes_land_in_the_pixels_of_the_dicom_and_only_where_there_are_any(root
     expected = np.zeros((64, 128), bool)
     expected[5:35, 10:30] = True
     expected[40:50, 60:90] = True
-    assert mask.shape == (64, 128) and (mask ^ expected).sum() <= 30, "a box may begin in the middle of a pixel"
+    assert mask.shape == (64, 128) and (mask ^ expected).sum() <= 30, (
+        "a box may begin in the middle of a pixel"
+    )
     assert {name: cohort.has_mask(study, "covid_boxes") for name, study in by_id.items()} == {
         "a": False, "b": True, "c": False, "d": True, "e": True,
     }  # fmt: skip
@@ -86,7 +104,9 @@ def test_a_label_that_disagrees_with_the_boxes_is_counted(root):
 @pytest.mark.parametrize("boxes", ["__import__('os').getcwd()", "[{'x': 1}]", "[1, 2", "\"[{'x': 'a'}]\""])
 def test_a_cell_of_boxes_is_never_run_and_a_broken_one_is_named(root, boxes):
     put_text(root / "train_image_level.csv", IMAGES + f'a_image,"{boxes.strip(chr(34))}",{NONE},neg\n')
-    with pytest.raises(UsageError, match=r"train_image_level.csv, row 2 has the boxes .* expected a list such as"):
+    with pytest.raises(
+        UsageError, match=r"train_image_level.csv, row 2 has the boxes .* expected a list such as"
+    ):
         rows_and_problems("siim-fisabio-covid19", root)
 
 
