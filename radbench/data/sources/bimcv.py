@@ -5,7 +5,7 @@ DICOM header as JSON beside each. The PNG are stored values: LUT or window and t
 when a film is read. Hand corrections by DeGrave et al. 2021 (``bimcv_corrections.txt``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -39,6 +39,7 @@ from radbench.data.sources.tables import age_of, rows_of, sex_of
 from radbench.data.sources.trees import BROKEN_PNG, is_whole_png
 from radbench.errors import UsageError
 
+_LABELS: Final = "derivatives/labels/[Ll]abels*.tsv"
 _NO_SIDECAR: Final = (
     "films without a JSON file beside them that can be read (no window, no direction), left out"
 )
@@ -95,11 +96,15 @@ class Bimcv(DatasetSource):
     def tables(self, root: Path, host: str = "") -> tuple[Path, ...]:
         """Return the participants, the labels of the sessions, and the tests where there are any."""
         del host
-        people = self.find(root, "participants.tsv", "*/participants.tsv", what="the participants")
-        base = people.parent
-        labels = self.find(base, "derivatives/labels/[Ll]abels*.tsv", what="the labels of the sessions")
+        name = "participants.tsv"
+        bases = (
+            [root] if (root / name).is_file() else [path.parent for path in sorted(root.glob(f"*/{name}"))]
+        )
+        if not bases:
+            raise self.missing(root, (name,), "the participants")
+        base, labels = self._cohort(root, bases)
         tests = sorted(base.glob("derivatives/EHR/[Ss][Ii][Ll]_*"))[:1]
-        return (people, labels, *tests)
+        return (base / name, labels, *tests)
 
     def films(self, root: Path, problems: Problems, host: str = "") -> Iterator[FilmRow]:
         """Yield every PNG of the tree; view, sex and age are completed by the header beside it (``probe``)."""
@@ -179,6 +184,19 @@ class Bimcv(DatasetSource):
     def describe(self, row: FilmRow) -> FilmRow:
         """Return the row as it is: a film without labels has no report, instead of "No findings"."""
         return row
+
+    def _cohort(self, root: Path, bases: Sequence[Path]) -> tuple[Path, Path]:
+        """Return the folder of this cohort and its table of labels: one with ``neg`` in its name is the other's."""
+        found = [(base, path) for base in bases for path in sorted(base.glob(_LABELS))]
+        for base, path in found:
+            if ("neg" in path.name.lower()) == (self.covid == 0):
+                return base, path
+        if not found:
+            raise self.missing(bases[0], (_LABELS,), "the labels of the sessions")
+        raise UsageError(
+            f"{self.name}: {root} holds {found[0][1].name}, the labels of the other cohort; expected the download of "
+            f"{self.title}, so name its folder with 'radbench data add {self.name} PATH'."
+        )
 
     def _of_subject(
         self, root: Path, subject: Path, tables: _Tables, problems: Problems
