@@ -36,6 +36,11 @@ def models_dir() -> Path:
     return _declared_dir("models_under_test")
 
 
+def recipes_dir() -> Path:
+    """Return the folder of the declared training recipes: a folder a subject, one YAML file each."""
+    return models_dir() / "recipes"
+
+
 def reports_dir() -> Path:
     """Return the folder of the report's templates and stylesheet."""
     return _declared_dir("reports")
@@ -83,6 +88,50 @@ def model_path(name_or_path: str | Path) -> Path:
         UsageError: There is no such file; the sentence gives the nearest name.
     """
     return _find(name_or_path, "model", (Path("models_under_test"), models_dir()))
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """Return the YAML file of a training recipe.
+
+    Args:
+        name_or_path: A name with its folder, such as ``paper/covid-resnet50`` (sought in
+            ``./models_under_test/recipes``, then among the recipes that radbench ships), or the path of a YAML file.
+
+    Raises:
+        UsageError: There is no such file; the sentence gives the nearest name.
+    """
+    text = str(name_or_path)
+    if text.endswith(_SUFFIXES):
+        return _find(text, "recipe", ())
+    folders = (Path("models_under_test") / "recipes", recipes_dir())
+    for folder in folders:
+        for suffix in _SUFFIXES:
+            if (folder / f"{text}{suffix}").is_file():
+                return folder / f"{text}{suffix}"
+    names = recipe_names()
+    hint = did_you_mean(text, names)
+    raise UsageError(
+        f"There is no recipe named '{text}'.{hint} Declared recipes: {', '.join(names) or 'none'}."
+    )
+
+
+def recipe_names() -> list[str]:
+    """Return the sorted, distinct names of the declared recipes, with their folders."""
+    folders = (Path("models_under_test") / "recipes", recipes_dir())
+    files = (
+        (file, folder)
+        for folder in folders
+        if folder.is_dir()
+        for file in folder.rglob("*")
+        if file.is_file()
+    )
+    return sorted(
+        {
+            file.relative_to(folder).with_suffix("").as_posix()
+            for file, folder in files
+            if file.suffix in _SUFFIXES
+        }
+    )
 
 
 def bundle_path(name_or_path: str | Path) -> Path:
