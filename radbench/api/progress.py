@@ -61,7 +61,7 @@ class Called(Progress):
     @contextmanager
     def stages(self) -> Iterator[StageReport]:
         """Yield the function to call after each step of a work in stages; a stage is what is being done."""
-        yield lambda stage, done, total, loss: self._callback(stage, done, total)
+        yield lambda stage, done, total, _: self._callback(stage, done, total)
 
 
 class Bars(Progress):
