@@ -75,7 +75,8 @@ class RecipeSpec(Base):
         warmup: Share of all steps in which the learning rate rises to its peak.
         loss: Weights of the parts of the loss.
         augment: What is done to a training film and its mask, in this order, drawn anew every epoch.
-        monitor: What the best epoch has most of on the validation films: AUROC of the label, or mean Dice.
+        monitor: What the best epoch has most of on the validation films: AUROC of the label, or mean Dice. Of epochs
+            with the same, the one of the smaller validation loss is kept.
         patience: Ends the training when so many epochs in a row were no better; None: never.
         precision: Arithmetic of the training. ``auto``: on a GPU bfloat16 where it can, else float16; on a CPU float32.
         operating_point: Score from which the model says yes; or ``youden``: where sensitivity + specificity - 1 on the

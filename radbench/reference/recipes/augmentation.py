@@ -113,7 +113,7 @@ def _of_torchvision(transform: Callable[..., object]) -> Step:
 def _elastic(given: ElasticSpec, size: tuple[int, int]) -> Step:
     from monai.transforms import Rand2DElasticd
 
-    spacing = tuple(max(1.0, given.spacing * side) for side in size)
+    spacing = tuple(max(1, round(given.spacing * side)) for side in size)
     transform = Rand2DElasticd(
         keys=["image", "mask"],
         spacing=spacing,

@@ -51,11 +51,13 @@ class Validation:
     """What a network does on the validation films.
 
     Attributes:
+        loss: as in training, without augmentation; the mean over the films.
         figures: ``auroc`` of the label, ``dice`` (mean over the films), as far as the network answers.
         scores: float64 [N] in [0, 1], None without a label.
         labels: int64 [N].
     """
 
+    loss: float
     figures: dict[str, float]
     scores: NDArray[np.float64] | None
     labels: NDArray[np.int64]
@@ -69,7 +71,7 @@ def validate(
 
     height, width = recipe.input.spatial_shape
     point = recipe.operating_point if isinstance(recipe.operating_point, float) else 0.5
-    logits, labels, dice = [], [], []
+    logits, labels, dice, losses = [], [], [], []
     before = network.training
     network.eval()
     try:
@@ -78,6 +80,7 @@ def validate(
                 there = batch.to(device)
                 found = answer_of(network(there.inputs), recipe, (height, width), len(there.labels))
                 labels.append(batch.labels)
+                losses.append(float(loss_of(found, there, recipe)) * len(batch.labels))
                 if found.logits is not None:
                     logits.append(found.logits.cpu())
                 if found.maps is not None and batch.masks is not None:
@@ -86,10 +89,13 @@ def validate(
                     dice.append(mask_metrics(["dice"], inside, truth)["dice"])
     finally:
         network.train(before)
-    return _figures(logits, torch.cat(labels), dice)
+    every = torch.cat(labels)
+    return _figures(logits, every, dice, sum(losses) / len(every))
 
 
-def _figures(logits: list[torch.Tensor], labels: torch.Tensor, dice: list[NDArray[np.float64]]) -> Validation:
+def _figures(
+    logits: list[torch.Tensor], labels: torch.Tensor, dice: list[NDArray[np.float64]], loss: float
+) -> Validation:
     from torchmetrics.functional.classification import binary_auroc
 
     figures: dict[str, float] = {}
@@ -99,7 +105,7 @@ def _figures(logits: list[torch.Tensor], labels: torch.Tensor, dice: list[NDArra
         figures["auroc"] = float(binary_auroc(_ranks(torch.cat(logits)), labels.long()))
     if dice:
         figures["dice"] = float(np.concatenate(dice).mean())
-    return Validation(figures, None if scores is None else scores.numpy(), labels.long().numpy())
+    return Validation(loss, figures, None if scores is None else scores.numpy(), labels.long().numpy())
 
 
 def _ranks(values: torch.Tensor) -> torch.Tensor:

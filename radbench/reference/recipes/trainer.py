@@ -216,7 +216,7 @@ class _Run:
         self.scaler = torch.amp.GradScaler(job.device.type, enabled=job.precision == "float16")
         self.history: list[dict[str, float]] = []
         self.best: dict[str, torch.Tensor] = {}
-        self.best_epoch, self.best_value = 0, -math.inf
+        self.best_epoch, self.best_place = 0, (-math.inf, -math.inf)
 
     @property
     def total(self) -> int:
@@ -235,7 +235,8 @@ class _Run:
             return
         found = load_checkpoint(checkpoint, self.network, self.optimizer, self.fingerprint)
         self.history, self.best = list(found.state["history"]), dict(found.kept)
-        self.best_epoch, self.best_value = int(found.state["best_epoch"]), float(found.state["best_value"])
+        self.best_epoch = int(found.state["best_epoch"])
+        self.best_place = (float(found.state["best_place"][0]), float(found.state["best_place"][1]))
         self.scaler.load_state_dict(found.state["scaler"])
 
     def keep(self, checkpoint: Path) -> None:
@@ -244,7 +245,7 @@ class _Run:
             "fingerprint": self.fingerprint,
             "history": self.history,
             "best_epoch": self.best_epoch,
-            "best_value": self.best_value,
+            "best_place": list(self.best_place),
             "scaler": self.scaler.state_dict(),
         }
         save_checkpoint(checkpoint, self.network, self.optimizer, state, self.best)
@@ -263,11 +264,13 @@ class _Run:
                 f"The loss of run {self.number} became {loss} in epoch {number + 1}; expected a number: lower "
                 "learning_rate, or train with --precision float32."
             )
-        figures = validate(self.network, self.checks, self.recipe, self.job.device).figures
+        found = validate(self.network, self.checks, self.recipe, self.job.device)
         rate = self.recipe.learning_rate * factor(self.recipe, first + len(self.order) - 1, self.total)
-        self.history.append({"epoch": number + 1, "loss": loss, **figures, "learning_rate": rate})
-        if figures[self.recipe.monitor] > self.best_value:
-            self.best_value, self.best_epoch = figures[self.recipe.monitor], number + 1
+        figures = {"loss": loss, "val_loss": found.loss, **found.figures}
+        self.history.append({"epoch": number + 1, **figures, "learning_rate": rate})
+        place = (found.figures[self.recipe.monitor], -found.loss)
+        if place > self.best_place:
+            self.best_place, self.best_epoch = place, number + 1
             self.best = state_of(self.network)
 
     def _step(self, step: int, batch: Batch) -> float:
