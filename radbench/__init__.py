@@ -13,7 +13,8 @@ From Python::
 
 What is declared lives outside the package, as text that a clinician can read: ``shifts/`` (one YAML a
 shift), ``bundles/`` (one YAML a published diffusion model, without its weights), ``models_under_test/`` (one YAML
-a model, and the weights of the reference models) and ``reports/`` (templates, stylesheet, order of the sections).
+a model, the weights of the reference models, and training recipes) and ``reports/`` (templates, stylesheet, order of
+the sections).
 The wheel carries all of it; ``radbench.declared`` alone knows where it is.
 
 The data go one way::
@@ -37,7 +38,7 @@ floor  room           owns
 6      ``plots``      AuditResult to matplotlib figures, for notebook, paper and report
 5      ``harness``    the audit itself, the typed and versioned AuditResult, evidence, gates, verdicts
 4      ``testsets``   plan, content-addressed edit tasks, the store, the build
-4      ``reference``  training and gating of the weights that the package ships
+4      ``reference``  training: by declared recipes, and of the weights that the package ships; their gates
 3      ``diffusion``  bundles, inversion, editors, the diffusers-style pipeline, training
 3      ``phantom``    the embedded world: anatomy, findings, cohorts, counterfactuals
 2      ``models``     the contract of a model under test, adapters, preflight, isolation
@@ -67,9 +68,10 @@ if TYPE_CHECKING:
     from radbench.api.editors import Comparison, compare_editors
     from radbench.api.exporting import Exported, export_testset
     from radbench.api.importing import Imported, import_predictions
+    from radbench.api.recipes import Trained, train
     from radbench.api.validation import Validation, validate
     from radbench.errors import RadbenchError, UsageError
-    from radbench.specs import GatesSpec, InputContract, ModelSpec, ShiftSpec
+    from radbench.specs import GatesSpec, InputContract, ModelSpec, RecipeSpec, ShiftSpec
 
 __all__ = [
     "Audit",
@@ -81,7 +83,9 @@ __all__ = [
     "InputContract",
     "ModelSpec",
     "RadbenchError",
+    "RecipeSpec",
     "ShiftSpec",
+    "Trained",
     "UsageError",
     "Validation",
     "__version__",
@@ -92,6 +96,7 @@ __all__ = [
     "export_testset",
     "import_predictions",
     "load",
+    "train",
     "validate",
 ]
 
@@ -103,7 +108,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     homes = {"RadbenchError": "errors", "UsageError": "errors"}
-    homes |= dict.fromkeys(("GatesSpec", "InputContract", "ModelSpec", "ShiftSpec"), "specs")
+    homes |= dict.fromkeys(("GatesSpec", "InputContract", "ModelSpec", "RecipeSpec", "ShiftSpec"), "specs")
     if name in homes:
         return getattr(import_module(f"radbench.{homes[name]}"), name)
     from radbench.api import public

@@ -39,6 +39,11 @@ def models_dir() -> Path:
     return _declared_dir("models_under_test")
 
 
+def recipes_dir() -> Path:
+    """Return the folder of the declared training recipes: a folder a subject, one YAML file each."""
+    return models_dir() / "recipes"
+
+
 def reports_dir() -> Path:
     """Return the folder of the report's templates and stylesheet."""
     return _declared_dir("reports")
@@ -86,6 +91,24 @@ def model_path(name_or_path: str | Path) -> Path:
         UsageError: There is no such file; the sentence gives the nearest name.
     """
     return _find(name_or_path, "model", (Path("models_under_test"), models_dir()))
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """Return the YAML file of a training recipe.
+
+    Args:
+        name_or_path: A name with its folder, such as ``paper/covid-resnet50`` (sought in
+            ``./models_under_test/recipes``, then among the recipes that radbench ships), or the path of a YAML file.
+
+    Raises:
+        UsageError: There is no such file; the sentence gives the nearest name.
+    """
+    return _find(name_or_path, "recipe", (Path("models_under_test") / "recipes", recipes_dir()))
+
+
+def recipe_names() -> list[str]:
+    """Return the sorted, distinct names of the declared recipes, with their folders."""
+    return names_in((Path("models_under_test") / "recipes", recipes_dir()), deep=True)
 
 
 def bundle_path(name_or_path: str | Path) -> Path:

@@ -13,6 +13,7 @@ _HOMES: Final = {
     "Comparison": "editors",
     "Exported": "exporting",
     "Imported": "importing",
+    "Trained": "recipes",
     "Validation": "validation",
     "audit": "auditing",
     "build": "building",
@@ -21,6 +22,7 @@ _HOMES: Final = {
     "export_testset": "exporting",
     "import_predictions": "importing",
     "load": "auditing",
+    "train": "recipes",
     "validate": "validation",
 }
 

@@ -1,4 +1,4 @@
-"""What there is by name: shifts, models, bundles, editors, cohorts, datasets, model formats and figures."""
+"""What there is by name: shifts, models, recipes, bundles, editors, cohorts, datasets, model formats and figures."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +11,8 @@ from radbench.declared import (
     model_path,
     models_dir,
     names_in,
+    recipe_names,
+    recipe_path,
     shift_path,
     shifts_dir,
 )
@@ -41,6 +43,16 @@ def _models() -> list[tuple[str, str]]:
         return f"{spec.title} ({spec.format}, {spec.target})"
 
     return _told(names_in((Path("models_under_test"), models_dir())), about)
+
+
+def _recipes() -> list[tuple[str, str]]:
+    from radbench.specs import load_recipe
+
+    def about(name: str) -> str:
+        spec = load_recipe(recipe_path(name))
+        return f"{spec.title} ({spec.task}, {spec.target})"
+
+    return _told(recipe_names(), about)
 
 
 def _bundles() -> list[tuple[str, str]]:
@@ -90,6 +102,7 @@ def _figures() -> list[tuple[str, str]]:
 _SOURCES: Final[dict[str, Callable[[], list[tuple[str, str]]]]] = {
     "shifts": _shifts,
     "models": _models,
+    "recipes": _recipes,
     "bundles": _bundles,
     "editors": _editors,
     "cohorts": _cohorts,

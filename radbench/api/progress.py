@@ -1,5 +1,6 @@
 """How long work says how far it is: not at all, by a callback, or by a bar in a terminal or a notebook."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -57,6 +58,11 @@ class Called(Progress):
         """Yield the function to call after each item of a loop."""
         yield lambda done, total: self._callback(what, done, total)
 
+    @contextmanager
+    def stages(self) -> Iterator[StageReport]:
+        """Yield the function to call after each step of a work in stages; a stage is what is being done."""
+        yield lambda stage, done, total, _: self._callback(stage, done, total)
+
 
 class Bars(Progress):
     """A bar for each loop, in a notebook a widget where ``ipywidgets`` is there; nothing where nobody looks on."""
@@ -69,6 +75,21 @@ class Bars(Progress):
         with tqdm(desc=what, unit="image", disable=None) as bar:
 
             def report(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield report
+
+    @contextmanager
+    def stages(self) -> Iterator[StageReport]:
+        """Yield the function to call after each step of a work in stages."""
+        from tqdm.auto import tqdm
+
+        with tqdm(unit="step", disable=None) as bar:
+
+            def report(stage: str, done: int, total: int, loss: float) -> None:
+                bar.set_description(stage, refresh=False)
+                bar.set_postfix({} if math.isnan(loss) else {"loss": f"{loss:.4f}"}, refresh=False)
                 bar.total = total
                 bar.update(done - bar.n)
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from radbench.errors import UsageError, did_you_mean
 
-KINDS: Final = ("shift", "model", "bundle", "gates")
+KINDS: Final = ("shift", "model", "bundle", "gates", "recipe")
 
 
 def schema(kind: str) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def schema(kind: str) -> dict[str, Any]:
         "model": specs.ModelSpec,
         "bundle": specs.BundleSpec,
         "gates": specs.GatesSpec,
+        "recipe": specs.RecipeSpec,
     }
     found = kinds[kind].model_json_schema()
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"radbench {kind}"}

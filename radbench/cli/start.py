@@ -69,7 +69,7 @@ def list_declared(
 
 def schema(
     context: typer.Context,
-    kind: Annotated[str, typer.Argument(help="shift, model, bundle or gates.")],
+    kind: Annotated[str, typer.Argument(help="shift, model, bundle, gates or recipe.")],
 ) -> None:
     """Print the JSON Schema of a kind of YAML file, for editors."""
     with guarded(debug=context.obj):

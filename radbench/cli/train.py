@@ -1,7 +1,8 @@
-"""``radbench train``: make again what the package ships. Repeat a command to go on with it."""
+"""``radbench train``: a model by a recipe, or again what the package ships. Repeat a command to go on with it."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from radbench.cli.progress import ConsoleProgress
 
 train_app = typer.Typer(
-    help="Train again what the package ships; repeat a command to go on with it.",
+    help="Train a model by a recipe, or again what the package ships; repeat a command to go on with it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -21,11 +22,53 @@ ConfigOption = Annotated[
     str, typer.Option("--config", help="Training configuration: a name that radbench ships, or a YAML file.")
 ]
 
-RunOption = Annotated[
-    int,
+SomeConfig = Annotated[
+    str | None,
+    typer.Option("--config", help="Of a model that radbench ships: its training, by name or YAML file."),
+]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option("--recipe", help="Name (radbench list recipes) or YAML file of a training recipe."),
+]
+CohortOption = Annotated[
+    list[str] | None,
     typer.Option(
-        min=0, help="0: the main weights. N: the N-th of the declaration's checkpoints, another seed."
+        "--cohort",
+        help="Training cohort instead of the recipe's: a dataset, folder:PATH, or its lines in braces; repeatable.",
     ),
+]
+ValCohortOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--val-cohort", help="Likewise for choosing the best epoch. [default: split val of --cohort]"
+    ),
+]
+OutOption = Annotated[Path | None, typer.Option(help="Folder of the trained model. [default: runs/NAME]")]
+RunOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="One run, another seed each. Of a shipped model: 0 its main weights, N its N-th."
+    ),
+]
+RunsOption = Annotated[int | None, typer.Option(min=1, help="How many runs. [default: the recipe's number]")]
+EpochsOption = Annotated[int | None, typer.Option(min=1, help="Another number of epochs, for a try.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=0, help="Processes that make batches; they change nothing else.")
+]
+
+
+class Precision(StrEnum):
+    """Arithmetic of a training."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+PrecisionOption = Annotated[
+    Precision | None,
+    typer.Option(help="Arithmetic; auto: half precision on a GPU. [default: the recipe's]"),
 ]
 
 
@@ -60,21 +103,107 @@ def diffusion(
 
 
 @train_app.command()
-def classifier(context: typer.Context, config: ConfigOption, run: RunOption = 0) -> None:
-    """Train a reference classifier; updates its declaration."""
+def classifier(  # noqa: PLR0913, PLR0917 - each is an option
+    context: typer.Context,
+    config: SomeConfig = None,
+    recipe: RecipeOption = None,
+    cohort: CohortOption = None,
+    val_cohort: ValCohortOption = None,
+    out: OutOption = None,
+    runs: RunsOption = None,
+    run: RunOption = None,
+    epochs: EpochsOption = None,
+    device: DeviceOption = Device.AUTO,
+    precision: PrecisionOption = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Train a classifier by a recipe, or one that radbench ships (--config), which updates its declaration."""
+    given: dict[str, Any] = {
+        "cohort": cohort,
+        "val-cohort": val_cohort,
+        "out": out,
+        "runs": runs,
+        "epochs": epochs,
+    }
+    given |= {"precision": precision, "workers": workers}
     with guarded(debug=context.obj):
-        from radbench.api.training import train_classifier
+        _exactly_one(config, recipe, given)
+        if config is not None:
+            from radbench.api.training import train_classifier
 
-        train_classifier(config, run, progress=_progress())
+            train_classifier(config, run or 0, progress=_progress())
+            return
+        _by_recipe("classifier", str(recipe), given, run, device)
 
 
 @train_app.command()
-def segmenter(context: typer.Context, config: ConfigOption, run: RunOption = 0) -> None:
-    """Train a reference segmenter; updates its declaration."""
+def segmenter(  # noqa: PLR0913, PLR0917 - each is an option
+    context: typer.Context,
+    config: SomeConfig = None,
+    recipe: RecipeOption = None,
+    cohort: CohortOption = None,
+    val_cohort: ValCohortOption = None,
+    out: OutOption = None,
+    runs: RunsOption = None,
+    run: RunOption = None,
+    epochs: EpochsOption = None,
+    device: DeviceOption = Device.AUTO,
+    precision: PrecisionOption = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Train a segmenter by a recipe, or one that radbench ships (--config), which updates its declaration."""
+    given: dict[str, Any] = {
+        "cohort": cohort,
+        "val-cohort": val_cohort,
+        "out": out,
+        "runs": runs,
+        "epochs": epochs,
+    }
+    given |= {"precision": precision, "workers": workers}
     with guarded(debug=context.obj):
-        from radbench.api.training import train_segmenter
+        _exactly_one(config, recipe, given)
+        if config is not None:
+            from radbench.api.training import train_segmenter
 
-        train_segmenter(config, run, progress=_progress())
+            train_segmenter(config, run or 0, progress=_progress())
+            return
+        _by_recipe("segmenter", str(recipe), given, run, device)
+
+
+def _exactly_one(config: str | None, recipe: str | None, given: dict[str, Any]) -> None:
+    from radbench.errors import UsageError
+
+    if (config is None) == (recipe is None):
+        found = "neither" if config is None else "both"
+        raise UsageError(
+            f"Found {found} of --recipe and --config; expected --recipe for a model of your own, or --config for one "
+            "that radbench ships."
+        )
+    unfit = [name for name, value in given.items() if value is not None]
+    if config is not None and unfit:
+        raise UsageError(
+            f"--{unfit[0]} is for --recipe; a shipped model is trained as its configuration says."
+        )
+
+
+def _by_recipe(task: str, recipe: str, given: dict[str, Any], run: int | None, device: Device) -> None:
+    from radbench.api.recipes import train
+
+    precision = given["precision"]
+    train(
+        recipe,
+        cohort=given["cohort"] or (),
+        val_cohort=given["val-cohort"] or (),
+        out=given["out"],
+        runs=given["runs"],
+        run=run,
+        epochs=given["epochs"],
+        device=device.value,
+        precision=None if precision is None else precision.value,
+        workers=given["workers"],
+        progress=_progress(),
+        task=task,
+    )
 
 
 @train_app.command()

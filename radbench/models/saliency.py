@@ -77,9 +77,10 @@ def _one(adapter: "TorchAdapter", network: "nn.Module", image: Image) -> NDArray
     inputs = adapter.tensor(to_batch([image], spec.input, 1))
     if not inputs.is_floating_point():
         return None
-    segments = spec.task == "segmentation"
+    # Both a mask and a segmenter's classification head stand on the coarsest map; later ones lead to the mask alone.
+    coarsest = spec.task == "segmentation" or spec.format == "smp"
     try:
-        with torch.enable_grad(), exact_convolutions(), _watched(network, coarsest=segments) as seen:
+        with torch.enable_grad(), exact_convolutions(), _watched(network, coarsest=coarsest) as seen:
             found = adapter.answer(network, inputs.detach().requires_grad_())
             score = _score(spec, adapter, found)
             if score is None or not seen:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radbench.data.cohort import Study
 from radbench.errors import UsageError
-from radbench.models.training import Augmentation
 from radbench.phantom.cohort import PhantomCohort, build_cohort
+from radbench.reference.training.augmentation import Augmentation
 from radbench.reference.training.config import Batch, ClassifierConfig, MaskBatch, SegmenterConfig
 from radbench.reference.training.loop import Progress, TrainingReport
 from radbench.reference.training.tasks import train_classifier, train_segmenter
@@ -56,7 +56,7 @@ Trainer = Callable[[ModelSpec, dict[str, Any], Path, Path], TrainingReport]
 
 
 class AugmentationSettings(BaseModel):
-    """Widest changes of an image, see ``radbench.models.training.Augmentation``."""
+    """Widest changes of an image, see ``radbench.reference.training.augmentation.Augmentation``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -9,6 +9,7 @@ from radbench.specs.gates import GateRule, GatesSpec
 from radbench.specs.input_contract import InputContract
 from radbench.specs.loading import load_yaml
 from radbench.specs.model import Claim, ModelSpec
+from radbench.specs.recipe import RecipeSpec
 from radbench.specs.scenario import EditorSpec, MaskRule, PasteBack, Placebo, Scenario
 from radbench.specs.shift import ControlsSpec, FilterSpec, ShiftSpec
 from radbench.specs.source import CohortSpec, LabelsSpec, SourceSpec
@@ -31,12 +32,14 @@ __all__ = [
     "ModelSpec",
     "PasteBack",
     "Placebo",
+    "RecipeSpec",
     "Scenario",
     "ShiftSpec",
     "SourceSpec",
     "load_bundle_spec",
     "load_gates",
     "load_model",
+    "load_recipe",
     "load_shift",
     "load_yaml",
 ]
@@ -50,6 +53,11 @@ def load_shift(path: str | Path) -> ShiftSpec:
 def load_model(path: str | Path) -> ModelSpec:
     """Read the YAML file of a model under test; see ``load_yaml`` for the errors."""
     return load_yaml(path, ModelSpec)
+
+
+def load_recipe(path: str | Path) -> RecipeSpec:
+    """Read the YAML file of a training recipe; see ``load_yaml`` for the errors."""
+    return load_yaml(path, RecipeSpec)
 
 
 def load_bundle_spec(path: str | Path) -> BundleSpec:

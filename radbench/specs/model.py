@@ -34,7 +34,9 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
 """Which fields say where a model of each built-in format comes from; exactly one of them is given."""
 
 _SOURCE_FIELDS: Final = ("weights", "path", "endpoint", "command")
-_FIXED_TASK: Final[dict[str, str]] = {"smp": "segmentation"}
+_SMP: Final = "smp"
+HEAD: Final = "aux_params"
+"""The argument of segmentation_models_pytorch that gives a segmenter a classification head at its lowest resolution."""
 
 
 class Checkpoint(Base):
@@ -226,11 +228,11 @@ class ModelSpec(Base):
 
     @model_validator(mode="after")
     def _answers_its_task(self) -> Self:
-        expected = _FIXED_TASK.get(self.format)
-        if expected is not None and self.task != expected:
+        headed = self.path is not None or bool(self.architecture_args.get(HEAD))
+        if self.format == _SMP and self.task != "segmentation" and not headed:
             raise ValueError(
-                f"task is '{self.task}', expected '{expected}', which is what models of format "
-                f"'{self.format}' answer"
+                f"task is '{self.task}', expected 'segmentation', which is what models of format '{_SMP}' answer "
+                f"without a classification head ('{HEAD}' in architecture_args)"
             )
         return self
 

@@ -1,6 +1,8 @@
 """A segmenter of segmentation-models-pytorch under test: declared, or a folder of its ``save_pretrained``.
 
 A folder's weights are safetensors; declared ones may be a state dict too, read as tensors only. Nothing is downloaded.
+A network with a classification head (``aux_params``) has two outputs, ``masks`` and ``labels``; a declaration that does
+not say which (``output_names``) is read by its task.
 """
 
 import json
@@ -12,6 +14,7 @@ from radbench.models.adapters.state_dict import load_weights
 from radbench.models.adapters.torch_base import TorchAdapter
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 _CONFIG: Final = "config.json"
@@ -19,6 +22,9 @@ _WEIGHTS: Final = "model.safetensors"
 _CLASS: Final = "_model_class"
 _ENCODER: Final = "encoder_name"
 _PRETRAINED: Final = "encoder_weights"
+
+OUTPUTS: Final = ("masks", "labels")
+"""What a network with a classification head gives, in its order."""
 
 ARCHITECTURES: Final = (
     *("DeepLabV3", "DeepLabV3Plus", "FPN", "Linknet", "MAnet"),
@@ -51,6 +57,14 @@ class SmpModel(TorchAdapter):
         network = build_segmenter(architecture, arguments, where=where)
         self.found = load_weights(network, weights)
         return network
+
+    def answer(self, network: "nn.Module", inputs: "torch.Tensor") -> object:
+        """Return the maps, or with a classification head ``masks`` and ``labels``, what the task asks for first."""
+        found = network(inputs)
+        if not (isinstance(found, tuple) and len(found) == len(OUTPUTS)):
+            return found
+        both = dict(zip(OUTPUTS, found, strict=True))
+        return both if self.spec.task == "segmentation" else dict(reversed(both.items()))
 
     def _configuration(self) -> tuple[str, dict[str, Any]]:
         """Return the architecture and its arguments that the folder's configuration names."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radbench.errors import UsageError
 from radbench.models.base import Image
-from radbench.models.training import Augmentation
+from radbench.reference.training.augmentation import Augmentation
 from radbench.runtime import sha256_bytes
 from radbench.specs import InputContract
 

@@ -3,13 +3,11 @@
 Random numbers come from the training's seed and the step, never the caller's state.
 """
 
-import contextlib
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,14 +15,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from radbench.models.preprocess import fit, standardise
-from radbench.models.training import load_checkpoint, save_checkpoint
+from radbench.reference.training.checkpoint import load_checkpoint, save_checkpoint
 from radbench.reference.training.config import Samples, TrainingConfig
+from radbench.reference.training.optimisation import decay_groups, derived, warmed_cosine, without_onednn
 from radbench.runtime import atomic_write, canonical_json, sha256_bytes
-
-
-def derived(*words: int) -> int:
-    """Return a 63-bit seed that depends on every word."""
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class Objective(ABC):
@@ -137,7 +131,7 @@ def train(
     with torch.random.fork_rng(devices=forked):  # the caller's random numbers stay as they were
         run.start()
         if checkpoint is not None and checkpoint.is_file():
-            state = load_checkpoint(checkpoint, run.network, run.optimizer, fingerprint)
+            state = load_checkpoint(checkpoint, run.network, run.optimizer, fingerprint).state
             run.done, run.losses = int(state["done"]), list(state["losses"])
         for step in range(run.done, run.total):
             run.step(step)
@@ -191,15 +185,15 @@ class _Run:
         network = self.objective.build()
         # channels last: 1.6 to 2 times faster on a CPU for small convolutional networks, same mathematics
         self.network = network.to(self.objective.device).to(memory_format=torch.channels_last).train()
-        groups = _decay_groups(network, self.config.weight_decay)
+        groups = decay_groups(network, self.config.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
 
     def step(self, step: int) -> None:
         torch.manual_seed(derived(self.config.seed, 2, step))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(step, self.total, self.config.warmup)
+            group["lr"] = self.config.learning_rate * warmed_cosine(step, self.total, self.config.warmup)
         inputs, targets = self.objective.batch(self._chosen(step), step)
-        with _without_onednn():
+        with without_onednn():
             loss = self.objective.loss(self.network(inputs), targets)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
@@ -213,34 +207,3 @@ class _Run:
             rng = np.random.default_rng([self.config.seed, 1, epoch])
             self._epoch, self._order = epoch, rng.permutation(len(self.objective.samples))
         return self._order[place * self.batch_size : (place + 1) * self.batch_size]
-
-
-@contextlib.contextmanager
-def _without_onednn() -> Iterator[None]:
-    """Switch oneDNN off for the block.
-
-    Its backward pass in torch 2.15 was seen to corrupt memory on a processor with AVX2 and without AVX-512; held to
-    plain AVX it does not. Training small networks without it takes no longer.
-    """
-    before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False  # type: ignore[assignment] # a property of the module
-    try:
-        yield
-    finally:
-        torch.backends.mkldnn.enabled = before
-
-
-def _schedule(step: int, total: int, warmup: float) -> float:
-    """Return the factor of the learning rate: linear rise, then half a cosine down to (almost) 0."""
-    rise = max(1, round(warmup * total))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
-
-
-def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]

@@ -18,7 +18,7 @@ from radbench.errors import UsageError
 from radbench.models.adapters.smp import build_segmenter
 from radbench.models.adapters.timm import build_network
 from radbench.models.preprocess import fit
-from radbench.models.training import augment, augment_pair
+from radbench.reference.training.augmentation import augment, augment_pair
 from radbench.reference.training.config import (
     Batch,
     ClassifierConfig,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from radbench.errors import UsageError
-from radbench.models.training import Augmentation, augment
+from radbench.reference.training.augmentation import Augmentation, augment
 from radbench.reference.training.config import ClassifierConfig
 from radbench.reference.training.tasks import train_classifier
 from radbench.specs import InputContract

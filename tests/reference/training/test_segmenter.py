@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from radbench.errors import UsageError
-from radbench.models.training import Augmentation, augment, augment_pair
+from radbench.reference.training.augmentation import Augmentation, augment, augment_pair
 from radbench.reference.training.config import SegmenterConfig
 from radbench.reference.training.tasks import dice_loss, train_segmenter
 from radbench.specs import InputContract
