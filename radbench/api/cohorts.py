@@ -195,7 +195,8 @@ def require_data(shift: ShiftSpec) -> None:
     from radbench.data.sources.roots import root_of, variable
 
     lacking: dict[str, str] = {}
-    for part in shift.source.parts:
+    anchors = [scenario.anchor for scenario in shift.scenarios if scenario.anchor and scenario.anchor.cohort]
+    for part in [*shift.source.parts, *([] if shift.against is None else [shift.against]), *anchors]:
         for name in [part.cohort, *part.masks_from] if part.is_dataset else []:
             source = get_source(name)
             declared = shift.resolve(part.root) if part.root is not None and name == part.cohort else None

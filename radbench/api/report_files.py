@@ -108,7 +108,7 @@ def rejected_gallery(cohort: "Cohort", testset: "TestSet") -> Iterator[RejectedI
 
 def _scores(result: "AuditResult") -> Scores:
     scores: dict[tuple[str, str, str], dict[str, float | None]] = {}
-    for case in result.cases:
+    for case in [*result.cases, *result.originals]:
         if case.arm in {"real", "stress"}:
             scenario = "" if case.arm == "real" else case.scenario
             scores.setdefault((case.arm, case.study_id, scenario), {})[case.model] = case.score

@@ -224,6 +224,14 @@ def case_rows(model: str, seen: Mapping[Shown, Seen]) -> list[CaseRow]:
     ]
 
 
+def original_rows(model: str, seen: Mapping[Shown, Seen]) -> list[CaseRow]:
+    """Return what a model said about the originals of edited films that are not of the real set."""
+    originals = seen["real"].originals if "real" in seen else None
+    if originals is None:
+        return []
+    return [_row(model, "real", originals, index) for index in range(len(originals.images))]
+
+
 def weighted_rows(rows: Sequence[CaseRow], seen: Mapping[Shown, Seen]) -> list[CaseRow]:
     """Return one model's rows with the images' weights in the reweighted comparison; as they were without one."""
     if "reweighted" not in seen:

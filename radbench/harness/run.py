@@ -17,7 +17,7 @@ from radbench.harness.evidence.significance import compare_models, correct_famil
 from radbench.harness.films import FilmNotes
 from radbench.harness.gates.verdict import DEFAULT_MAX_DROP
 from radbench.harness.measure import Measure
-from radbench.harness.model import case_rows, model_result, weighted_rows
+from radbench.harness.model import case_rows, model_result, original_rows, weighted_rows
 from radbench.harness.natural import Sites, scene_of
 from radbench.harness.predict import Outcome, show
 from radbench.harness.ready import check_ready, refusals
@@ -165,6 +165,11 @@ def run_audit(  # noqa: PLR0913 - each is something else that a run decides
             row
             for model, shown in zip(everyone, runs, strict=True)
             for row in weighted_rows(case_rows(model.spec.name, shown[0].seen), shown[0].seen)
+        ],
+        originals=[
+            row
+            for model, shown in zip(everyone, runs, strict=True)
+            for row in original_rows(model.spec.name, shown[0].seen)
         ],
         **_material(scene, films),
     )

@@ -81,7 +81,7 @@ def error_map(result: AuditResult, items: Iterable[tuple[Key, Case]]) -> Drawing
     on the edited one; behind it the mean original image. Pixels that fewer than three masks hold are left out. Squares
     are laid over each other as they are: cohorts whose films are not alike in position have no meaningful map.
     """
-    lost = {(case.model, case.study_id): case.value for case in result.cases if case.arm == "real"}
+    lost = {(case.model, case.study_id): case.value for case in result.unedited}
     falls: dict[Key, dict[str, float]] = {}
     for case in result.cases:
         if case.arm == "stress" and (case.model, case.study_id) in lost:
@@ -122,7 +122,7 @@ def error_map(result: AuditResult, items: Iterable[tuple[Key, Case]]) -> Drawing
 
 def worst(result: AuditResult, keys: Sequence[Key], most: int) -> list[Key]:
     """Return the cases that models lose most by the edit, the worst first; ties by the given order."""
-    real = {(case.model, case.study_id): case.value for case in result.cases if case.arm == "real"}
+    real = {(case.model, case.study_id): case.value for case in result.unedited}
     lost: dict[Key, float] = {}
     for case in result.cases:
         if case.arm == "stress" and (case.model, case.study_id) in real:

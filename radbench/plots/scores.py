@@ -248,7 +248,7 @@ def _pairs(result: AuditResult, model: ModelResult) -> list[tuple[float, float]]
         return case.value if result.task == "segmentation" else case.score
 
     own = [case for case in result.cases if case.model == model.name]
-    real = {case.study_id: figure(case) for case in own if case.arm == "real"}
+    real = {case.study_id: figure(case) for case in result.unedited if case.model == model.name}
     found = [(real.get(case.study_id), figure(case)) for case in own if case.arm == "stress"]
     return [(before, after) for before, after in found if before is not None and after is not None]
 

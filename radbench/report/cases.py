@@ -132,7 +132,7 @@ class Answered:
         self.result = result
         self._is_drawn = result.task == "segmentation"
         self._rows: dict[tuple[str, str | None], dict[str, CaseRow]] = {}
-        for row in result.cases:
+        for row in [*result.cases, *result.originals]:
             if row.arm in {"real", "stress"}:
                 place = row.study_id, None if row.arm == "real" else row.scenario
                 self._rows.setdefault(place, {})[row.model] = row

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from radbench.harness.result import AuditResult
+from radbench.harness.result import AuditResult, CaseRow
 
 _Of = TypeVar("_Of", bound=BaseModel)
 _TOKEN = re.compile(r"[\w./\\+@-]*\w")
@@ -50,8 +50,9 @@ class Identities:
     """What stands for each study and each patient of a result, and for those ids in running text."""
 
     def __init__(self, result: AuditResult, further: Iterable[str] = ()) -> None:
-        self.study = Numbers("case", [*(case.study_id for case in result.cases), *further])
-        self.patient = Numbers("patient", (case.patient_id for case in result.cases))
+        cases = [*result.cases, *result.originals]
+        self.study = Numbers("case", [*(case.study_id for case in cases), *further])
+        self.patient = Numbers("patient", (case.patient_id for case in cases))
 
     def words(self, text: str) -> str:
         """Return a sentence with every study's and patient's id replaced by its number.
@@ -75,15 +76,8 @@ class Identities:
         """Return the result with numbers for its studies and patients, in its sentences too."""
         return result.model_copy(
             update={
-                "cases": [
-                    case.model_copy(
-                        update={
-                            "study_id": self.study(case.study_id),
-                            "patient_id": self.patient(case.patient_id),
-                        }
-                    )
-                    for case in result.cases
-                ],
+                "cases": [self._numbered(case) for case in result.cases],
+                "originals": [self._numbered(case) for case in result.originals],
                 "models": [self._hidden(model, "reason", "error", "preflight") for model in result.models],
                 "attrition": [self._hidden(row, "rejected") for row in result.attrition],
                 "testset": self._hidden(result.testset, "attrition"),
@@ -92,6 +86,11 @@ class Identities:
                 ),
                 "gates": [self._hidden(gate, "reason", "left_out") for gate in result.gates],
             }
+        )
+
+    def _numbered(self, case: CaseRow) -> CaseRow:
+        return case.model_copy(
+            update={"study_id": self.study(case.study_id), "patient_id": self.patient(case.patient_id)}
         )
 
     def _hidden(self, of: _Of, *fields: str) -> _Of:

@@ -113,7 +113,7 @@ def reference_metric(result: AuditResult) -> str | None:
 
 def expected_flips(result: AuditResult) -> float | None:
     """Return the share of edited images whose label the edit changed: the flip rate of a faultless model."""
-    real = {(case.model, case.study_id): case.label for case in result.cases if case.arm == "real"}
+    real = {(case.model, case.study_id): case.label for case in result.unedited}
     changes = [
         real[case.model, case.study_id] != case.label
         for case in result.cases

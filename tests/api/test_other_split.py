@@ -10,7 +10,7 @@ import radbench
 from radbench.data.images import write_png
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data" / "sources"))
-from test_index import Small, a_tree
+from dataset_world import Small, a_tree
 
 SHIFT = """\
 name: other-split

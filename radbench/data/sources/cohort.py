@@ -98,17 +98,16 @@ def _about(source: DatasetSource, index: Index) -> list[str]:
     """What a report says of the dataset whatever is chosen of it."""
     notes = _sentences(source, index)
     if index.facts.straddling:
-        shown = ", ".join(index.facts.straddlers[:3])
         notes.append(
-            f"{source.name}: {index.facts.straddling:,} patients are in several of the dataset's own splits ({shown}"
-            f"{', ...' if index.facts.straddling > 3 else ''}); 'make_splits' makes splits by patient."
+            f"{source.name}: {index.facts.straddling:,} patients are in several of the dataset's own splits ('radbench "
+            f"data check {source.name}' names some); 'make_splits' makes splits by patient."
         )
     return notes
 
 
 def _sentences(source: DatasetSource, index: Index) -> list[str]:
-    """Return what was done to a dataset's films and what was odd in its tables, one sentence each."""
-    told = (*source.done_to_films, *index.facts.told())
+    """Return what was done to a dataset's films and what was odd in its tables, one sentence each, without a name."""
+    told = (*source.done_to_films, *index.facts.told(named=False))
     return [f"{source.name}: {sentence.rstrip('.')}." for sentence in told]
 
 

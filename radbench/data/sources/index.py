@@ -83,11 +83,11 @@ class Facts:
     problems: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def told(self) -> list[str]:
-        """Return the problems, one sentence each."""
+    def told(self, *, named: bool = True) -> list[str]:
+        """Return the problems, one sentence each; ``named``: with examples."""
         noted = Problems()
         noted.merge(self.problems, self.examples)
-        return noted.sentences()
+        return noted.sentences(named=named)
 
 
 @dataclass(frozen=True)

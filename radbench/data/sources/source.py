@@ -75,12 +75,18 @@ class Problems:
             known = self.examples.setdefault(kind, [])
             known.extend(examples.get(kind, ())[: _EXAMPLES - len(known)])
 
-    def sentences(self) -> list[str]:
-        """Return one sentence a kind: ``"12 films of the table without a file, left out: a, b, ..."``."""
+    def sentences(self, *, named: bool = True) -> list[str]:
+        """Return one sentence a kind: ``"12 films of the table without a file, left out: a, b, ..."``.
+
+        Args:
+            named: give examples; a report names no film unless it is asked for.
+        """
         found = []
         for kind, count in self.counts.items():
-            shown = ", ".join(self.examples[kind][:3])
-            found.append(f"{count:,} {kind}: {shown}{', ...' if count > 3 else ''}")
+            shown = ", ".join(self.examples[kind][:3]) if named else ""
+            found.append(
+                f"{count:,} {kind}{f': {shown}' if shown else ''}{', ...' if shown and count > 3 else ''}"
+            )
         return found
 
 

@@ -228,7 +228,8 @@ class AuditResult(Strict):
     ``verdict`` is the gravest of the models with role "model", and of ``gates`` where rules were declared (then
     these alone decide, beside the models' errors). ``instrument`` speaks for the whole audit:
     the gravest of the models', and INCONCLUSIVE where a control model falls. ``out_of_domain`` says why the bundle
-    cannot speak of such films ("" where nothing says so); then no verdict rests on its edits.
+    cannot speak of such films ("" where nothing says so); then no verdict rests on its edits. ``originals`` are the
+    unedited films of edited studies where another split than the real set is edited; they are in no arm.
 
     Of a natural shift ``cohort`` is cohort A and ``against`` cohort B; there are no edits, so that ``testset`` counts
     none and there is no ``instrument``.
@@ -260,6 +261,12 @@ class AuditResult(Strict):
     against: CohortSummary | None = Field(default=None, exclude_if=_is_none)
     case_mix: CaseMix | None = Field(default=None, exclude_if=_is_none)
     cases: list[CaseRow]
+    originals: list[CaseRow] = Field(default_factory=list, exclude_if=lambda found: not found)
+
+    @property
+    def unedited(self) -> list[CaseRow]:
+        """The answers to unedited films: the real arm, and the originals of edited films that are not in it."""
+        return [*(case for case in self.cases if case.arm == "real"), *self.originals]
 
     @property
     def is_natural(self) -> bool:

@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from radbench.data.images import write_png
 from radbench.data.sources import get_source
 from radbench.data.sources.index import open_index
-from radbench.data.sources.source import Problems
+from radbench.data.sources.source import DatasetSource, FilmRow, Problems
+from radbench.data.sources.tables import rows_of
 from radbench.specs import CohortSpec
 
 
@@ -90,3 +92,47 @@ def real_table(name):
     if path is None or not path.is_file():
         pytest.skip(f"torchxrayvision with {name} is not installed")
     return path
+
+
+SMALL_HEADER = "film,patient,split,view,effusion,age,runs\n"
+
+
+class Small(DatasetSource):
+    """A dataset of one table, as small as they come."""
+
+    name = "small"
+    title = "Small"
+    url = "https://example.org/small"
+    licence = "none"
+    download = ("table.csv", "films/")
+    labels = ("effusion",)
+    words: ClassVar = {"effusion": "Effusion"}
+    attributes: ClassVar = {"age": int}
+    masks = ("lung",)
+
+    def tables(self, root, host=""):
+        return (self.find(root, "table.csv"),)
+
+    def films(self, root, problems, host=""):
+        for _, row in rows_of(
+            *self.tables(root), ["film", "patient", "split", "view", "effusion", "age", "runs"]
+        ):
+            yield FilmRow(
+                row["film"],
+                row["patient"],
+                f"films/{row['film']}.png",
+                row["view"],
+                row["split"],
+                {"effusion": int(row["effusion"])} if row["effusion"] else {},
+                {"age": int(row["age"])} if row["age"] else {},
+                masks={"lung": f"{row['runs']}#rle=absolute,order=row,size=film"} if row["runs"] else {},
+            )
+
+
+def a_tree(root, rows, missing=()):
+    put_text(root / "table.csv", SMALL_HEADER + "".join(f"{row}\n" for row in rows))
+    for row in rows:
+        name = row.split(",")[0]
+        if name not in missing:
+            put_png(root / "films" / f"{name}.png")
+    return root

@@ -1,60 +1,14 @@
 import json
 from itertools import islice
-from typing import ClassVar
 
 import pytest
-from dataset_world import put_png, put_text
+from dataset_world import SMALL_HEADER, Small, a_tree, put_text
 
 from radbench.data.sources import index as index_module
 from radbench.data.sources.index import Facts, build_index, index_folder, label_counts, open_index
 from radbench.data.sources.mask_store import MaskStore
-from radbench.data.sources.source import UNCERTAIN, DatasetSource, FilmRow
-from radbench.data.sources.tables import rows_of
+from radbench.data.sources.source import UNCERTAIN
 from radbench.errors import UsageError
-
-HEADER = "film,patient,split,view,effusion,age,runs\n"
-
-
-class Small(DatasetSource):
-    """A dataset of one table, as small as they come."""
-
-    name = "small"
-    title = "Small"
-    url = "https://example.org/small"
-    licence = "none"
-    download = ("table.csv", "films/")
-    labels = ("effusion",)
-    words: ClassVar = {"effusion": "Effusion"}
-    attributes: ClassVar = {"age": int}
-    masks = ("lung",)
-
-    def tables(self, root, host=""):
-        return (self.find(root, "table.csv"),)
-
-    def films(self, root, problems, host=""):
-        for _, row in rows_of(
-            *self.tables(root), ["film", "patient", "split", "view", "effusion", "age", "runs"]
-        ):
-            yield FilmRow(
-                row["film"],
-                row["patient"],
-                f"films/{row['film']}.png",
-                row["view"],
-                row["split"],
-                {"effusion": int(row["effusion"])} if row["effusion"] else {},
-                {"age": int(row["age"])} if row["age"] else {},
-                masks={"lung": f"{row['runs']}#rle=absolute,order=row,size=film"} if row["runs"] else {},
-            )
-
-
-def a_tree(root, rows, missing=()):
-    put_text(root / "table.csv", HEADER + "".join(f"{row}\n" for row in rows))
-    for row in rows:
-        name = row.split(",")[0]
-        if name not in missing:
-            put_png(root / "films" / f"{name}.png")
-    return root
-
 
 ROWS = [
     "a,p1,train,PA,1,40,1 3",
@@ -126,7 +80,7 @@ def test_a_current_index_is_opened_and_a_changed_table_makes_a_new_one(tmp_path,
     (root / "table.csv").touch()
     assert open_index(Small(), root, cache).facts == first.facts, "its digest is the same"
     monkeypatch.undo()
-    put_text(root / "table.csv", HEADER + ROWS[0] + "\n")
+    put_text(root / "table.csv", SMALL_HEADER + ROWS[0] + "\n")
     assert open_index(Small(), root, cache).facts.films == 1
 
 
