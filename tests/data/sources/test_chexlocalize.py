@@ -80,7 +80,7 @@ def test_masks_of_zeros_are_none(cohort):
     assert second.labels["chexlocalize_pneumothorax"] == 0
     assert "chexlocalize_pneumothorax" not in third.labels, "a film without outlines"
     assert any("holds something of 2 of the 3 films of chexpert" in note for note in cohort.notes)
-    assert any("gt_segmentations_val.json" in note for note in cohort.notes)
+    assert any("files of outlines that are not there, so" in note for note in cohort.notes)
 
 
 def test_masks_do_not_fit_films_of_another_size(root, tmp_path, monkeypatch, mask):

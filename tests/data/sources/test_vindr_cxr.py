@@ -121,7 +121,7 @@ def test_physionet_has_a_test_part_by_consensus(tmp_path, monkeypatch):
     assert mask.shape == (90, 60) and mask[3:8, 2:4].all() and mask.sum() == 10
     notes = " ".join(cohort.notes)
     assert "1 rows of a film and reader that another row is about, left out" in notes
-    assert "1 boxes of annotations_test.csv of films without labels, left out: zz" in notes
+    assert "1 boxes of annotations_test.csv of films without labels, left out" in notes
 
 
 def test_physionets_readers_are_counted_and_a_tie_is_uncertain(tmp_path):
