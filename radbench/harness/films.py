@@ -25,6 +25,7 @@ _VERSION: Final = 1
 _MOST_ELSEWHERE: Final = 5000
 """Films of other splits that are compared pixel by pixel; beyond it that is said."""
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_STUDY: Final = re.compile(r"\b([Ss]tudy) (?=\w)")
 NAMED: Final = 6
 """Most studies that a warning names."""
 Spacing: TypeAlias = tuple[float, float]
@@ -56,7 +57,11 @@ def film_notes(cohort: Cohort, cache: Path) -> FilmNotes:
     if isinstance(cohort, ComparedCohorts):
         parts = {side: film_notes(part, cache) for side, part in cohort.parts.items()}
         done, warnings = (
-            [f"Cohort {side}: {words}" for side, notes in parts.items() for words in getattr(notes, name)]
+            [
+                f"Cohort {side}: {_STUDY.sub(rf'\1 {side}:', words)}"
+                for side, notes in parts.items()
+                for words in getattr(notes, name)
+            ]
             for name in ("done", "warnings")
         )
         return FilmNotes(done, warnings)
