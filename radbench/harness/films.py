@@ -57,11 +57,7 @@ def film_notes(cohort: Cohort, cache: Path) -> FilmNotes:
     if isinstance(cohort, ComparedCohorts):
         parts = {side: film_notes(part, cache) for side, part in cohort.parts.items()}
         done, warnings = (
-            [
-                f"Cohort {side}: {_STUDY.sub(rf'\1 {side}:', words)}"
-                for side, notes in parts.items()
-                for words in getattr(notes, name)
-            ]
+            [_of_side(side, words) for side, notes in parts.items() for words in getattr(notes, name)]
             for name in ("done", "warnings")
         )
         return FilmNotes(done, warnings)
@@ -76,6 +72,11 @@ def film_notes(cohort: Cohort, cache: Path) -> FilmNotes:
     found = _survey(folder)
     atomic_write(path, canonical_json(asdict(found)))
     return found
+
+
+def _of_side(side: str, words: str) -> str:
+    """Return a sentence about the films of cohort A or B, with its studies as they are called there."""
+    return f"Cohort {side}: " + _STUDY.sub(rf"\1 {side}:", words)
 
 
 def _survey(cohort: Any) -> FilmNotes:
