@@ -26,6 +26,7 @@ _VERSION: Final = 1
 _MOST_ELSEWHERE: Final = 5000
 """Films of other splits that are compared pixel by pixel; beyond it that is said."""
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_STUDY: Final = re.compile(r"\b([Ss]tudy) (?=\w)")
 NAMED: Final = 6
 """Most studies that a warning names."""
 Spacing: TypeAlias = tuple[float, float]
@@ -57,7 +58,7 @@ def film_notes(cohort: Cohort, cache: Path) -> FilmNotes:
     if isinstance(cohort, ComparedCohorts):
         parts = {side: film_notes(part, cache) for side, part in cohort.parts.items()}
         done, warnings = (
-            [f"Cohort {side}: {words}" for side, notes in parts.items() for words in getattr(notes, name)]
+            [_of_side(side, words) for side, notes in parts.items() for words in getattr(notes, name)]
             for name in ("done", "warnings")
         )
         return FilmNotes(done, warnings)
@@ -75,6 +76,11 @@ def film_notes(cohort: Cohort, cache: Path) -> FilmNotes:
     found = _survey(folder)
     atomic_write(path, canonical_json(asdict(found)))
     return found
+
+
+def _of_side(side: str, words: str) -> str:
+    """Return a sentence about the films of cohort A or B, with its studies as they are called there."""
+    return f"Cohort {side}: " + _STUDY.sub(rf"\1 {side}:", words)
 
 
 def _survey(cohort: Any) -> FilmNotes:

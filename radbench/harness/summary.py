@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from radbench.data.cohort import Cohort
 from radbench.harness.arms import Scene
-from radbench.harness.films import FilmNotes
+from radbench.harness.films import NAMED, FilmNotes
 from radbench.harness.natural import Sites
 from radbench.harness.result import AttritionRow, CohortSummary, ShiftSummary, TestSetSummary
 from radbench.models.cache import versions
@@ -80,7 +80,13 @@ def summarise_sides(scene: Sites, told: FilmNotes) -> tuple[CohortSummary, Cohor
         )
         for side, studies in scene.sides.items()
     )
-    warnings = [*scene.notes, *told.warnings, *scene.clusters.warnings]
+    twins = list(scene.clusters.warnings)
+    if len(twins) > NAMED:  # one archive may be in the other
+        more = len(twins) - NAMED
+        twins[NAMED:] = [
+            f"{more} more film{'s stand' if more > 1 else ' stands'} in several studies likewise."
+        ]
+    warnings = [*scene.notes, *told.warnings, *twins]
     return first.model_copy(update={"warnings": warnings, "films": list(told.done)}), second
 
 

@@ -14,8 +14,10 @@ from radbench.harness.result import AuditResult, CaseRow
 
 _Of = TypeVar("_Of", bound=BaseModel)
 _TOKEN = re.compile(r"[\w./\\+@-]*\w")
+_JOINED = re.compile(r"[\w./\\+@-]+:[\w./\\+@:-]*\w")
+"""An id with its cohort's name before it."""
 _NAMED = re.compile(
-    r"\b(study|patient)([\s'(]{1,2})(?!case-\d|patient-\d)((?=[\w./\\+@-]*\d)[\w./\\+@-]*\w)", re.IGNORECASE
+    r"\b(study|patient)([\s'(]{1,2})(?!case-\d|patient-\d)((?=[\w./\\+@:-]*\d)[\w./\\+@:-]*\w)", re.IGNORECASE
 )
 _BEFORE = re.compile(r"\b(?:study|studies|patient|patients|subject|image|case)\W{0,3}$", re.IGNORECASE)
 
@@ -63,14 +65,15 @@ class Identities:
 
         def replaced(found: re.Match[str]) -> str:
             word = found.group()
+            before = found.string[: found.start()]
             numbers = self.study if word in self.study else self.patient if word in self.patient else None
             if numbers is None:
                 return word
             telling = len(word) >= 4 and any(letter.isdigit() for letter in word) and not word.isdigit()
-            named = _BEFORE.search(text[: found.start()]) is not None
+            named = _BEFORE.search(before) is not None
             return numbers(word) if telling or named else word
 
-        return _TOKEN.sub(replaced, text)
+        return _TOKEN.sub(replaced, _JOINED.sub(replaced, text))
 
     def hide(self, result: AuditResult) -> AuditResult:
         """Return the result with numbers for its studies and patients, in its sentences too."""

@@ -1,5 +1,6 @@
 """Two cohorts whose every figure is known in advance."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ from radbench.harness.result import AuditResult, Verdict
 from radbench.harness.run import run_audit
 from radbench.harness.summary import nothing_edited
 from radbench.models.base import Prediction
+from radbench.report.identity import deidentified
 from radbench.report.tables import content
 from radbench.specs import CohortSpec, GateRule, GatesSpec, ShiftSpec, SourceSpec
 
@@ -160,6 +162,15 @@ def test_patients_and_films_of_both_cohorts_are_one(tmp_path):
     assert widths[0] < 0.4 * widths[1]  # the same patients move together
     twins = compare(tmp_path, [robust()], b=A, first=0)  # under other names
     assert any("The same pixels stand in 2 studies under 2 patients" in w for w in twins.cohort.warnings)
+
+
+def test_nobody_is_named_in_what_is_said_of_films_of_both_cohorts(tmp_path):
+    result = compare(tmp_path, [robust()], b=A, first=0)
+    assert any("study A:s000, study B:s000" in words for words in result.cohort.warnings)
+    assert result.cohort.warnings[-1] == "114 more films stand in several studies likewise."
+    hidden = deidentified(result).to_json().decode()
+    assert not re.search(r"[AB]:[sp]\d", hidden)
+    assert "study case-001, study case-121" in hidden
 
 
 def test_cohorts_that_cannot_be_compared_are_refused_first(tmp_path):

@@ -24,9 +24,7 @@ def test_every_table_is_there_with_its_columns(made):
     found = tables(made)
     between = {"case_mix", "strata"}  # of two cohorts that are compared
     assert sorted(found) == sorted(f"{name}.csv" for name in HEADERS if name not in between)
-    for name, header in HEADERS.items():
-        if name in between:
-            continue
+    for name, header in ((name, header) for name, header in HEADERS.items() if name not in between):
         assert found[f"{name}.csv"].decode().splitlines()[0] == ",".join(header)
         assert all(None not in row and None not in row.values() for row in read(found[f"{name}.csv"]))
 

@@ -33,9 +33,10 @@ def subgroup_results(scene: Scene, seen: Mapping[Shown, Seen], measure: Measure)
     if judged not in seen:
         return []
     test, found = (difference_test if natural else drop_test), []
+    shown = {*reference_of(seen, judged).images.study_ids, *seen[judged].images.study_ids}
     for column in scene.shift.subgroups:
         held = {study: value_of(column, one) for study, one in scene.studies.items()}
-        for value in values_of(column, list(scene.studies.values())):
+        for value in values_of(column, [scene.studies[study] for study in sorted(shown)]):
             real, stress = (
                 arm.take(np.flatnonzero([held[study] == value for study in arm.images.study_ids]))
                 for arm in (reference_of(seen, judged), seen[judged])
