@@ -37,12 +37,12 @@ floor  room           owns
 7      ``report``     AuditResult to HTML, JSON, CSV, JUnit and Markdown
 6      ``plots``      AuditResult to matplotlib figures, for notebook, paper and report
 5      ``harness``    the audit itself, the typed and versioned AuditResult, evidence, gates, verdicts
-4      ``testsets``   plan, content-addressed edit tasks, the store, the build
+4      ``testsets``   plan, content-addressed edit tasks, the store, executors, the build
 4      ``reference``  training: by declared recipes, and of the weights that the package ships; their gates
 3      ``diffusion``  bundles, inversion, editors, the diffusers-style pipeline, training
 3      ``phantom``    the embedded world: anatomy, findings, cohorts, counterfactuals
 2      ``models``     the contract of a model under test, adapters, preflight, isolation
-2      ``data``       cohorts, image reading, masks, joint geometry
+2      ``data``       cohorts, public datasets, image reading, masks, joint geometry
 1      ``specs``      pydantic models of what a user declares; errors with file and line
 1      ``metrics``    point metrics, intervals clustered by patient
 1      ``quality``    how good an edit is
