@@ -24,8 +24,6 @@ EDITS: Final = 64
 MARGIN: Final = 0.1
 DRAWS: Final = 1000
 REPLICATES: Final = 1000
-FEWER: Final = 0.4
-"""Part of the samples that are drawn of a mean, whose resamples take the time."""
 _REDRAWN: Final = 50
 _LEAST: Final = 1e-9
 
@@ -86,7 +84,7 @@ def _held(
     ids = [f"{number:04d}" for number in range(sum(size))]
     truth = float(pool.anchors.mean())
     rows = []
-    for number in range(effort[0] if pool.is_share else max(1, round(FEWER * effort[0]))):
+    for number in range(effort[0]):
         if number % _REDRAWN == 0:
             draws = draw_patients(ids, replicates=effort[1], seed=number)
         real, edited = rng.choice(pool.anchors, size[0]), rng.choice(values, size[1])
