@@ -109,7 +109,7 @@ def test_a_repeated_command_trains_nothing_again_and_another_training_is_refused
     assert first.best.equals(again.best)
     more = quiet(recipe(runs=2), tmp_path / "out")
     assert first.best.sha256[0] == more.best.sha256[0]
-    with pytest.raises(UsageError, match="a run of other settings or films.*--out"):
+    with pytest.raises(UsageError, match=r"a run of other settings or films.*--out"):
         quiet(recipe(batch_size=4), tmp_path / "out")
     with pytest.raises(UsageError, match="the datasheet of tiny, expected none or that of other"):
         quiet(recipe(name="test/other"), tmp_path / "out")
