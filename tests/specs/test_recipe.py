@@ -11,8 +11,8 @@ from radbench.specs.model import HEAD
 PAPER = [name for name in recipe_names() if name.startswith("paper/")]
 
 
-def changed(folder, recipe="paper/covid-resnet50", drop=(), **changes):
-    declared = yaml.safe_load(recipe_path(recipe).read_text(encoding="utf-8"))
+def changed(folder, start="paper/covid-resnet50", drop=(), **changes):
+    declared = yaml.safe_load(recipe_path(start).read_text(encoding="utf-8"))
     declared = {key: value for key, value in declared.items() if key not in drop} | changes
     file = folder / "mine.yaml"
     file.write_text(yaml.safe_dump(declared, sort_keys=False), encoding="utf-8")

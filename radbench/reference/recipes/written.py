@@ -15,7 +15,7 @@ from radbench.errors import UsageError
 from radbench.reference.recipes.disjoint import repeated_films
 from radbench.reference.recipes.films import NO_LABEL, Films
 from radbench.reference.recipes.trainer import Job, RunReport
-from radbench.runtime import atomic_write, canonical_json, sha256_file
+from radbench.runtime import atomic_write, sha256_file
 from radbench.specs import ModelSpec, RecipeSpec
 from radbench.version import __version__
 
@@ -88,7 +88,10 @@ class Place:
 
     def write_report(self, report: RunReport) -> None:
         """Write what came of a run, beside its weights."""
-        atomic_write(self.report(report.run), canonical_json(report.plain()) + b"\n")
+        words = json.dumps(
+            report.plain(), indent=1, allow_nan=False
+        )  # in the order of the fields and columns
+        atomic_write(self.report(report.run), f"{words}\n".encode())
 
 
 def finished_runs(place: Place, job: Job) -> list[RunReport]:

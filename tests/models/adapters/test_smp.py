@@ -13,7 +13,9 @@ from tiny_networks import logits
 from radbench.errors import UsageError
 from radbench.models.adapters.smp import build_segmenter
 from radbench.models.base import ModelFailureError
+from radbench.models.preprocess import to_batch
 from radbench.models.registry import load_checkpoints, load_model_under_test
+from radbench.models.saliency import saliency
 from radbench.specs.model import Checkpoint
 
 TINY = {
@@ -182,3 +184,34 @@ def test_further_runs_are_models_of_their_own(tmp_path):
 def test_bad_architectures_are_usage_errors(architecture, arguments, words):
     with pytest.raises(UsageError, match=words):
         build_segmenter(architecture, arguments, where="here.yaml")
+
+
+def headed(folder, task, **changes):
+    head = {"aux_params": {"classes": 1, "pooling": "avg"}}
+    weights = network(0, **head).state_dict()
+    settings = {"args": head, "task": "both", "target": "pneumothorax"} | changes
+    return declare(folder, weights, **settings).answering(task), network(0, **head)
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"output_names": {"classification": "labels", "segmentation": "masks"}}]
+)
+def test_a_classification_head_answers_the_one_and_the_maps_the_other(tmp_path, named):
+    images = pictures(3)
+    spec, own = headed(tmp_path, "classification", **named)
+    inputs = torch.from_numpy(to_batch(images, spec.input, 3))
+    with torch.inference_mode():
+        masks, labels = own(inputs)
+    scores = load_model_under_test(spec).predict(images)
+    assert scores.kind == "probabilities"
+    np.testing.assert_allclose(scores.values, labels[:, 0].sigmoid().numpy(), atol=1e-5)
+    spec, _ = headed(tmp_path, "segmentation", operating_point=float(masks.sigmoid().median()), **named)
+    found = load_model_under_test(spec).predict(images)
+    assert found.values.shape == (3, *images[0].shape)
+    assert 0.2 < found.values.mean() < 0.8
+
+
+def test_a_head_s_answer_can_be_shown_in_the_image(tmp_path):
+    spec, _ = headed(tmp_path, "classification")
+    maps = saliency(load_model_under_test(spec), pictures(2))
+    assert maps.shape == (2, *pictures(1)[0].shape)
