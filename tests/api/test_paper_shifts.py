@@ -80,8 +80,8 @@ def bright(images):
 
 
 def a_candid_tree(root):
-    """CANDID-PTX with 24 films of 24 patients, drawn with and without pneumothorax and drain."""
-    cohort = build_cohort("phantom/manifestation", "train", 24)
+    """CANDID-PTX with 36 films of as many patients; every other healthy one has a drain, and is an anchor."""
+    cohort = build_cohort("phantom/manifestation", "train", 36)
     reports, tubes = (
         ["SOPInstanceUID,StudyInstanceUID,filename,EncodedPixels,Report"],
         ["anon_SOPUID,ref,mask_rle"],
@@ -94,6 +94,8 @@ def a_candid_tree(root):
         reports.append(f"{sop},1.{number},P{number:05}_1.dcm,{runs},{study.report}")
         if drain:
             tubes.append(f"{sop},1,{relative_runs(large(cohort.mask(study, 'drain')))}")
+        elif not ill and number % 2:
+            tubes.append(f"{sop},1,500000 40")
     put_text(root / "Pneumothorax_reports.csv", "\n".join(reports) + "\n")
     put_text(root / "chest_tube.csv", "\n".join(tubes) + "\n")
     return root
@@ -115,6 +117,9 @@ def test_the_manifestation_shift_goes_from_the_download_to_the_report(hub, tmp_p
     assert result.testset.ok == 2 and result.testset.attrition["of the real set only"] > 0
     shown = {arm: {case.study_id for case in result.cases if case.arm == arm} for arm in ("real", "stress")}
     assert shown["real"] and not shown["real"] & shown["stress"], "edited films are of the training split"
+    (anchors,) = result.models[0].anchors
+    assert anchors.scenario == "remove-pneumothorax" and result.models[0].arms["anchor"].n >= 1
+    assert result.originals and {row.study_id for row in result.originals} == shown["stress"]
     for words in ("93.3", "17.9", "Table 2, row 1", "no such model here", "The films are scaled to 1024"):
         assert words.lower() in page.lower(), words
     assert {repository for repository, _ in hub.asked} == set(REPOSITORIES.values())
