@@ -46,7 +46,8 @@ class FolderCohort:
         shape: Callable[[Path], tuple[int, int]] = film_shape,
         file_digest: Callable[[Path], str] = sha256_file,
     ) -> None:
-        self.name = name or f"{PREFIX}{manifest.parent.name}"
+        own = manifest.parent.name if manifest.stem == "manifest" else manifest.name
+        self.name = name or f"{PREFIX}{own}"
         self.image_size = image_size
         self.manifest = manifest
         self.notes = tuple(notes)

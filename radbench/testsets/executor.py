@@ -1,18 +1,18 @@
 """Edit what a plan lacks, beside other processes that do the same, on one machine or on many.
 
-The work is cut into chunks of whole images. A process claims a chunk by a lock in the cache, looks what of it is stored
-by now, edits the rest and stores each edit as soon as it is there. Chunks that another process holds are left for
-later: when that process is done, they are found in the store; when it died, its lock is free and its edits are made
-again. Nobody is the master, and the store decides what is done.
+The work is cut into chunks of whole images. A process claims the images of a chunk by locks in the cache, looks what of
+them is stored by now, edits the rest and stores each edit as soon as it is there. Images that another process holds are
+left for later: when that process is done, their edits are found in the store; when it died, its locks are free and they
+are made again. Nobody is the master, and the store decides what is done.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ logger = logging.getLogger("radbench.testsets")
 Progress = Callable[[int, int], None]
 """Called with the number of tasks that are done and of all tasks."""
 _CLAIMS: Final = 3
-"""Hexadecimal digits of a claim's name: 4096 lock files at most, and chunks that share one wait for each other."""
+"""Hexadecimal digits of a claim's name: 4096 lock files at most, and images that share one wait for each other."""
 
 
 @dataclass(frozen=True)
@@ -135,19 +135,24 @@ class Executor:
         if self.shard is not None:
             chunks = self.shard.order(chunks)
         self._done.add(work.items, self.plan.rejections)
-        held = [chunk for chunk in chunks if not self._chunk(work, chunk, wait=False)]
-        for chunk in held:
-            self._chunk(work, chunk, wait=True)
+        held = [task for chunk in chunks for task in self._chunk(work, chunk)]
+        for name, some in groupby(sorted(held, key=_claim), key=_claim):
+            with locked(work.store.cache, name, tell=False):
+                self._finish(work, list(some))
 
-    def _chunk(self, work: Work, chunk: list[EditTask], *, wait: bool) -> bool:
-        """Edit what is missing of a chunk; False, and nothing done, where another process holds it."""
-        with _claimed(work.store.cache, chunk, wait=wait) as ours:
-            if ours:
-                missing = list(work.missing(self.plan, chunk).values())
-                if missing:
-                    self._edit(work, missing)
-                self._done.add([task.key for task in chunk])
-        return ours
+    def _chunk(self, work: Work, chunk: Sequence[EditTask]) -> list[EditTask]:
+        """Edit what is missing of a chunk's images that nobody holds; return the tasks of the others."""
+        with ExitStack() as claims:
+            names = sorted({_claim(task) for task in chunk})
+            ours = {name for name in names if claims.enter_context(free_lock(work.store.cache, name))}
+            self._finish(work, [task for task in chunk if _claim(task) in ours])
+        return [task for task in chunk if _claim(task) not in ours]
+
+    def _finish(self, work: Work, tasks: Sequence[EditTask]) -> None:
+        missing = list(work.missing(self.plan, tasks).values())
+        if missing:
+            self._edit(work, missing)
+        self._done.add([task.key for task in tasks])
 
     def _edit(self, work: Work, tasks: list[EditTask]) -> None:
         bundle = self.bundle()
@@ -184,13 +189,6 @@ class _Done:
             self._tell(self._count, self._all)
 
 
-@contextmanager
-def _claimed(cache: Path, chunk: Sequence[EditTask], *, wait: bool) -> Iterator[bool]:
-    """Hold a chunk; yield whether it is held, which it always is after waiting."""
-    name = f"claim-{sha256_bytes(chunk[0].source_sha256.encode())[:_CLAIMS]}"
-    if wait:
-        with locked(cache, name, tell=False):
-            yield True
-        return
-    with free_lock(cache, name) as ours:
-        yield ours
+def _claim(task: EditTask) -> str:
+    """Return the lock of a task's image, which does not depend on what else is to be done."""
+    return f"claim-{sha256_bytes(task.source_sha256.encode())[:_CLAIMS]}"

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 from testset_world import TinyCohort, TinyEditor, bundle, plan_of
@@ -74,6 +75,24 @@ def test_builders_at_the_same_time_edit_nothing_twice(cache):
     threads = [threading.Thread(target=help_with, args=(number,)) for number in range(1, 5)]
     for thread in threads:
         thread.start()
+    for thread in threads:
+        thread.join()
+    edited = [key for editor in editors for key in editor.edited]
+    assert sorted(edited) == sorted(task.key for task in plan.tasks)
+
+
+def test_builders_that_join_late_edit_nothing_twice(cache):
+    """Who comes later finds less missing, so that its chunks are cut otherwise."""
+    cohort = TinyCohort(32)
+    plan, editors = plan_of(cohort), [TinyEditor(pause=0.02) for _ in range(3)]
+
+    def build(number):
+        build_testset(plan, cohort, bundle, cache=cache, batch_size=1, editor=editors[number])
+
+    threads = [threading.Thread(target=build, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
     for thread in threads:
         thread.join()
     edited = [key for editor in editors for key in editor.edited]

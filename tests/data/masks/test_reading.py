@@ -42,6 +42,6 @@ def test_a_missing_file_and_a_word_that_a_picture_does_not_know_are_said(tmp_pat
     path = _save(tmp_path / "m.png", np.ones(SHAPE, dtype=bool))
     with pytest.raises(
         UsageError,
-        match="cannot be selected by 'category'; expected above=, holes=, scale=, parts= or values",
+        match="cannot be selected by 'category'; expected above=, holes=, scale=, parts=, lung= or values",
     ):
         read_mask(f"{path}#category=lung", SHAPE)
