@@ -255,7 +255,7 @@ def run(options: "RunOptions", progress: Progress, own: "Sequence[ModelUnderTest
     job = jobs.Job(shift, choice, find_bundle(shift, options.bundle), options.out, tuple(own))
     gate = open_gate(options.gates, options.baseline, [shift])
     cache = jobs.settle([job], options)
-    opened = jobs.open_job(job, options)
+    opened = jobs.open_job(job, options, progress)
     try:
         with progress.doing("Planning"):
             ready = jobs.check_job(opened, options, gate)

@@ -60,8 +60,9 @@ def build(
     job = Job(spec, Choice(()), find_bundle(spec, named))
     with cache_at(cache):
         root = jobs.settle([job], options)
-        opened = jobs.open_job(job, options)
-        testset = jobs.build_set(opened, options, root, progress_of(progress))
+        told = progress_of(progress)
+        opened = jobs.open_job(job, options, told)
+        testset = jobs.build_set(opened, options, root, told)
         from radbench.api.dataset import EditedImages
 
         return EditedImages(spec, opened.cohort, testset)

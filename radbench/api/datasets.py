@@ -7,11 +7,12 @@ from typing import Final
 from radbench.api.progress import Callback, Progress, progress_of
 from radbench.data.sources import dataset_names, get_source
 from radbench.data.sources.cohort import root_for
-from radbench.data.sources.index import Facts, Index, build_index, open_index
+from radbench.data.sources.index import Facts, Index, build_index, current_index, open_index
 from radbench.data.sources.roots import remember, root_of
 from radbench.data.sources.source import DatasetSource, Problems
 from radbench.declared import cache_dir
 from radbench.errors import UsageError
+from radbench.specs import ShiftSpec
 
 SAMPLE: Final = 50
 """Films that a check reads whole, unless another number is asked for."""
@@ -120,6 +121,23 @@ def index_dataset(
     make = build_index if again else open_index
     with progress_of(progress).loop("Indexing") as report:
         return make(source, place, cache_dir(), host=host, report=report).facts
+
+
+def index_named(shift: ShiftSpec, progress: Progress) -> None:
+    """Make the index of every dataset that a shift names and that has no current one, and say how far it is.
+
+    Raises:
+        UsageError: A dataset is not on this machine, or not as published.
+    """
+    anchors = [one.anchor for one in shift.scenarios if one.anchor is not None and one.anchor.cohort]
+    for part in [*shift.source.parts, *([] if shift.against is None else [shift.against]), *anchors]:
+        for name in [part.cohort, *part.masks_from] if part.is_dataset else []:
+            source, host = get_source(name), "" if name == part.cohort else part.cohort
+            declared = shift.resolve(part.root) if part.root is not None and not host else None
+            root = root_for(source, declared)
+            if current_index(source, root, cache_dir(), host) is None:
+                with progress.loop(f"Indexing {name}") as report:
+                    open_index(source, root, cache_dir(), host=host, report=report)
 
 
 def check_dataset(

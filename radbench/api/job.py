@@ -11,6 +11,7 @@ from radbench.api.answers_match import refuse_foreign, refuse_uncovered
 from radbench.api.bundles import BundleRef, find_bundle, uses_hub
 from radbench.api.choices import Choice, ModelName, choose_models
 from radbench.api.cohorts import load_cohort, require_data
+from radbench.api.datasets import index_named
 from radbench.api.environment import prepare_environment, usable_cache
 from radbench.api.gates import Gate
 from radbench.api.preflights import preflights
@@ -209,8 +210,13 @@ def _scores_from_hub(shift: ShiftSpec) -> bool:
     return not (encoder is None or encoder == EMBEDDED or encoder[0] in "./~" or Path(encoder).is_dir())
 
 
-def open_job(job: Job, options: RunOptions) -> Opened:
+def open_job(job: Job, options: RunOptions, progress: Progress | None = None) -> Opened:
     """Find the cohort and verify the models' files; no model is started and no image drawn.
+
+    Args:
+        job: What is run.
+        options: How.
+        progress: Told how far the index of a dataset is, where one has to be made.
 
     Raises:
         UsageError: A cohort that cannot be read, or files that are not the declared ones.
@@ -220,6 +226,7 @@ def open_job(job: Job, options: RunOptions) -> Opened:
     def opened(spec: ModelSpec) -> "ModelUnderTest":
         return open_model(spec, options.device, trust=options.trust)
 
+    index_named(job.shift, progress or Progress())
     cohort = load_cohort(job.shift, job.bundle)
     return Opened(
         job,
@@ -299,7 +306,7 @@ def edit_part(options: RunOptions, shard: "Shard", progress: Progress) -> int:
     shift = needed_shift(options.shift, options.precision)
     job = Job(shift, Choice(()), find_bundle(shift, options.bundle))
     cache = settle([job], options)
-    opened = open_job(job, options)
+    opened = open_job(job, options, progress)
     with progress.doing("Planning"):
         plan = plan_of(opened, options)
     with progress.loop("Editing") as report:

@@ -65,7 +65,7 @@ def audit_shifts(
     gate = open_gate(options.gates, options.baseline, [job.shift for job in declared])
     check_writable(top, (INDEX_JSON, INDEX_PAGE))
     cache = jobs.settle(declared, options)
-    opened = [jobs.open_job(job, options) if job.choice.models else None for job in declared]
+    opened = [jobs.open_job(job, options, progress) if job.choice.models else None for job in declared]
     try:
         with progress.doing("Planning"):  # every shift before the first one's edits
             opened = [ready if ready is None else jobs.check_job(ready, options, gate) for ready in opened]

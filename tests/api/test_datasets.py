@@ -52,3 +52,32 @@ def test_what_is_no_download_is_refused_and_not_remembered(root, tmp_path):
     assert next(one for one in datasets() if one.name == "siim-acr").root is None
     with pytest.raises(UsageError, match="has films of its own and no host"):
         index_dataset("siim-acr", root, host="padchest")
+
+
+def test_a_run_makes_the_indexes_that_it_needs_once_and_says_so(root, tmp_path):
+    from radbench.api.datasets import index_named
+    from radbench.api.progress import Called
+    from radbench.specs import load_shift
+
+    file = tmp_path / "shift.yaml"
+    file.write_text(
+        f"""
+name: own
+title: Own
+description: A dataset.
+kind: manifestation
+target: pneumothorax
+source: {{cohort: siim-acr, root: {root}}}
+scenarios:
+  - name: remove
+    prompt: No pneumothorax.
+    edit_mask: {{source: pneumothorax}}
+    labels_after: {{pneumothorax: 0}}
+metrics: [accuracy]
+""",
+        encoding="utf-8",
+    )
+    told = []
+    for _ in range(2):
+        index_named(load_shift(file), Called(lambda what, done, total: told.append((what, done))))
+    assert told == [("Indexing siim-acr", 4)]

@@ -88,7 +88,9 @@ def verdicts(monkeypatch):
         result = audit(job.shift, job.choice.models, verdict, options.max_drop is not None)
         return Audited(opened, None, result)
 
-    monkeypatch.setattr(job_module, "open_job", lambda job, options: Opened(job, None, [], [], {}))
+    monkeypatch.setattr(
+        job_module, "open_job", lambda job, options, progress=None: Opened(job, None, [], [], {})
+    )
     monkeypatch.setattr(job_module, "check_job", lambda opened, options, gate: opened)
     monkeypatch.setattr(job_module, "perform", perform)
     monkeypatch.setattr("radbench.api.series.write", lambda *_, **__: None)

@@ -130,11 +130,15 @@ def open_index(
     Raises:
         UsageError: a table is missing or not as published, or no film of it is there.
     """
+    found = current_index(source, root, cache, host)
+    return found or build_index(source, root, cache, host=host, report=report)
+
+
+def current_index(source: DatasetSource, root: Path, cache: Path, host: str = "") -> Index | None:
+    """Return the index of a dataset if there is one and no table has changed since; errors as ``open_index``."""
     folder = index_folder(source, root, cache, host)
     known = _read_facts(folder / _FACTS)
-    if known is not None and _is_current(known, source, root, host):
-        return Index(folder, known)
-    return build_index(source, root, cache, host=host, report=report)
+    return Index(folder, known) if known is not None and _is_current(known, source, root, host) else None
 
 
 def build_index(
