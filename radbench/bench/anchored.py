@@ -192,30 +192,35 @@ def worst_cases(
 
 def print_anchored(console: "Console", *, draws: int = DRAWS) -> None:
     """Measure and print: every population under every editor, and the worst case for any error of the editor."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     found = measure_anchored(phantom_pools(), draws=draws)
     table = Table(
         title=f"Anchored estimate on the phantom: {ANCHORS} anchors, {EDITS} edits, {draws} samples",
         title_justify="left",
+        box=SIMPLE_HEAD,
     )
-    for header in ("population", "editor"):
-        table.add_column(header)
-    for header in (
-        "truth",
-        "bias",
-        "alone",
-        "anchored",
-        "pooled",
-        "width alone",
-        "anchored",
-        "belief",
-        "disagree",
-    ):
+    table.add_column("population: editor", min_width=20, overflow="fold")
+    for header in ("truth", "bias", "alone", "anchored", "pooled", "width", "differ"):
         table.add_column(header, justify="right", no_wrap=True)
     for one in found:
-        table.add_row(one.pool, one.editor, *(f"{value:.3f}" for value in one[2:]))
+        told = (
+            one.truth,
+            one.bias,
+            one.alone,
+            one.combined,
+            one.pooled,
+            one.width / one.width_alone,
+            one.disagree,
+        )
+        table.add_row(f"{one.pool}: {one.editor}", *(f"{value:.3f}" for value in told))
     console.print(table)
+    console.print(
+        "Coverage of the anchors alone, of the anchored estimate and of plain pooling; width: the anchored interval's "
+        "beside that of the anchors alone; differ: how often the two are found to disagree.",
+        highlight=False,
+    )
     right = [one for one in found if one.editor == RIGHT]
     console.print(
         f"Least coverage: {min(one.combined for one in right):.3f} where the editor is right, "
