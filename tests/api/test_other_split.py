@@ -42,7 +42,7 @@ def shift(tmp_path, monkeypatch):
     from radbench.data import sources
 
     real = sources.get_source
-    for place in ("radbench.data.sources.cohort", "radbench.data.sources"):
+    for place in ("radbench.data.sources.cohort", "radbench.data.sources", "radbench.api.datasets"):
         monkeypatch.setattr(f"{place}.get_source", lambda name: Small() if name == "small" else real(name))
     box = " ".join(f"{row * 64 + 21} 20" for row in range(20, 40))
     rows = [
