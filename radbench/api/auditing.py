@@ -15,6 +15,7 @@ from radbench.errors import UsageError
 from radbench.harness.result import AuditResult, Verdict
 from radbench.runtime import DeviceName
 from radbench.specs import GatesSpec, InputContract, ModelSpec, ShiftSpec
+from radbench.specs.scenario import Precision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,6 +186,8 @@ def audit(  # noqa: PLR0913 - each is one choice of an audit, and has a default
     baseline: str | Path | None = None,
     bundle: str | Path | None = None,
     batch_size: int = 8,
+    workers: int = 1,
+    precision: Precision | None = None,
     force: bool = False,
     trust_model_code: bool = False,
     cache: str | Path | None = None,
@@ -209,6 +212,8 @@ def audit(  # noqa: PLR0913 - each is one choice of an audit, and has a default
         baseline: An earlier run's ``result.json`` or folder: no worse than that.
         bundle: Another diffusion bundle than the shift's: a folder, or the YAML file of an assembly.
         batch_size: Images edited at once; bounds the memory, changes no pixel.
+        workers: Processes that edit; on several GPUs one each.
+        precision: Of the noise predictor: "float32", "tf32" or "bfloat16"; None for the shift's.
         force: Audit models although their preflight says that they break their own declaration.
         trust_model_code: Let a declared model's files run code of their own, in the sandbox.
         cache: The cache's root; None for ``$RADBENCH_CACHE`` or the platform's.
@@ -233,6 +238,8 @@ def audit(  # noqa: PLR0913 - each is one choice of an audit, and has a default
         seed=seed,
         max_drop=max_drop,
         batch_size=batch_size,
+        workers=workers,
+        precision=precision,
         bundle=None if bundle is None else str(bundle),
         gates=Path(gates) if isinstance(gates, str) else gates,
         baseline=None if baseline is None else Path(baseline),

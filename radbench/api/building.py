@@ -10,6 +10,7 @@ from radbench.api.environment import cache_at
 from radbench.api.job import Job, RunOptions, ShiftName
 from radbench.api.progress import Callback, Progress, progress_of
 from radbench.runtime import DeviceName
+from radbench.specs.scenario import Precision
 
 if TYPE_CHECKING:
     from radbench.api.dataset import EditedImages
@@ -24,6 +25,7 @@ def build(
     bundle: str | Path | None = None,
     batch_size: int = 8,
     workers: int = 1,
+    precision: Precision | None = None,
     cache: str | Path | None = None,
     progress: bool | Callback | Progress = True,
 ) -> "EditedImages":
@@ -37,6 +39,7 @@ def build(
         bundle: Another diffusion bundle than the shift's.
         batch_size: Images edited at once; bounds the memory, changes no pixel.
         workers: Processes that edit; on several GPUs one each.
+        precision: Of the noise predictor: "float32", "tf32" or "bfloat16"; None for the shift's.
         cache: The cache's root; None for ``$RADBENCH_CACHE`` or the platform's.
         progress: True for bars, False for none, or a function of what, done and total.
 
@@ -46,7 +49,7 @@ def build(
     Raises:
         UsageError: Something that can be mended.
     """
-    spec = jobs.needed_shift(shift)
+    spec = jobs.needed_shift(shift, precision)
     named = None if bundle is None else str(bundle)
     options = RunOptions(
         shift=spec,
@@ -56,6 +59,7 @@ def build(
         bundle=named,
         batch_size=batch_size,
         workers=workers,
+        precision=precision,
     )
     job = Job(spec, Choice(()), find_bundle(spec, named))
     with cache_at(cache):
@@ -77,6 +81,7 @@ def build_part(
     device: DeviceName = "auto",
     bundle: str | Path | None = None,
     batch_size: int = 8,
+    precision: Precision | None = None,
     cache: str | Path | None = None,
     progress: bool | Callback | Progress = True,
 ) -> int:
@@ -92,6 +97,7 @@ def build_part(
         device: "auto", "cpu" or "cuda".
         bundle: Another diffusion bundle than the shift's.
         batch_size: Images edited at once.
+        precision: Of the noise predictor.
         cache: The cache's root, which all parts share.
         progress: True for bars, False for none, or a function of what, done and total.
 
@@ -105,7 +111,13 @@ def build_part(
 
     named = None if bundle is None else str(bundle)
     options = RunOptions(
-        shift=shift, limit=limit, seed=seed, device=device, bundle=named, batch_size=batch_size
+        shift=shift,
+        limit=limit,
+        seed=seed,
+        device=device,
+        bundle=named,
+        batch_size=batch_size,
+        precision=precision,
     )
     with cache_at(cache):
         return jobs.edit_part(options, Shard.read(shard), progress_of(progress))

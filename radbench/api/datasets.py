@@ -1,13 +1,15 @@
 """The public datasets: which are known, where they lie, whether a download is whole, and their index."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from radbench.api.progress import Callback, Progress, progress_of
 from radbench.data.sources import dataset_names, get_source
 from radbench.data.sources.cohort import root_for
-from radbench.data.sources.index import Facts, Index, build_index, current_index, open_index
+from radbench.data.sources.index import Facts, build_index, current_index, open_index
+from radbench.data.sources.mask_store import MaskStore
 from radbench.data.sources.roots import remember, root_of
 from radbench.data.sources.source import DatasetSource, Problems
 from radbench.declared import cache_dir
@@ -170,8 +172,9 @@ def check_dataset(
     sizes: dict[str, int] = {}
     with told.loop("Reading") as report:
         numbers = _spread(index.facts.films, sample)
-        for done, number in enumerate(numbers, 1):
-            size = _read_one(source, place, index, number, problems)
+        rows, store = index.films().take(numbers).to_pylist(), MaskStore(index.masks, place)
+        for done, row in enumerate(rows, 1):
+            size = _read_one(source, place, row, store, problems)
             if size:
                 sizes[size] = sizes.get(size, 0) + 1
             report(done, len(numbers))
@@ -198,13 +201,13 @@ def _spread(total: int, wanted: int) -> list[int]:
     return sorted({number * total // wanted for number in range(wanted)})
 
 
-def _read_one(source: DatasetSource, root: Path, index: Index, number: int, problems: Problems) -> str:
-    """Read one film and its masks; return its size, "" where it cannot be read."""
+def _read_one(
+    source: DatasetSource, root: Path, row: Mapping[str, Any], store: MaskStore, problems: Problems
+) -> str:
+    """Read the film of an index's row and its masks; return its size, "" where it cannot be read."""
     from radbench.data.masks import read_mask
     from radbench.data.masks.reference import MaskReference
-    from radbench.data.sources.mask_store import MaskStore
 
-    row = index.films().slice(number, 1).to_pylist()[0]
     path, study = root / row["image"], row["study_id"]
     try:
         film = source.read(path)
@@ -216,7 +219,6 @@ def _read_one(source: DatasetSource, root: Path, index: Index, number: int, prob
     shape = source.shape(path)
     if film.pixels.shape != tuple(shape):
         problems.add("films of another size than their header says", study)
-    store = MaskStore(index.masks, root)
     for mask in source.masks:
         if row[f"mask_{mask}"] is None:
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 from radbench.api.anchors import open_anchors
 from radbench.api.answers_match import refuse_foreign, refuse_uncovered
@@ -77,6 +77,10 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.device not in {"auto", "cpu", "cuda"}:
             raise UsageError(f"device is '{self.device}', expected auto, cpu or cuda.")
+        if self.precision not in {None, *get_args(Precision)}:
+            raise UsageError(
+                f"precision is '{self.precision}', expected one of {', '.join(get_args(Precision))}."
+            )
         for name, least in (("limit", 1), ("seed", 0), ("batch_size", 1), ("workers", 1)):
             found = getattr(self, name)
             if found is not None and (not isinstance(found, int) or found < least):

@@ -1,11 +1,11 @@
 """``radbench build``: the test set of a shift, without a model; in one process, in several, or one part of many."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from radbench.cli.guard import guarded
-from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, Seed, Workers
+from radbench.cli.options import BatchSize, Bundle, Device, DeviceOption, PrecisionOption, Seed, Workers
 
 
 def build(
@@ -20,6 +20,7 @@ def build(
     batch_size: BatchSize = 8,
     bundle: Bundle = None,
     workers: Workers = 1,
+    precision: PrecisionOption = None,
     shard: Annotated[
         str | None,
         typer.Option(help="Edit only one part of several, such as 2/8, and store it.", metavar="I/N"),
@@ -35,30 +36,21 @@ def build(
         from radbench.errors import UsageError
 
         console = Console()
+        if shard is not None and workers > 1:
+            raise UsageError("--shard and --workers were both given; expected one of them.")
+        given: dict[str, Any] = {
+            "limit": limit,
+            "device": device.value,
+            "seed": seed,
+            "batch_size": batch_size,
+            "bundle": bundle,
+            "precision": None if precision is None else precision.value,
+            "progress": ConsoleProgress(console),
+        }
         if shard is None:
-            found = build_set(
-                shift,
-                limit=limit,
-                seed=seed,
-                device=device.value,
-                bundle=bundle,
-                batch_size=batch_size,
-                workers=workers,
-                progress=ConsoleProgress(console),
-            )
+            found = build_set(shift, workers=workers, **given)
             say(console, f"Test set: {found.stored.path} ({len(found)} edited images)")
             return
-        if workers > 1:
-            raise UsageError("--shard and --workers were both given; expected one of them.")
-        failed = build_part(
-            shard,
-            shift,
-            limit=limit,
-            seed=seed,
-            device=device.value,
-            bundle=bundle,
-            batch_size=batch_size,
-            progress=ConsoleProgress(console),
-        )
+        failed = build_part(shard, shift, **given)
         left = f"; {failed} edits could not be made, the next build tries them again" if failed else ""
         say(console, f"Part {shard} of the edits is stored{left}.")

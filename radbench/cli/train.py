@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -102,6 +102,27 @@ def diffusion(
         )
 
 
+def _train(
+    context: typer.Context,
+    kind: Literal["classifier", "segmenter"],
+    config: str | None,
+    recipe: str | None,
+    run: int | None,
+    device: Device,
+    given: dict[str, Any],
+) -> None:
+    """Train by a recipe, or what radbench ships."""
+    with guarded(debug=context.obj):
+        _exactly_one(config, recipe, given)
+        if config is None:
+            _by_recipe(kind, str(recipe), given, run, device)
+            return
+        from radbench.api.training import train_classifier, train_segmenter
+
+        train = train_classifier if kind == "classifier" else train_segmenter
+        train(config, run or 0, progress=_progress())
+
+
 @train_app.command()
 def classifier(  # noqa: PLR0913, PLR0917 - each is an option
     context: typer.Context,
@@ -118,22 +139,16 @@ def classifier(  # noqa: PLR0913, PLR0917 - each is an option
     workers: WorkersOption = None,
 ) -> None:
     """Train a classifier by a recipe, or one that radbench ships (--config), which updates its declaration."""
-    given: dict[str, Any] = {
-        "cohort": cohort,
-        "val-cohort": val_cohort,
-        "out": out,
-        "runs": runs,
-        "epochs": epochs,
-    }
-    given |= {"precision": precision, "workers": workers}
-    with guarded(debug=context.obj):
-        _exactly_one(config, recipe, given)
-        if config is not None:
-            from radbench.api.training import train_classifier
-
-            train_classifier(config, run or 0, progress=_progress())
-            return
-        _by_recipe("classifier", str(recipe), given, run, device)
+    given = {"cohort": cohort, "val-cohort": val_cohort, "out": out, "runs": runs, "epochs": epochs}
+    _train(
+        context,
+        "classifier",
+        config,
+        recipe,
+        run,
+        device,
+        given | {"precision": precision, "workers": workers},
+    )
 
 
 @train_app.command()
@@ -152,22 +167,16 @@ def segmenter(  # noqa: PLR0913, PLR0917 - each is an option
     workers: WorkersOption = None,
 ) -> None:
     """Train a segmenter by a recipe, or one that radbench ships (--config), which updates its declaration."""
-    given: dict[str, Any] = {
-        "cohort": cohort,
-        "val-cohort": val_cohort,
-        "out": out,
-        "runs": runs,
-        "epochs": epochs,
-    }
-    given |= {"precision": precision, "workers": workers}
-    with guarded(debug=context.obj):
-        _exactly_one(config, recipe, given)
-        if config is not None:
-            from radbench.api.training import train_segmenter
-
-            train_segmenter(config, run or 0, progress=_progress())
-            return
-        _by_recipe("segmenter", str(recipe), given, run, device)
+    given = {"cohort": cohort, "val-cohort": val_cohort, "out": out, "runs": runs, "epochs": epochs}
+    _train(
+        context,
+        "segmenter",
+        config,
+        recipe,
+        run,
+        device,
+        given | {"precision": precision, "workers": workers},
+    )
 
 
 def _exactly_one(config: str | None, recipe: str | None, given: dict[str, Any]) -> None:

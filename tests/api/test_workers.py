@@ -79,3 +79,9 @@ def test_workers_make_the_same_set_also_when_one_is_killed_and_none_is_left(tmp_
 def test_a_wrong_number_of_workers_is_one_sentence(tmp_path):
     with pytest.raises(UsageError, match="workers is 0, expected a whole number from 1 on"):
         radbench.build("manifestation", workers=0, cache=tmp_path)
+
+
+def test_a_wrong_precision_is_one_sentence(tmp_path):
+    for ask in (radbench.build, radbench.audit):
+        with pytest.raises(UsageError, match="precision is 'half', expected one of float32, tf32, bfloat16"):
+            ask("manifestation", precision="half", cache=tmp_path)
